@@ -1,0 +1,48 @@
+# One place for every task. `make` alone explains them.
+
+PYTHON ?= python3
+LABEL_STUDIO_VERSION := 1.23.2
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install everything: .venv for us, .venv-label-studio for the server
+	@$(MAKE) --no-print-directory -j2 .venv/.ready .venv-label-studio/.ready
+
+demo: setup ## run the whole loop on this machine: offline, without keys
+	@$(BIN)/ls-clip demo
+
+test: setup ## run all tests, against a real Label Studio
+	@$(BIN)/python -m pytest
+
+lint: .venv/.ready ## check style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/.ready ## check types
+	@$(BIN)/mypy
+
+bench: .venv/.ready ## measure the tiny CLIP and the review queue on freshly drawn pictures
+	@$(BIN)/python -m importers.sketch.training.evaluate
+
+clean: ## remove both environments, caches and the demo's data
+	rm -rf .venv .venv-label-studio .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.ready: pyproject.toml constraints.txt
+	@echo "Setting up .venv (once; a few minutes, most of it PyTorch)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; choose one with: make PYTHON=python3.11 setup")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.venv-label-studio/.ready: constraints-label-studio.txt
+	@echo "Setting up .venv-label-studio (Label Studio $(LABEL_STUDIO_VERSION))"
+	@test -x .venv-label-studio/bin/python || $(PYTHON) -m venv .venv-label-studio
+	@.venv-label-studio/bin/pip install --quiet --disable-pip-version-check \
+		--constraint constraints-label-studio.txt label-studio==$(LABEL_STUDIO_VERSION)
+	@touch $@

@@ -1,0 +1,1 @@
+"""Generated images into Label Studio, approved samples into training storage."""

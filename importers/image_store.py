@@ -1,0 +1,62 @@
+"""Original image bytes on disk, named by their content: nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+_KNOWN_STARTS = {
+    b"\x89PNG\r\n\x1a\n": "png",
+    b"\xff\xd8\xff": "jpg",
+    b"RIFF": "webp",
+    b"GIF8": "gif",
+}
+
+
+class ImageStore:
+    """A folder of images: `<first two digits>/<sha256>.<format>`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, data: bytes) -> str:
+        """Store bytes so that a kill at any moment leaves them whole or not there.
+
+        Returns:
+            The sha256 of the bytes, 64 hexadecimal digits.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        target = self._folder_of(digest) / f"{digest}.{image_format(data)}"
+        if target.exists():
+            return digest
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(target)
+        return digest
+
+    def path(self, digest: str) -> Path:
+        """Where the image with this sha256 lies.
+
+        Raises:
+            FileNotFoundError: it is not in the store.
+        """
+        for found in self._folder_of(digest).glob(f"{digest}.*"):
+            return found
+        raise FileNotFoundError(f"{self.folder} has no image {digest}")
+
+    def get(self, digest: str) -> bytes:
+        return self.path(digest).read_bytes()
+
+    def _folder_of(self, digest: str) -> Path:
+        return self.folder / digest[:2]
+
+
+def image_format(data: bytes) -> str:
+    """File ending for image bytes, by how they start; "bin" for what is not known."""
+    return next((name for start, name in _KNOWN_STARTS.items() if data.startswith(start)), "bin")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from importers.campaign import load_campaign
+from ls_backend.errors import ConfigError
+
+GOOD = """
+name = "pets"
+labels = ["cat", "dog"]
+samples = 10
+
+[prompts]
+templates = ["a {color} {label}"]
+factors.color = ["red", "blue"]
+
+[generator]
+model = "sketch-1"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "campaign.toml"
+    file.write_text(text)
+    return file
+
+
+def test_a_campaign_is_found_by_its_folder_or_its_file(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD)
+    assert load_campaign(file) == load_campaign(tmp_path)
+    campaign = load_campaign(tmp_path)
+    assert campaign.ledger_path == tmp_path.resolve() / "ledger.sqlite"
+    assert campaign.storage_url == str(tmp_path.resolve() / "training")
+    assert campaign.project_title == "pets review"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named", "hint"),
+    [
+        ("samples = 10", "sample = 10", "'sample'", "'samples'"),
+        ('model = "sketch-1"', 'model = "sketch-1"\nqualty = "low"', "generator.qualty", "quality"),
+        ('model = "sketch-1"', 'model = "sketch-1"\nzzz = 1', "generator.zzz", "Known keys"),
+        ("samples = 10", "samples = 0", "samples", "Mend"),
+        ('name = "pets"', "", "'name' is missing", "Add it"),
+        ('["cat", "dog"]', '["cat", "cat"]', "'cat' is listed twice", "Mend"),
+        ('["cat", "dog"]', '["cat", "a/b"]', "'a/b'", "Mend"),
+        ("a {color} {label}", "a {color} thing", "never names", "Mend"),
+        ("a {color} {label}", "a {colour} {label}", "{colour}", "Mend"),
+        ("a {color} {label}", "a {color {label}", "broken", "Mend"),
+        ("samples = 10", "samples = ", "not valid TOML", "line"),
+        ("samples = 10", 'samples = 10\nfolder = "/elsewhere"', "'folder'", "where its file"),
+    ],
+)
+def test_what_is_wrong_is_named_with_the_next_step(
+    tmp_path: Path, old: str, new: str, named: str, hint: str
+) -> None:
+    assert old in GOOD
+    file = write(tmp_path, GOOD.replace(old, new))
+    with pytest.raises(ConfigError) as raised:
+        load_campaign(file)
+    assert named in raised.value.message
+    assert str(file) in raised.value.message
+    assert hint in raised.value.hint
+
+
+def test_a_missing_campaign_says_how_to_write_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_campaign(tmp_path / "pets")
+    assert "ls-clip new pets" in raised.value.hint
+
+
+def test_a_storage_url_is_kept(tmp_path: Path) -> None:
+    text = GOOD + '[storage]\nurl = "s3://bucket/pets"\n'
+    assert load_campaign(write(tmp_path, text)).storage_url == "s3://bucket/pets"

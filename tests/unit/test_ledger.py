@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from datetime import datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from importers.ledger import Ledger
+from importers.sample import PlannedSample, Prompt, Score, Verdict, sample_key
+from ls_backend.errors import LedgerError
+
+SCORE = Score("clip:test@1", 0.9, 0.3, 0.8, "cat", 0.9)
+
+
+def planned(number: int) -> PlannedSample:
+    prompt = Prompt(f"a cat {number}", "cat", "vanilla", {"n": str(number)})
+    key = sample_key(prompt, "sketch-1", "512x512", {}, 0)
+    return PlannedSample(key, prompt, "sketch-1", "512x512", {}, 0)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger.sqlite")
+
+
+def store(ledger: Ledger, key: str, cost: Decimal | None = Decimal("0.006")) -> None:
+    request = ledger.begin_request(key)
+    ledger.request_stored(request, "ab" * 32, request_id="req-1", cost_usd=cost, usage={"n": 1})
+
+
+def test_planning_twice_adds_nothing(ledger: Ledger) -> None:
+    assert ledger.plan([planned(1), planned(2)]) == 2
+    assert ledger.plan([planned(2), planned(3)]) == 1
+    assert [sample.planned for sample in ledger.samples()] == [planned(1), planned(2), planned(3)]
+
+
+def test_a_sample_walks_through_the_stages(ledger: Ledger) -> None:
+    sample = planned(1)
+    ledger.plan([sample])
+    assert [s.key for s in ledger.to_generate()] == [sample.key]
+    store(ledger, sample.key)
+    assert ledger.to_generate() == []
+    assert [s.key for s in ledger.to_score("clip:test@1")] == [sample.key]
+    ledger.record_scores({sample.key: SCORE})
+    assert ledger.to_score("clip:test@1") == []
+    assert [s.key for s in ledger.to_score("clip:test@2")] == [sample.key]
+    assert [s.score for s in ledger.to_push()] == [SCORE]
+    ledger.record_audit({sample.key: True}, 0.25)
+    ledger.record_uploads({sample.key: "/data/upload/1/x.png"})
+    ledger.record_tasks({sample.key: 41}, "clip:test@1")
+    assert ledger.to_push() == []
+    now = datetime.now(timezone.utc)
+    verdict = Verdict("approved", "cat", 7, now, 1)
+    ledger.record_verdicts({sample.key: verdict})
+    [done] = ledger.pushed()
+    assert (done.task_id, done.audit, done.audit_probability) == (41, True, 0.25)
+    assert (done.upload, done.pushed_version) == ("/data/upload/1/x.png", "clip:test@1")
+    assert (done.verdict, done.cost_usd, done.request_id) == (verdict, Decimal("0.006"), "req-1")
+    ledger.record_verdicts({sample.key: None})
+    assert ledger.pushed()[0].verdict is None
+
+
+def test_a_refused_prompt_is_not_asked_for_again(ledger: Ledger) -> None:
+    ledger.plan([planned(1), planned(2)])
+    ledger.request_ended(ledger.begin_request(planned(1).key), "refused", "moderation_blocked")
+    ledger.request_ended(ledger.begin_request(planned(2).key), "failed", "server_error")
+    assert [s.key for s in ledger.to_generate()] == [planned(2).key]
+    assert ledger.samples()[0].refused == "moderation_blocked"
+
+
+def test_a_request_in_the_air_is_unknown_to_the_next_process(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        ledger.plan([planned(1), planned(2)])
+        store(ledger, planned(1).key)
+        ledger.begin_request(planned(2).key)
+    with Ledger(path) as ledger:
+        spending = ledger.spending()
+        assert (spending.stored, spending.unknown) == (1, 1)
+        assert [s.key for s in ledger.to_generate()] == [planned(2).key]
+
+
+def test_spending_tells_known_costs_from_unpriced_images(ledger: Ledger) -> None:
+    ledger.plan([planned(1), planned(2)])
+    store(ledger, planned(1).key, Decimal("0.0059"))
+    store(ledger, planned(2).key, None)
+    spending = ledger.spending()
+    assert spending.cost_usd == Decimal("0.0059")
+    assert (spending.stored, spending.unpriced) == (2, 1)
+
+
+def _try_to_open(path: Path, answers: multiprocessing.Queue[str]) -> None:
+    try:
+        Ledger(path)
+    except LedgerError as error:
+        answers.put(error.message)
+    else:
+        answers.put("opened")
+
+
+def test_one_process_writes_others_may_read(ledger: Ledger) -> None:
+    context = multiprocessing.get_context("spawn")
+    answers: multiprocessing.Queue[str] = context.Queue()
+    process = context.Process(target=_try_to_open, args=(ledger.path, answers))
+    process.start()
+    assert "in use by another ls-clip" in answers.get(timeout=60)
+    process.join()
+    ledger.plan([planned(1)])
+    with Ledger(ledger.path, writing=False) as reader:
+        assert len(reader.samples()) == 1
+
+
+def test_the_campaign_id_stays(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        first = ledger.campaign_id
+        ledger.set_note("project", "12")
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        assert (ledger.campaign_id, ledger.note("project")) == (first, "12")
+        assert ledger.note("nothing") is None
+    assert len(first) == 32
+
+
+def test_a_damaged_or_newer_ledger_is_refused(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.sqlite"
+    damaged.write_bytes(b"not a database, not at all" * 100)
+    with pytest.raises(LedgerError, match="cannot be read"):
+        Ledger(damaged)
+    newer = tmp_path / "newer.sqlite"
+    with sqlite3.connect(newer) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(LedgerError, match="version 99"):
+        Ledger(newer)
