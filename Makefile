@@ -37,12 +37,12 @@ clean: ## remove both environments, caches and the demo's data
 	@echo "Setting up .venv (once; a few minutes, most of it PyTorch)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; choose one with: make PYTHON=python3.11 setup")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 .venv-label-studio/.ready: constraints-label-studio.txt
 	@echo "Setting up .venv-label-studio (Label Studio $(LABEL_STUDIO_VERSION))"
 	@test -x .venv-label-studio/bin/python || $(PYTHON) -m venv .venv-label-studio
-	@.venv-label-studio/bin/pip install --quiet --disable-pip-version-check \
+	@.venv-label-studio/bin/pip install --quiet --no-compile --disable-pip-version-check \
 		--constraint constraints-label-studio.txt label-studio==$(LABEL_STUDIO_VERSION)
 	@touch $@
