@@ -1,0 +1,141 @@
+"""The sketch world's image model: a prompt and a seed in, a PNG out.
+
+Owns when a drawing fails, and the truth about it, which travels in the PNG's text chunk
+"ls-clip-truth" for scripted reviewers and tests; scoring never reads it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from importers.sketch.failures import ALL, Failed, fail
+from importers.sketch.grammar import parse
+from importers.sketch.randomness import rng_for
+from importers.sketch.render import Mishap, render
+from importers.sketch.spec import Spec
+from ls_backend.errors import ConfigError, ImageError
+
+TRUTH_CHUNK = "ls-clip-truth"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What was asked of a drawing and what it really shows.
+
+    Attributes:
+        prompt: The prompt as given.
+        seed: The seed as given.
+        asked: The prompt as understood; what it left open was chosen by prompt and seed.
+        drawn: What was handed to the renderer; with "no_object" and "garbled" its object is not
+            to be seen, `objects` says so.
+        failure: One of `failures.ALL`, or None.
+        label_holds: Whether the label ``asked.object`` is right for the picture.
+        objects: The objects that can be recognised in the picture.
+    """
+
+    prompt: str
+    seed: int
+    asked: Spec
+    drawn: Spec
+    failure: str | None
+    label_holds: bool
+    objects: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A PNG of a drawing and the truth about it."""
+
+    png: bytes
+    truth: Truth
+
+
+def draw(
+    prompt: str,
+    seed: int,
+    pixels: int = 512,
+    failure_rate: float = 0.0,
+    kinds: Sequence[str] = ALL,
+) -> Drawing:
+    """Draw ``prompt``: the same arguments give the same bytes, in any process.
+
+    Args:
+        prompt: Free text; unknown words are passed over, what is not said is chosen.
+        seed: Another seed, another drawing of the same prompt.
+        pixels: Width and height.
+        failure_rate: Share of drawings that fail, 0..1. Which ones depends on prompt and seed
+            alone, so a higher rate keeps all failures of a lower one.
+        kinds: The kinds of failure to choose from.
+
+    Raises:
+        ConfigError: A kind is unknown.
+    """
+    asked = parse(prompt).complete(rng_for("fill", prompt, seed))
+    kind = _failure(prompt, seed, failure_rate, kinds)
+    if kind is None:
+        outcome = Failed(asked, Mishap(), (asked.object,), label_holds=True)
+    else:
+        outcome = fail(kind, asked, rng_for("failure", kind, prompt, seed))
+    truth = Truth(
+        prompt=prompt,
+        seed=seed,
+        asked=asked,
+        drawn=outcome.drawn,
+        failure=kind,
+        label_holds=outcome.label_holds,
+        objects=outcome.objects,
+    )
+    picture_seed = rng_for("picture", prompt, seed).randrange(2**63)
+    picture = render(outcome.drawn, picture_seed, pixels, outcome.mishap)
+    return Drawing(_encode(picture, truth), truth)
+
+
+def read_truth(png: bytes) -> Truth:
+    """The truth in a PNG made by `draw`.
+
+    Raises:
+        ImageError: The bytes are no PNG of the sketch world.
+    """
+    try:
+        with Image.open(io.BytesIO(png)) as image:
+            text = image.info.get(TRUTH_CHUNK)
+    except OSError as error:
+        raise _no_truth(f"The bytes are no image: {error}") from error
+    if not isinstance(text, str):
+        raise _no_truth(f"The image has no text chunk {TRUTH_CHUNK!r}")
+    fields = json.loads(text)
+    fields["asked"], fields["drawn"] = Spec(**fields["asked"]), Spec(**fields["drawn"])
+    fields["objects"] = tuple(fields["objects"])
+    return Truth(**fields)
+
+
+def _failure(prompt: str, seed: int, rate: float, kinds: Sequence[str]) -> str | None:
+    unknown = [kind for kind in kinds if kind not in ALL]
+    if unknown:
+        raise ConfigError(
+            f"Unknown kind of failure: {', '.join(unknown)}.",
+            hint=f"Known kinds are {', '.join(ALL)}.",
+        )
+    rng = rng_for("fails", prompt, seed)
+    threshold = rng.random()
+    return rng.choice(list(kinds)) if kinds and threshold < rate else None
+
+
+def _encode(picture: Image.Image, truth: Truth) -> bytes:
+    info = PngInfo()
+    info.add_itxt(TRUTH_CHUNK, json.dumps(asdict(truth), sort_keys=True))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", pnginfo=info, compress_level=4)
+    return buffer.getvalue()
+
+
+def _no_truth(message: str) -> ImageError:
+    return ImageError(
+        message, hint="Only drawings of the sketch server carry their truth.", code="no_truth"
+    )

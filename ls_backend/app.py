@@ -1,0 +1,202 @@
+"""Flask app factory: the routes of Label Studio's ML backend protocol, nothing else.
+
+    GET  /health     is the process up
+    POST /setup      labeling config → model version
+    POST /predict    tasks → one prediction each, in order; [] where an image failed
+    POST /webhook    any event → 200 at once
+    GET  /versions   model versions given out since the start
+
+A refusal is JSON with `error`, `message` and `hint`; its message is also the HTTP reason phrase,
+since that is the only part of a refusal which Label Studio shows.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ls_backend.errors import LabelConfigError, LsClipError
+from ls_backend.label_config import LabelTarget, read_label_config
+from ls_backend.model import ClipModel
+from ls_backend.settings import Settings
+from ls_backend.task_images import TaskImages
+
+if TYPE_CHECKING:
+    from flask import Flask, Response
+    from werkzeug.exceptions import HTTPException
+
+PREDICTIONS_AT_ONCE = 16
+"""Further requests are refused at once, so that threads stay free for /health and /setup."""
+
+LARGEST_BODY = 256 * 1024 * 1024
+LONGEST_REASON = 400
+NO_MARKUP = str.maketrans("<>&", "   ", "…")
+
+log = logging.getLogger(__name__)
+
+
+class RequestError(LsClipError):
+    """A request that Label Studio would not send."""
+
+    default_code = "request"
+
+
+class BusyError(LsClipError):
+    """As many predictions are under way as are allowed at once."""
+
+    default_code = "busy"
+
+
+def create_app(model: ClipModel, settings: Settings) -> Flask:
+    """The ML backend as a WSGI app around a model that is loaded already."""
+    from flask import Flask, request
+
+    app = Flask("ls_backend", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    images = TaskImages(settings)
+    slots = threading.BoundedSemaphore(PREDICTIONS_AT_ONCE)
+    versions: dict[str, None] = {}
+
+    def version_of(target: LabelTarget) -> str:
+        version = model.version(target)
+        versions[version] = None
+        return version
+
+    @app.before_request
+    def ask_who() -> Response | None:
+        # The webhook that Label Studio adds by itself carries no credentials.
+        if request.endpoint == "webhook" or _is_known(settings, request.authorization):
+            return None
+        return _unauthorized()
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "UP", "model_class": type(model).__name__}
+
+    @app.post("/setup")
+    def setup() -> dict[str, str]:
+        config = _text(_body(), "schema")
+        return {"model_version": version_of(read_label_config(config))}
+
+    @app.post("/predict")
+    def predict() -> dict[str, list[Any]]:
+        body = _body()
+        tasks = _tasks(body)
+        target = read_label_config(_text(body, "label_config"))
+        version_of(target)
+        if not slots.acquire(blocking=False):
+            raise BusyError(
+                f"{PREDICTIONS_AT_ONCE} predictions are under way already.", hint="Try again soon."
+            )
+        try:
+            return {
+                "results": model.predict(
+                    tasks, target, lambda task: images.read(task, target.image_field)
+                )
+            }
+        finally:
+            slots.release()
+
+    @app.post("/webhook")
+    def webhook() -> dict[str, str]:
+        return {"status": "OK"}
+
+    @app.get("/versions")
+    def given_versions() -> dict[str, list[str]]:
+        return {"versions": list(versions)}
+
+    _answer_errors_in_json(app)
+    return app
+
+
+def _answer_errors_in_json(app: Flask) -> None:
+    from werkzeug.exceptions import HTTPException
+
+    @app.errorhandler(LsClipError)
+    def ours(error: LsClipError) -> Response:
+        status = {RequestError: 400, LabelConfigError: 400, BusyError: 503}.get(type(error), 500)
+        log.warning("%s answered: [%s] %s %s", status, error.code, error.message, error.hint)
+        response = _refusal(status, error.code, error.message, error.hint)
+        if status == 503:
+            response.headers["Retry-After"] = "5"
+        return response
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        hint = "The routes are /health, /setup, /predict, /webhook and /versions."
+        return _refusal(error.code or 500, "http", f"{error.name}.", hint)
+
+    @app.errorhandler(Exception)
+    def bug(error: Exception) -> Response:
+        log.error("a request failed", exc_info=error)
+        hint = "The backend's log has the reason."
+        return _refusal(500, "internal", "The CLIP backend failed.", hint)
+
+
+def _refusal(status: int, code: str, message: str, hint: str) -> Response:
+    from flask import jsonify
+
+    response = jsonify(error=code, message=message, hint=hint)
+    # Label Studio puts the phrase into its page: no line breaks, no markup.
+    reason = " ".join(f"{message} {hint}".translate(NO_MARKUP).split())[:LONGEST_REASON]
+    response.status = f"{status} {reason.encode('ascii', 'replace').decode()}"
+    return response
+
+
+def _unauthorized() -> Response:
+    response = _refusal(
+        401,
+        "unauthorized",
+        "The CLIP backend does not know this user and password.",
+        "Enter BASIC_AUTH_USER and BASIC_AUTH_PASS of the backend in the model's settings.",
+    )
+    response.headers["WWW-Authenticate"] = 'Basic realm="ls-clip"'
+    return response
+
+
+def _is_known(settings: Settings, given: Any) -> bool:
+    if settings.basic_auth_user is None:
+        return True
+    presented = (given.username, given.password) if given else (None, None)
+    expected = (settings.basic_auth_user, settings.basic_auth_pass)
+    matches = [
+        hmac.compare_digest((a or "").encode(), (b or "").encode())
+        for a, b in zip(presented, expected, strict=True)
+    ]
+    return all(matches)
+
+
+def _body() -> Mapping[str, Any]:
+    from flask import request
+
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict):
+        raise _malformed("The body is no JSON object.")
+    return body
+
+
+def _text(body: Mapping[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str):
+        raise _malformed(f"{key!r} is no text.")
+    return value
+
+
+def _tasks(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    tasks = body.get("tasks")
+    if not isinstance(tasks, list):
+        raise _malformed("'tasks' is no list.")
+    for number, task in enumerate(tasks):
+        if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
+            raise _malformed(f"Task {number} of the list has no 'data' object.")
+    return tasks
+
+
+def _malformed(message: str) -> RequestError:
+    return RequestError(
+        message, hint="Send what Label Studio sends: POST /setup {schema}, /predict {tasks, "
+        "label_config}."
+    )  # fmt: skip

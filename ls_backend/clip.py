@@ -1,0 +1,266 @@
+"""open_clip: images and texts → unit vectors. Owns loading a model and its fingerprint.
+
+A model is named "ARCH/PRETRAINED" as open_clip lists them, or by a folder in open_clip's
+`local-dir:` layout: `open_clip_config.json` ({"model_cfg", "preprocess_cfg"}), a weights file, and
+the tokenizer files that `text_cfg.tokenizer_kwargs` names relative to the folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ls_backend.errors import ModelError
+from ls_backend.weights import weights_file
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+CONFIG_FILE = "open_clip_config.json"
+IMAGES_AT_ONCE = 32
+TEXTS_AT_ONCE = 256
+WIDEST_RATIO = 4
+"""Longer images are cropped to this ratio of their sides before they are resized."""
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """How open_clip is asked for one model."""
+
+    name: str
+    model_name: str
+    pretrained: str | None
+    config: dict[str, Any]
+    tokenizer_files: dict[str, Path]
+    model_options: dict[str, Any]
+    hint: str
+
+
+class Clip:
+    """One CLIP model on the CPU in float32, safe to share between threads."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        fingerprint: str,
+        network: Any,
+        preprocess: Callable[[Image], Any],
+        tokenizer: Callable[[list[str]], Any],
+        crops_centre: bool,
+    ) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.logit_scale = float(network.logit_scale.exp().item())
+        self._network = network
+        self._preprocess = preprocess
+        self._tokenizer = tokenizer
+        self._crops_centre = crops_centre
+        self._one_at_a_time = threading.Lock()
+
+    @classmethod
+    def load(cls, model: str) -> Clip:
+        """Load "ARCH/PRETRAINED" or a local folder.
+
+        Raises:
+            ModelError: No such model, its weights are missing, or they do not fit their config.
+        """
+        # Threads of torch that wait must not spin: beside Label Studio on the same cores that
+        # makes small batches ten times slower. Counts only before torch is imported.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        source = _source(model)
+        with _quiet():
+            network, preprocess, tokenizer = _open(source)
+        network.eval()
+        return cls(
+            name=source.name,
+            fingerprint=_fingerprint(network, source),
+            network=network,
+            preprocess=preprocess,
+            tokenizer=tokenizer,
+            crops_centre=network.visual.preprocess_cfg["resize_mode"] == "shortest",
+        )
+
+    def encode_images(self, images: Sequence[Image]) -> Vectors:
+        """Unit vectors of RGB images, shape (n, d). A vector depends on its own image only."""
+        return self._encode(self._image_vectors, _parts(images, IMAGES_AT_ONCE))
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of texts, shape (n, d); a text beyond the model's context is cut."""
+        return self._encode(self._text_vectors, _parts(texts, TEXTS_AT_ONCE))
+
+    def _image_vectors(self, images: Sequence[Image]) -> Any:
+        import torch
+
+        pixels = torch.stack([self._preprocess(self._tamed(image)) for image in images])
+        return self._network.encode_image(pixels)
+
+    def _text_vectors(self, texts: Sequence[str]) -> Any:
+        return self._network.encode_text(self._tokenizer(list(texts)))
+
+    def _encode(self, encode: Callable[[Any], Any], batches: Iterator[Any]) -> Vectors:
+        import torch
+
+        parts: list[Vectors] = []
+        for batch in batches:
+            with self._one_at_a_time, torch.inference_mode():
+                vectors = torch.nn.functional.normalize(encode(batch), dim=-1)
+            parts.append(vectors.numpy())
+        if not parts:
+            return np.empty((0, 0), dtype=np.float32)
+        together = np.concatenate(parts)
+        if not np.isfinite(together).all():
+            raise ModelError(
+                f"{self.name} answers with vectors that are not numbers.",
+                hint="Its weights are damaged: fetch them again, or use another model.",
+            )
+        return together
+
+    def _tamed(self, image: Image) -> Image:
+        """The middle of a very long image: a 1 x 20000 one would be resized to gigabytes."""
+        if not self._crops_centre or max(image.size) <= WIDEST_RATIO * min(image.size):
+            return image
+        width, height = (min(side, WIDEST_RATIO * min(image.size)) for side in image.size)
+        left, top = (image.width - width) // 2, (image.height - height) // 2
+        return image.crop((left, top, left + width, top + height))
+
+
+def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _source(model: str) -> _Source:
+    folder = Path(model).expanduser()
+    return _local_folder(folder) if model and folder.is_dir() else _published(model)
+
+
+def _local_folder(folder: Path) -> _Source:
+    folder = folder.resolve()
+    layout = (
+        f"A model folder holds {CONFIG_FILE} with model_cfg and preprocess_cfg, "
+        "open_clip_model.safetensors, and the tokenizer files that the config names."
+    )
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        options = config["model_cfg"]["text_cfg"].get("tokenizer_kwargs", {})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"it has no {CONFIG_FILE}" if isinstance(error, FileNotFoundError) else repr(error)
+        raise ModelError(f"{folder} cannot be read as a CLIP model: {why}.", hint=layout) from error
+    return _Source(
+        name=folder.name,
+        model_name=f"local-dir:{folder}",
+        pretrained=None,
+        config=config["model_cfg"],
+        tokenizer_files={
+            option: folder / value
+            for option, value in options.items()
+            if isinstance(value, str) and (folder / value).is_file()
+        },
+        model_options={},
+        hint=layout,
+    )
+
+
+def _published(model: str) -> _Source:
+    import open_clip
+
+    known = [f"{arch}/{tag}" for arch, tag in open_clip.list_pretrained()]
+    if model not in known:
+        raise _unknown(model, known)
+    arch, _, tag = model.partition("/")
+    registered = open_clip.get_pretrained_cfg(arch, tag)
+    # The tag knows which activation the weights were trained with; the architecture may not.
+    quick_gelu = bool(registered.get("quick_gelu", False))
+    return _Source(
+        name=model,
+        model_name=arch,
+        pretrained=weights_file(model, registered),
+        config={**open_clip.get_model_config(arch), "quick_gelu": quick_gelu},
+        tokenizer_files={},
+        model_options={
+            "force_quick_gelu": quick_gelu,
+            "image_mean": registered.get("mean"),
+            "image_std": registered.get("std"),
+            "image_interpolation": registered.get("interpolation"),
+            "image_resize_mode": registered.get("resize_mode"),
+        },
+        hint="The weights file may be damaged: delete it from the Hugging Face cache and run this "
+        "again with network, or use another model.",
+    )
+
+
+def _unknown(model: str, known: list[str]) -> ModelError:
+    arch = model.partition("/")[0]
+    same_arch = [name for name in known if name.partition("/")[0] == arch]
+    spelled = {name.replace("/", "-").lower(): name for name in same_arch or known}
+    asked, cutoff = model.replace("/", "-").lower(), 0.3 if same_arch else 0.6
+    near = difflib.get_close_matches(asked, spelled, n=5, cutoff=cutoff)
+    names = [spelled[key] for key in near] or ["ViT-B-32/laion2b_s34b_b79k"]
+    return ModelError(
+        f"There is no CLIP model {model!r}: it is neither a folder nor an ARCH/PRETRAINED "
+        "that open_clip knows.",
+        hint=f"Nearest known: {', '.join(names)}. Or give the path of a model folder.",
+        code="unknown_model",
+    )
+
+
+def _open(source: _Source) -> tuple[Any, Any, Any]:
+    import open_clip
+
+    try:
+        network, _, preprocess = open_clip.create_model_and_transforms(
+            source.model_name,
+            pretrained=source.pretrained,
+            require_pretrained=True,
+            **source.model_options,
+        )
+        files = {option: str(path) for option, path in source.tokenizer_files.items()}
+        tokenizer = open_clip.get_tokenizer(source.model_name, **files)
+    except Exception as error:  # open_clip, torch, safetensors and the hub each raise their own
+        why = (str(error).strip().splitlines() or [repr(error)])[0][:300]
+        raise ModelError(f"{source.name} cannot be loaded: {why}", hint=source.hint) from error
+    return network, preprocess, tokenizer
+
+
+def _fingerprint(network: Any, source: _Source) -> str:
+    """sha256 over weights, model config, preprocessing and tokenizer: all that vectors hang on."""
+    digest = hashlib.sha256()
+    described = [source.config, network.visual.preprocess_cfg]
+    digest.update(json.dumps(described, sort_keys=True, default=str).encode())
+    for _, path in sorted(source.tokenizer_files.items()):
+        digest.update(path.read_bytes())
+    for key, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{key} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep open_clip's loading chatter off stderr: what matters of it becomes a ModelError.
+
+    open_clip logs on the root logger; without a handler there, Python would install one for good.
+    """
+    silent = logging.NullHandler()
+    logging.getLogger().addHandler(silent)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.getLogger().removeHandler(silent)

@@ -1,0 +1,313 @@
+"""One bounded GET: checked address, few redirects, a deadline for all of it, a cap on bytes.
+
+The host is resolved once, every one of its addresses is checked, and the connection goes to a
+checked address, so a name cannot point elsewhere between check and use. Proxy variables of the
+environment play no part.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as LookupTimeout
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+from urllib.parse import quote, urljoin, urlsplit
+
+from ls_backend.errors import ImageError
+
+MAX_REDIRECTS = 3
+CONNECT_SECONDS = 4.0
+CHUNK = 64 * 1024
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# getaddrinfo knows no timeout: it waits here, and its caller no longer than the deadline.
+_resolver = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
+
+
+class Origin(NamedTuple):
+    """Scheme, host and port: what a token belongs to."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one fetch, redirects included: wall-clock seconds and bytes of body."""
+
+    seconds: float
+    max_bytes: int
+
+
+def origin_of(url: str) -> Origin:
+    """The origin of an absolute http(s) URL.
+
+    Raises:
+        ImageError: Another scheme, no host, or user info in the URL.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+        host = host if host.isascii() else host.encode("idna").decode()
+    except ValueError as error:
+        raise _bad_url(url, "it cannot be parsed") from error
+    if parts.scheme not in DEFAULT_PORTS:
+        raise _bad_url(url, "it is neither http nor https")
+    if not host:
+        raise _bad_url(url, "it names no host")
+    if "@" in parts.netloc:
+        raise _bad_url(url, "it carries a user name")
+    return Origin(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
+
+
+def shown(url: str) -> str:
+    """A URL as messages may show it: short, and without its query, which may be a signature."""
+    text = url.partition("?")[0].partition("#")[0]
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def fetch(
+    url: str,
+    limits: Limits,
+    *,
+    trusted: Callable[[Origin], bool],
+    headers: Callable[[Origin], Mapping[str, str]],
+) -> bytes:
+    """The body that `url` answers with.
+
+    Args:
+        trusted: Origins that may lie on a private address.
+        headers: What to send to an origin besides the usual; asked again after each redirect.
+
+    Raises:
+        ImageError: With a code that says which bound or step failed.
+    """
+    deadline = time.monotonic() + limits.seconds
+    for _ in range(MAX_REDIRECTS + 1):
+        origin = origin_of(url)
+        try:
+            with _connect(origin, deadline, trusted(origin)) as sock:
+                response = _get(sock, origin, url, headers(origin), deadline)
+                location = response.getheader("Location")
+                if response.status not in (301, 302, 303, 307, 308) or not location:
+                    return _body(response, url, limits.max_bytes)
+        except (OSError, http.client.HTTPException) as error:
+            raise _failure(url, error, limits) from error
+        url = urljoin(url, location)
+    raise ImageError(
+        f"{shown(url)} is reached only after more than {MAX_REDIRECTS} redirects.",
+        hint="Put the address into the task at which the image itself lies.",
+        code="redirects",
+    )
+
+
+def _connect(origin: Origin, deadline: float, is_trusted: bool) -> socket.socket:
+    found = _resolved(origin, deadline)
+    if not is_trusted:
+        for *_, address in found:
+            _check_public(origin, str(address[0]))
+    problem: OSError = OSError(f"{origin.host} has no address")
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(min(CONNECT_SECONDS, _left(deadline)))
+            sock.connect(address)
+            return _secured(sock, origin, deadline)
+        except OSError as error:
+            sock.close()
+            problem = error
+    raise problem
+
+
+def _resolved(origin: Origin, deadline: float) -> list[tuple[Any, ...]]:
+    lookup = _resolver.submit(socket.getaddrinfo, origin.host, origin.port, type=socket.SOCK_STREAM)
+    try:
+        return list(lookup.result(timeout=_left(deadline)))
+    except LookupTimeout:
+        raise TimeoutError from None
+    except ValueError as error:  # no name at all: a null byte, a label of more than 63 letters
+        raise OSError(f"{origin.host[:80]!r} is no host name") from error
+
+
+def _check_public(origin: Origin, address: str) -> None:
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or ip
+    if not ip.is_global or ip.is_multicast:
+        raise ImageError(
+            f"{origin.host} lies on the private address {address}, where no image is read.",
+            hint=f"If it is yours, allow it: CLIP_ALLOWED_HOSTS={origin.host}",
+            code="private_address",
+        )
+
+
+def _secured(sock: socket.socket, origin: Origin, deadline: float) -> socket.socket:
+    if origin.scheme == "http":
+        return sock
+    sock.settimeout(_left(deadline))
+    return _tls().wrap_socket(sock, server_hostname=origin.host)
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    import certifi
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _get(
+    sock: socket.socket, origin: Origin, url: str, headers: Mapping[str, str], deadline: float
+) -> http.client.HTTPResponse:
+    parts = urlsplit(url)
+    target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+    if parts.query:
+        target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?[]")
+    connection = http.client.HTTPConnection(origin.host, origin.port)
+    connection.sock = cast(Any, _DeadlineSocket(sock, deadline))
+    usual = {
+        "Host": _host_header(origin),
+        "User-Agent": "label-studio-clip",
+        "Accept": "image/*,*/*;q=0.8",
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+    }
+    connection.request("GET", target, headers={**usual, **headers})
+    return connection.getresponse()
+
+
+def _host_header(origin: Origin) -> str:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return host if origin.port == DEFAULT_PORTS[origin.scheme] else f"{host}:{origin.port}"
+
+
+def _body(response: http.client.HTTPResponse, url: str, max_bytes: int) -> bytes:
+    if response.status != 200:
+        raise _refused(response.status, url)
+    if response.getheader("Content-Encoding", "identity").lower() != "identity":
+        raise ImageError(
+            f"{shown(url)} answers in a compressed encoding that was not asked for.",
+            hint="Let its server send images as they are.",
+            code="content_encoding",
+        )
+    expected = response.length
+    if expected is not None and expected > max_bytes:
+        raise _too_large(url, max_bytes)
+    body = io.BytesIO()
+    while chunk := response.read(CHUNK):
+        body.write(chunk)
+        if body.tell() > max_bytes:
+            raise _too_large(url, max_bytes)
+    if expected is not None and body.tell() < expected:
+        raise http.client.IncompleteRead(b"", expected - body.tell())
+    return body.getvalue()
+
+
+def _refused(status: int, url: str) -> ImageError:
+    hints = {
+        401: "The token is not accepted there: check LABEL_STUDIO_API_KEY, and that its address "
+        "is that of LABEL_STUDIO_URL.",
+        403: "Its server forbids to read it: check who may see it, and whether its link expired.",
+        404: "Nothing lies there: check the task's data; for local files, that the project has a "
+        "local storage for their folder.",
+    }
+    return ImageError(
+        f"{shown(url)} answers with HTTP {status}.",
+        hint=hints.get(status, "Try again, and read the log of its server."),
+        code=f"http_{status}",
+    )
+
+
+def _too_large(url: str, max_bytes: int) -> ImageError:
+    return ImageError(
+        f"{shown(url)} is larger than {max_bytes} bytes.",
+        hint="Use a smaller file, or raise CLIP_IMAGE_MAX_BYTES.",
+        code="too_many_bytes",
+    )
+
+
+def _bad_url(url: str, why: str) -> ImageError:
+    where = "The image's address" if "@" in url else shown(url)
+    return ImageError(
+        f"{where} cannot be read: {why}.",
+        hint="A task's image may be an upload of Label Studio, an http(s) URL or a data URI.",
+        code="url",
+    )
+
+
+def _failure(url: str, error: Exception, limits: Limits) -> ImageError:
+    if isinstance(error, TimeoutError):
+        return ImageError(
+            f"{shown(url)} did not arrive in time (limit {limits.seconds:g} s).",
+            hint="Look at its server and the network between, or raise CLIP_IMAGE_SECONDS.",
+            code="timeout",
+        )
+    if isinstance(error, ssl.SSLError):
+        return ImageError(
+            f"{shown(url)} has no valid TLS certificate: {error.reason or 'handshake failed'}.",
+            hint="Mend its certificate, or let this machine trust its authority (SSL_CERT_FILE).",
+            code="tls",
+        )
+    if isinstance(error, OSError):
+        return ImageError(
+            f"{shown(url)} cannot be reached: {error.strerror or error}.",
+            hint="Check the address from the machine on which the backend runs.",
+            code="unreachable",
+        )
+    return ImageError(
+        f"{shown(url)} answers in broken HTTP ({type(error).__name__}).",
+        hint="Its server, or a proxy before it, breaks off answers: try again, read its log.",
+        code="broken_answer",
+    )
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class _DeadlineSocket:
+    """What http.client needs of a socket; every wait ends at one deadline.
+
+    A plain timeout starts anew with each byte, so a server that drips would hold it for hours.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        self._sock.settimeout(_left(self._deadline))
+        self._sock.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        assert mode == "rb"
+        return io.BufferedReader(_DeadlineReader(self._sock, self._deadline))
+
+    def close(self) -> None:
+        """Whoever opened the socket closes it; http.client would do so before the body is read."""
+
+
+class _DeadlineReader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(_left(self._deadline))
+        return self._sock.recv_into(buffer)

@@ -1,0 +1,250 @@
+"""Label Studio at the other end of the line: credentials, requests, the SDK's client.
+
+Owns how we sign in. A legacy token is sent as it is; a Personal Access Token is a refresh token
+that buys access tokens of five minutes. `ls_backend.label_studio_errors` words the refusals.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from ls_backend.errors import ConfigError, LsClipError
+from ls_backend.label_studio_errors import (
+    WRONG_TOKEN_HINT,
+    not_label_studio,
+    refusal,
+    translation,
+    unauthorized,
+)
+
+if TYPE_CHECKING:
+    import httpx
+    from label_studio_sdk import LabelStudio as Sdk
+
+URL_VARIABLE = "LABEL_STUDIO_URL"
+TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 120.0
+_RENEW_BEFORE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Where Label Studio is and who we are.
+
+    Attributes:
+        url: Address of the server, without a slash at its end.
+        token: A Personal Access Token or a legacy token; never shown.
+    """
+
+    url: str
+    token: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", _checked_url(self.url))
+        object.__setattr__(self, "token", _checked_token(self.token))
+
+
+def credentials_from_env(url: str | None = None) -> Credentials:
+    """Credentials from LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY; `url` goes before the variable.
+
+    Raises:
+        ConfigError: one is missing, or cannot be an address or a token.
+    """
+    address = url or os.environ.get(URL_VARIABLE, "")
+    if not address.strip():
+        raise ConfigError(
+            f"No Label Studio is named: {URL_VARIABLE} is not set.",
+            hint=f"Name it, for example: export {URL_VARIABLE}=http://localhost:8080",
+        )
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if not token.strip():
+        raise ConfigError(
+            f"There is no token for Label Studio: {TOKEN_VARIABLE} is not set.",
+            hint=f"In Label Studio: your initials > Account & Settings > Personal Access Token. "
+            f"Then: export {TOKEN_VARIABLE}=<that token>",
+        )
+    return Credentials(address, token)
+
+
+class LabelStudio:
+    """One Label Studio server, signed in.
+
+    Every method raises LabelStudioUnreachable when it does not answer, LabelStudioUnauthorized when
+    it does not accept the token, and LabelStudioError for all else it refuses.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.url = credentials.url
+        self._token = credentials.token
+        self._is_access_by_refresh = _is_refresh_token(credentials.token)
+        self._access = ""
+        self._access_ends = 0.0
+        self._lock = threading.Lock()
+        self._session = requests.Session()
+        # A ~/.netrc entry for the host would replace our Authorization header.
+        self._session.auth = _keep_headers
+
+    def close(self) -> None:
+        self._session.close()
+
+    @cached_property
+    def sdk(self) -> Sdk:
+        """The SDK's client, signed in the same way; use it inside `translated`."""
+        import httpx
+        from label_studio_sdk import LabelStudio as Sdk
+
+        def sign_in(request: httpx.Request) -> httpx.Request:
+            request.headers.update(self.headers())
+            return request
+
+        client = httpx.Client(
+            auth=sign_in,
+            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+        # The key is a placeholder: `sign_in` sets the header. Retries would repeat a POST that
+        # Label Studio has already carried out.
+        return Sdk(base_url=self.url, api_key="-", httpx_client=client, max_retries=0)
+
+    def headers(self) -> dict[str, str]:
+        """The Authorization header for a request to this server."""
+        if not self._is_access_by_refresh:
+            return {"Authorization": f"Token {self._token}"}
+        with self._lock:
+            if time.monotonic() > self._access_ends - _RENEW_BEFORE_S:
+                self._access, self._access_ends = self._new_access()
+            return {"Authorization": f"Bearer {self._access}"}
+
+    def request(
+        self, method: str, path: str, *, what: str | None = None, **options: Any
+    ) -> requests.Response:
+        """Send a request to `path` of this server.
+
+        Args:
+            what: What we are about, for messages: "create the project".
+            options: As `requests.request` takes them; the timeout defaults to 120 s.
+        """
+        with self.translated(what or f"use {path}"):
+            headers = {**options.pop("headers", {}), **self.headers()}
+            return self._send(method, path, what or f"use {path}", headers=headers, **options)
+
+    def json(self, method: str, path: str, *, what: str | None = None, **options: Any) -> Any:
+        """Like `request`, and returns the answer's JSON."""
+        response = self.request(method, path, what=what, **options)
+        try:
+            return response.json()
+        except requests.JSONDecodeError:
+            raise not_label_studio(self.url, what or f"use {path}") from None
+
+    @contextmanager
+    def translated(self, what: str) -> Iterator[None]:
+        """Turn the exceptions of requests, httpx and the SDK into errors that people understand."""
+        try:
+            yield
+        except LsClipError:
+            raise
+        except Exception as error:
+            known = translation(error, self.url, what)
+            if known is None:
+                raise
+            # The SDK prints response headers, session cookies too: its exception goes no further.
+            raise known from None
+
+    def _send(
+        self, method: str, path: str, what: str, *, headers: dict[str, str], **options: Any
+    ) -> requests.Response:
+        options.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
+        options.setdefault("allow_redirects", False)
+        url = f"{self.url}/{path.lstrip('/')}"
+        response = self._session.request(method, url, headers=headers, **options)
+        if response.status_code >= 300:
+            raise refusal(response.status_code, response.text, self.url, what)
+        return response
+
+    def _new_access(self) -> tuple[str, float]:
+        started = time.monotonic()
+        response = self._send(
+            "POST",
+            "/api/token/refresh/",
+            "sign in",
+            headers={},
+            json={"refresh": self._token},
+        )
+        try:
+            access = str(response.json()["access"])
+            claims = _jwt_claims(access) or {}
+            # Lifetime by the server's own clock: ours may differ.
+            return access, started + float(claims["exp"]) - float(claims["iat"])
+        except (requests.JSONDecodeError, KeyError, TypeError, ValueError):
+            raise not_label_studio(self.url, "sign in") from None
+
+
+def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _is_refresh_token(token: str) -> bool:
+    claims = _jwt_claims(token)
+    if claims is None:
+        return False
+    if claims.get("token_type") != "refresh":
+        raise unauthorized(
+            "The token for Label Studio is an access token, which lasts five minutes.",
+            WRONG_TOKEN_HINT,
+        )
+    return True
+
+
+def _jwt_claims(token: str) -> dict[str, Any] | None:
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError):
+        return None
+    return claims if isinstance(claims, dict) else None
+
+
+def _checked_url(text: str) -> str:
+    url = text.strip().rstrip("/")
+    hint = (
+        f"Give the address as in the browser, up to the port: {URL_VARIABLE}=http://localhost:8080"
+    )
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        valid = valid and parts.port != 0 and not any(c.isspace() for c in url)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ConfigError(f"{url!r} is not the address of a Label Studio.", hint=hint)
+    if parts.username or parts.password:
+        raise ConfigError(
+            f"The address of Label Studio at {parts.hostname} carries a user name or password.",
+            hint=f"Leave them out; the token goes into {TOKEN_VARIABLE}.",
+        )
+    if parts.query or parts.fragment:
+        raise ConfigError(f"{url!r} has more than an address.", hint=hint)
+    return url
+
+
+def _checked_token(text: str) -> str:
+    token = text.strip().strip("'\"")
+    if not token or not token.isascii() or any(c.isspace() for c in token):
+        raise ConfigError("The token for Label Studio is not a token.", hint=WRONG_TOKEN_HINT)
+    return token

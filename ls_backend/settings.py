@@ -1,0 +1,102 @@
+"""Environment → Settings: everything about the ML backend that can be set.
+
+variable                 default                        meaning
+CLIP_MODEL               ViT-B-32/laion2b_s34b_b79k     ARCH/PRETRAINED of open_clip, or a folder
+LABEL_STUDIO_URL                                        the Label Studio whose images are read
+LABEL_STUDIO_API_KEY                                    its token, personal or legacy
+BASIC_AUTH_USER, _PASS                                  what Label Studio must present here
+CLIP_IMAGE_SECONDS       10                             for one image: connect, redirects, body
+CLIP_IMAGE_MAX_BYTES     33554432 (32 MiB)              of one image file
+CLIP_IMAGE_MAX_PIXELS    50000000                       of one image, width x height
+CLIP_ALLOWED_HOSTS                                      hosts whose images may lie on private
+                                                        addresses: "images.lan, 10.0.0.5:9000"
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ls_backend.errors import ConfigError
+from ls_backend.label_studio import Credentials
+
+DEFAULT_MODEL = "ViT-B-32/laion2b_s34b_b79k"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The ML backend's settings; `settings_from_env` explains each.
+
+    `label_studio` is None where no Label Studio is named: then only images that need no token can
+    be read. Without `basic_auth_user` anyone may ask.
+    """
+
+    model: str = DEFAULT_MODEL
+    label_studio: Credentials | None = None
+    basic_auth_user: str | None = None
+    basic_auth_pass: str | None = field(default=None, repr=False)
+    image_seconds: float = 10.0
+    image_max_bytes: int = 32 * 1024 * 1024
+    image_max_pixels: int = 50_000_000
+    allowed_hosts: frozenset[str] = frozenset()
+
+
+def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from environment variables, as the table at the top of this file lists them.
+
+    Raises:
+        ConfigError: A value is out of range, or one of a pair is missing.
+    """
+    given = {k: v.strip() for k, v in (os.environ if environ is None else environ).items()}
+    url, token = _pair(given, "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY")
+    user, password = _pair(given, "BASIC_AUTH_USER", "BASIC_AUTH_PASS")
+    return Settings(
+        model=given.get("CLIP_MODEL") or DEFAULT_MODEL,
+        label_studio=Credentials(url, token) if url else None,
+        basic_auth_user=user or None,
+        basic_auth_pass=password or None,
+        image_seconds=_number(given, "CLIP_IMAGE_SECONDS", Settings.image_seconds),
+        image_max_bytes=int(_number(given, "CLIP_IMAGE_MAX_BYTES", Settings.image_max_bytes)),
+        image_max_pixels=int(_number(given, "CLIP_IMAGE_MAX_PIXELS", Settings.image_max_pixels)),
+        allowed_hosts=_hosts(given.get("CLIP_ALLOWED_HOSTS", "")),
+    )
+
+
+def _pair(given: Mapping[str, str], first: str, second: str) -> tuple[str, str]:
+    values = given.get(first, ""), given.get(second, "")
+    if bool(values[0]) != bool(values[1]):
+        there, missing = (first, second) if values[0] else (second, first)
+        raise ConfigError(
+            f"{there} is set and {missing} is not.", hint=f"Set {missing} too, or unset {there}."
+        )
+    return values
+
+
+def _number(given: Mapping[str, str], name: str, default: float) -> float:
+    text = given.get(name, "")
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 1):
+        raise ConfigError(
+            f"{name} is {text!r}, which is no number of 1 or more.",
+            hint=f"For example: export {name}={default:g}",
+        )
+    return number
+
+
+def _hosts(text: str) -> frozenset[str]:
+    hosts = frozenset(host.strip().lower() for host in text.split(",") if host.strip())
+    for host in hosts:
+        if "/" in host or "*" in host:
+            raise ConfigError(
+                f"CLIP_ALLOWED_HOSTS has {host!r}, which is no host name.",
+                hint="Give names or addresses with commas between them, each with or without a "
+                'port: "images.lan, 10.0.0.5:9000".',
+            )
+    return hosts

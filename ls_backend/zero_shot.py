@@ -1,0 +1,88 @@
+"""Zero-shot answers from vectors: which label, how sure, and by what margin. Plain numpy.
+
+Owns the prompt templates around a label's words and the softmax over labels and background.
+All vectors are unit vectors, so a dot product is a cosine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEMPLATES = ("a photo of {a}", "a picture of {a}", "a drawing of {a}", "{a}")
+"""`{a}` is a label's text with its article; a label's vector is the mean over all of them."""
+
+Vectors = NDArray[np.float32]
+
+_HAS_ARTICLE = re.compile(r"(?:a|an|the|some)\s", re.IGNORECASE)
+_TAKES_AN = re.compile(
+    r"(?!eu|one\b|once|uni|use|usu|uti|uke|uku)[aeiou]|hour|honest|heir", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What CLIP says of one image. Probabilities are in [0, 1], cosines in [-1, 1].
+
+    `label` is the claimed label, or `predicted_label` where nothing valid is claimed.
+    `label_probability` is that label's share of the softmax over labels and background, `margin`
+    its lead over the strongest other, `similarity` the cosine of the image and its whole prompt.
+    """
+
+    label: str
+    label_probability: float
+    margin: float
+    predicted_label: str
+    predicted_probability: float
+    similarity: float | None
+
+
+def with_article(text: str) -> str:
+    """ "owl" → "an owl"; a text that brings its own article stays as it is."""
+    if _HAS_ARTICLE.match(text):
+        return text
+    return f"{'an' if _TAKES_AN.match(text) else 'a'} {text}"
+
+
+def text_vectors(texts: Sequence[str], encode_texts: Callable[[list[str]], Vectors]) -> Vectors:
+    """One unit vector per text, shape (len(texts), d): the normalised mean over TEMPLATES."""
+    filled = [template.format(a=with_article(text)) for text in texts for template in TEMPLATES]
+    means = encode_texts(filled).reshape(len(texts), len(TEMPLATES), -1).mean(axis=1)
+    unit: Vectors = means / np.linalg.norm(means, axis=1, keepdims=True)
+    return unit
+
+
+def probabilities(images: Vectors, texts: Vectors, logit_scale: float) -> NDArray[np.float64]:
+    """Softmax over texts of each image's scaled cosines, shape (images, texts), rows sum to 1."""
+    logits = logit_scale * (images.astype(np.float64) @ texts.astype(np.float64).T)
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
+    return shares
+
+
+def score_shares(
+    shares: NDArray[np.float64], labels: Sequence[str], claim: str | None, similarity: float | None
+) -> Score:
+    """The Score of one image from its row of probabilities.
+
+    Args:
+        shares: Probabilities of the labels, in their order, then of the background texts.
+        labels: What a prediction may say.
+        claim: The label that the image is said to show; one that `labels` lacks counts as None.
+        similarity: Cosine of the image and its whole prompt, if it has one.
+    """
+    predicted = int(shares[: len(labels)].argmax())
+    chosen = labels.index(claim) if claim in labels else predicted
+    others = np.delete(shares, chosen)
+    return Score(
+        label=labels[chosen],
+        label_probability=float(shares[chosen]),
+        margin=float(shares[chosen] - (others.max() if others.size else 0.0)),
+        predicted_label=labels[predicted],
+        predicted_probability=float(shares[predicted]),
+        similarity=None if similarity is None else min(1.0, max(-1.0, similarity)),
+    )

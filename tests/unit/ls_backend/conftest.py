@@ -1,0 +1,37 @@
+"""What tests of the backend share: the tiny CLIP, drawings it knows, and hosts of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from drawings import Draw, drawing_of
+from image_host import ImageHost
+
+from importers.sketch import MODEL_FOLDER
+from ls_backend.clip import Clip
+
+
+@pytest.fixture(scope="session")
+def clip() -> Clip:
+    """The tiny CLIP, which knows drawings."""
+    return Clip.load(str(MODEL_FOLDER))
+
+
+@pytest.fixture(scope="session")
+def drawing() -> Draw:
+    """`drawing("cat")`: a picture of a cat."""
+    return drawing_of
+
+
+@pytest.fixture
+def start_host() -> Iterator[Callable[[], ImageHost]]:
+    """Starts web servers that answer as a test tells them to."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(ImageHost())
+
+
+@pytest.fixture
+def host(start_host: Callable[[], ImageHost]) -> ImageHost:
+    return start_host()

@@ -1,0 +1,126 @@
+"""A real web server whose every path answers as a test says."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it arrived."""
+
+    path: str
+    host: str
+    authorization: str | None
+
+
+class ImageHost:
+    """`host.routes["/a.png"] = body(b"…")`; `host.asked` has what arrived, in order."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Answer] = {}
+        self.asked: list[Asked] = []
+        self.stopped = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer._answer(self)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Tests read `asked` instead."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> ImageHost:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stopped.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+        headers = request.headers
+        self.asked.append(Asked(request.path, headers["Host"], headers["Authorization"]))
+        try:
+            self.routes.get(request.path.partition("?")[0], status(404))(request)
+        except OSError:
+            """The client had enough."""
+
+
+def body(data: bytes, **headers: str) -> Answer:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        for name, value in {"Content_Length": str(len(data)), **headers}.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(data)
+
+    return answer
+
+
+def status(code: int) -> Answer:
+    return lambda request: request.send_error(code)
+
+
+def redirect(url: str, code: int = 302) -> Answer:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(code)
+        request.send_header("Location", url)
+        request.end_headers()
+
+    return answer
+
+
+def raw(data: bytes) -> Answer:
+    """These bytes instead of an HTTP answer."""
+    return lambda request: _write(request, data)
+
+
+def dripping(head: bytes, drop: bytes, seconds: float = 30.0) -> Answer:
+    """A byte or two at a time, so that no single read ever waits long."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        _write(request, head)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            _write(request, drop)
+            time.sleep(0.02)
+
+    return answer
+
+
+def endless() -> Answer:
+    """A body without a length that never ends."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        while True:
+            _write(request, b"\x89PNG" * 1024)
+
+    return answer
+
+
+def _write(request: BaseHTTPRequestHandler, data: bytes) -> None:
+    request.wfile.write(data)
+    request.wfile.flush()

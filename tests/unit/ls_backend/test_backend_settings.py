@@ -1,0 +1,60 @@
+"""Environment variables → Settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from ls_backend.errors import ConfigError
+from ls_backend.settings import Settings, settings_from_env
+
+
+def test_nothing_set_is_the_default() -> None:
+    assert settings_from_env({}) == Settings()
+    assert settings_from_env({"CLIP_MODEL": " ", "CLIP_IMAGE_SECONDS": ""}) == Settings()
+
+
+def test_everything_set() -> None:
+    settings = settings_from_env(
+        {
+            "CLIP_MODEL": "RN50/openai",
+            "LABEL_STUDIO_URL": "http://localhost:8080/",
+            "LABEL_STUDIO_API_KEY": "secret-token",
+            "BASIC_AUTH_USER": "studio",
+            "BASIC_AUTH_PASS": "secret-word",
+            "CLIP_IMAGE_SECONDS": "2.5",
+            "CLIP_IMAGE_MAX_BYTES": "1e6",
+            "CLIP_IMAGE_MAX_PIXELS": "1000000",
+            "CLIP_ALLOWED_HOSTS": "Images.lan, 10.0.0.5:9000,",
+        }
+    )
+
+    assert settings.model == "RN50/openai"
+    assert settings.label_studio is not None
+    assert settings.label_studio.url == "http://localhost:8080"
+    assert (settings.image_seconds, settings.image_max_bytes) == (2.5, 1_000_000)
+    assert settings.allowed_hosts == {"images.lan", "10.0.0.5:9000"}
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("LABEL_STUDIO_URL", "http://localhost:8080", "LABEL_STUDIO_API_KEY"),
+        ("LABEL_STUDIO_API_KEY", "secret", "LABEL_STUDIO_URL"),
+        ("BASIC_AUTH_USER", "studio", "BASIC_AUTH_PASS"),
+        ("BASIC_AUTH_PASS", "secret", "BASIC_AUTH_USER"),
+        ("CLIP_IMAGE_SECONDS", "soon", "CLIP_IMAGE_SECONDS"),
+        ("CLIP_IMAGE_SECONDS", "0", "CLIP_IMAGE_SECONDS"),
+        ("CLIP_IMAGE_MAX_BYTES", "-1", "CLIP_IMAGE_MAX_BYTES"),
+        ("CLIP_IMAGE_MAX_PIXELS", "inf", "CLIP_IMAGE_MAX_PIXELS"),
+        ("CLIP_ALLOWED_HOSTS", "http://images.lan", "CLIP_ALLOWED_HOSTS"),
+        ("CLIP_ALLOWED_HOSTS", "*.lan", "CLIP_ALLOWED_HOSTS"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named(variable: str, value: str, named: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        settings_from_env({variable: value})
+
+    assert named in refusal.value.message
+    assert "secret" not in refusal.value.message + refusal.value.hint
+    assert refusal.value.hint

@@ -1,0 +1,233 @@
+"""Tasks in, predictions out, on drawings that the tiny CLIP knows."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from drawings import Draw
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from label_studio_sdk.label_interface import LabelInterface
+from PIL import Image
+
+from ls_backend.clip import Clip
+from ls_backend.errors import ImageError
+from ls_backend.label_config import LabelTarget, read_label_config
+from ls_backend.model import TASKS_AT_ONCE, ClipModel, prediction
+from ls_backend.zero_shot import Score
+
+LABELS = ("cat", "dog", "bus", "fish")
+
+
+def xml(attributes: str = "") -> str:
+    choices = "".join(f'<Choice value="{label}"/>' for label in LABELS)
+    return (
+        f'<View><Image name="image" value="$image"/><Choices name="label" toName="image" '
+        f'{attributes}>{choices}<Choice value="None of these" clip_none="true"/></Choices></View>'
+    )
+
+
+def target(attributes: str = "") -> LabelTarget:
+    return read_label_config(xml(attributes))
+
+
+@pytest.fixture(scope="session")
+def model(clip: Clip) -> ClipModel:
+    return ClipModel(clip)
+
+
+def score(model: ClipModel, image: Image.Image, claim: str | None, **more: Any) -> Score:
+    asked = more.get("target", target())
+    return model.score([image], asked, [claim], [more.get("prompt")])[0]
+
+
+def test_a_right_claim_scores_high_and_a_wrong_one_low(model: ClipModel, drawing: Draw) -> None:
+    right = score(model, drawing("cat"), "cat")
+    wrong = score(model, drawing("cat"), "dog")
+
+    assert (right.label, wrong.label) == ("cat", "dog")
+    assert (right.predicted_label, wrong.predicted_label) == ("cat", "cat")
+    assert wrong.label_probability < 0.1 < 0.9 < right.label_probability
+    assert wrong.margin < 0 < right.margin
+
+
+@pytest.mark.parametrize("claim", [None, "zebra", "None of these"])
+def test_without_a_valid_claim_it_classifies(
+    model: ClipModel, drawing: Draw, claim: str | None
+) -> None:
+    assert score(model, drawing("bus"), claim).label == "bus"
+
+
+def test_background_lowers_what_it_explains(model: ClipModel, drawing: Draw) -> None:
+    tree = drawing("tree")
+    with_trees = target('clip_background="tree"')
+
+    plain, lowered = score(model, tree, "dog"), score(model, tree, "dog", target=with_trees)
+
+    assert lowered.predicted_label in LABELS
+    assert lowered.predicted_probability < 0.1 < plain.predicted_probability
+
+
+def test_similarity_is_the_fit_to_the_whole_prompt(model: ClipModel, drawing: Draw) -> None:
+    cat = drawing("cat")
+
+    right = score(model, cat, "cat", prompt="a photo of a red cat in a park").similarity
+    wrong = score(model, cat, "cat", prompt="a photo of a blue cat at the beach").similarity
+
+    assert right is not None
+    assert wrong is not None
+    assert -1 <= wrong < right <= 1
+    assert score(model, cat, "cat", prompt=None).similarity is None
+    assert score(model, cat, "cat", prompt="").similarity is None
+
+
+@settings(max_examples=15, deadline=None)
+@given(mates=st.lists(st.sampled_from(LABELS), max_size=35))
+def test_a_score_does_not_depend_on_the_batch(
+    model: ClipModel, drawing: Draw, mates: list[str]
+) -> None:
+    batch = ["cat", *mates]
+    asked = target('clip_background="tree"')
+    scores = model.score(
+        [drawing(label) for label in batch],
+        asked,
+        [None] * len(batch),
+        [f"a {label}" for label in batch],
+    )
+
+    alone = score(model, drawing("cat"), None, target=asked, prompt="a cat")
+
+    assert dataclasses.astuple(scores[0])[1:3] == pytest.approx(
+        dataclasses.astuple(alone)[1:3], abs=1e-5
+    )
+    assert scores[0].similarity == pytest.approx(alone.similarity, abs=1e-5)
+
+
+def test_no_images_no_scores(model: ClipModel) -> None:
+    assert model.score([], target(), [], []) == []
+
+
+def test_the_version_names_the_model_and_is_stable(model: ClipModel) -> None:
+    version = model.version(target())
+
+    assert version == model.version(target())
+    assert version.startswith("clip:sketch-clip@")
+    assert len(version.partition("@")[2]) == 12
+
+
+def test_the_version_changes_with_all_that_scores_hang_on(model: ClipModel) -> None:
+    plain = target()
+    variants = [
+        plain,
+        dataclasses.replace(plain, labels=LABELS[:3], texts=LABELS[:3]),
+        dataclasses.replace(plain, texts=("tom cat", *LABELS[1:])),
+        dataclasses.replace(plain, background=("tree",)),
+        dataclasses.replace(plain, claim_field="label"),
+        dataclasses.replace(plain, fit_field="prompt"),
+    ]
+
+    assert len({model.version(variant) for variant in variants}) == len(variants)
+
+
+def test_the_version_does_not_change_with_what_scores_do_not_hang_on(model: ClipModel) -> None:
+    plain = target()
+    same = [
+        dataclasses.replace(plain, from_name="other", to_name="img", image_field="photo"),
+        dataclasses.replace(plain, none_label=None),
+        dataclasses.replace(plain, labels=LABELS[::-1], texts=LABELS[::-1]),
+    ]
+
+    assert {model.version(variant) for variant in same} == {model.version(plain)}
+
+
+def test_the_version_changes_with_the_weights(clip: Clip, model: ClipModel) -> None:
+    class Other(Clip):
+        def __init__(self) -> None:
+            self.name, self.fingerprint = clip.name, "0" * 64
+
+    assert ClipModel(Other()).version(target()) != model.version(target())
+
+
+def test_label_studio_accepts_every_prediction(model: ClipModel, drawing: Draw) -> None:
+    config = xml('clip_claim="$label"')
+    asked = read_label_config(config)
+
+    answer = prediction(asked, score(model, drawing("cat"), "dog", target=asked), "clip:x@1")
+
+    assert LabelInterface(config).validate_prediction(answer, return_errors=True) == []
+    assert answer["result"][0]["value"] == {"choices": ["dog"]}
+    assert answer["result"][0]["score"] == answer["score"]
+
+
+@pytest.mark.parametrize(
+    ("similarity", "shown"), [(0.3, 0.3), (-0.2, 0.0), (1.0, 1.0), (None, 0.7)]
+)
+def test_with_a_fit_field_the_fit_is_shown(similarity: float | None, shown: float) -> None:
+    scored = Score("cat", 0.7, 0.4, "cat", 0.7, similarity)
+
+    assert prediction(target('clip_fit="$prompt"'), scored, "v")["score"] == shown
+    assert prediction(target(), scored, "v")["score"] == 0.7
+
+
+class Reader:
+    """Draws what a task's image field says; "broken" cannot be read."""
+
+    def __init__(self, drawing: Draw) -> None:
+        self.drawing = drawing
+
+    def __call__(self, task: Mapping[str, Any]) -> Image.Image:
+        label = task["data"]["image"]
+        if label == "broken":
+            raise ImageError("The image is empty.", hint="Replace it.", code="empty")
+        return self.drawing(label)
+
+
+def task(number: int, image: str, **data: object) -> dict[str, Any]:
+    return {"id": number, "data": {"image": image, **data}}
+
+
+def test_one_answer_per_task_in_order(
+    model: ClipModel, drawing: Draw, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown = [*LABELS, "broken"] * (TASKS_AT_ONCE // 2)
+    tasks = [task(number, label) for number, label in enumerate(shown)]
+
+    with caplog.at_level(logging.WARNING, "ls_backend"):
+        answers = model.predict(tasks, target(), Reader(drawing))
+
+    assert [answer and answer["result"][0]["value"]["choices"][0] for answer in answers] == [
+        [] if label == "broken" else label for label in shown
+    ]
+    assert {a["model_version"] for a in answers if a} == {model.version(target())}
+    assert len(caplog.messages) == TASKS_AT_ONCE // 2
+    assert "task 4: no prediction [empty] The image is empty. Replace it." in caplog.messages
+
+
+def test_claims_and_prompts_come_from_the_task(model: ClipModel, drawing: Draw) -> None:
+    tasks = [
+        task(1, "cat", label="dog", prompt="a photo of a red cat in a park"),
+        task(2, "cat", label=None, prompt=7),
+        task(3, "broken", label="dog"),
+        task(4, "cat", label="bus"),
+    ]
+
+    verified = model.predict(tasks, target('clip_claim="$label"'), Reader(drawing))
+    fitted = model.predict(tasks, target('clip_fit="$prompt"'), Reader(drawing))
+
+    assert [a and a["result"][0]["value"]["choices"] for a in verified] == [
+        ["dog"],
+        ["cat"],
+        [],
+        ["bus"],
+    ]
+    expected = score(model, drawing("cat"), None, prompt=tasks[0]["data"]["prompt"])
+    assert fitted[0]["score"] == pytest.approx(expected.similarity, abs=1e-5)  # type: ignore[call-overload]
+    assert fitted[1]["score"] == pytest.approx(expected.label_probability, abs=1e-5)  # type: ignore[call-overload]
+
+
+def test_no_tasks_no_answers(model: ClipModel, drawing: Draw) -> None:
+    assert model.predict([], target(), Reader(drawing)) == []

@@ -1,0 +1,163 @@
+"""Labeling configs as people write them → the control to fill, or a plain reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from ls_backend.errors import LabelConfigError
+from ls_backend.label_config import LabelTarget, read_label_config, readable
+
+CHOICES = '<Choice value="cat"/><Choice value="dog"/>'
+
+
+def config(
+    attributes: str = "", choices: str = CHOICES, more: str = "", image: str = 'value="$image"'
+) -> str:
+    return (
+        f'<View><Image name="img" {image}/>'
+        f'<Choices name="label" toName="img" {attributes}>{choices}</Choices>{more}</View>'
+    )
+
+
+def reason(xml: str) -> str:
+    with pytest.raises(LabelConfigError) as refusal:
+        read_label_config(xml)
+    assert refusal.value.hint
+    return refusal.value.message
+
+
+def test_the_review_config_of_a_campaign() -> None:
+    target = read_label_config(
+        """
+        <View style="display:flex">
+          <Image name="image" value="$photo" zoom="true"/>
+          <Header value="Prompt: $prompt"/>
+          <Choices name="label" toName="image" choice="single-radio" required="true"
+                   clip_claim="$claimed" clip_fit="$prompt"
+                   clip_background="a tree | a street||Dog">
+            <Choice value="cat" hotkey="1"/>
+            <Choice value="traffic_light" alias="tl" hotkey="2"/>
+            <Choice value="dog" hotkey="3"/>
+            <Choice value="None of these / unusable" hotkey="0" clip_none="true"/>
+          </Choices>
+        </View>
+        """
+    )
+
+    assert target == LabelTarget(
+        from_name="label",
+        to_name="image",
+        image_field="photo",
+        labels=("cat", "tl", "dog"),
+        texts=("cat", "traffic light", "dog"),
+        none_label="None of these / unusable",
+        claim_field="claimed",
+        fit_field="prompt",
+        background=("a tree", "a street"),
+    )
+
+
+@pytest.mark.parametrize("choice", ["", 'choice="single"', 'choice="single-radio"'])
+def test_single_choice_in_each_spelling(choice: str) -> None:
+    target = read_label_config(config(choice))
+
+    assert target.labels == ("cat", "dog")
+    assert (target.claim_field, target.fit_field, target.none_label) == (None, None, None)
+    assert target.background == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("traffic_light", "traffic light"),
+        ("traffic-light", "traffic light"),
+        ("trafficLight", "traffic light"),
+        ("Traffic Light", "Traffic Light"),
+        ("  cat ", "cat"),
+        ("USA", "USA"),
+        ("--", "--"),
+    ],
+)
+def test_readable_words(value: str, words: str) -> None:
+    assert readable(value).lower() == words.lower()
+
+
+@pytest.mark.parametrize(
+    ("xml", "why"),
+    [
+        (config('choice="multiple"'), "several answers"),
+        (config('perRegion="true"'), "per region"),
+        (config('value="$options"', choices=""), "task data"),
+        (config(choices=""), "no choices"),
+        (config(choices='<Choice value="a" clip_none="true"/>'), "no choices"),
+        (config(choices='<Choice value="cat"/>'), "one label"),
+        (config(choices='<Choice value="a"><Choice value="b"/></Choice>'), "nested"),
+        (config(image='valueList="$images"'), 'value="$field"'),
+        (config(image='value="http://example.com/$image"'), 'value="$field"'),
+        (config().replace('toName="img"', 'toName="text"'), "not an Image"),
+        ('<View><Image name="img" value="$image"/></View>', "none."),
+        ("<View></View>", "none."),
+    ],
+)
+def test_what_cannot_be_filled_says_why(xml: str, why: str) -> None:
+    message = reason(xml)
+
+    assert "CLIP can fill a single-choice Choices on an Image" in message
+    assert why in message
+
+
+@pytest.mark.parametrize("xml", ["", "<View>", "cat, dog", "<View>&nbsp;</View>"])
+def test_what_is_no_xml_says_so(xml: str) -> None:
+    assert "not well-formed XML" in reason(xml)
+
+
+SECOND = (
+    '<Choices name="verdict" toName="img" {}><Choice value="yes"/><Choice value="no"/></Choices>'
+)
+
+
+def test_of_several_controls_one_must_be_marked() -> None:
+    assert "'label', 'verdict'" in reason(config(more=SECOND.format("")))
+    assert "'label', 'verdict'" in reason(
+        config('clip_target="true"', more=SECOND.format('clip_target="true"'))
+    )
+
+    marked = read_label_config(config(more=SECOND.format('clip_target="true"')))
+
+    assert marked.from_name == "verdict"
+
+
+def test_a_control_that_cannot_be_filled_does_not_compete() -> None:
+    assert read_label_config(config(more=SECOND.format('choice="multiple"'))).from_name == "label"
+
+
+def test_a_marked_control_that_cannot_be_filled_is_not_passed_over() -> None:
+    xml = config(more=SECOND.format('choice="multiple" clip_target="true"'))
+
+    assert "'verdict': it takes several answers" in reason(xml)
+
+
+@pytest.mark.parametrize("attributes", ['clip_background="a tree"', 'clip_fit="$prompt"'])
+def test_one_label_needs_something_to_be_compared_with(attributes: str) -> None:
+    assert read_label_config(config(attributes, '<Choice value="cat"/>')).labels == ("cat",)
+
+
+@pytest.mark.parametrize(
+    ("xml", "why"),
+    [
+        (config('clip_claim="label"'), "clip_claim='label'"),
+        (config('clip_fit="a $b c"'), "clip_fit='a $b c'"),
+        (config(choices=CHOICES + '<Choice value="cat"/>'), "same answer: cat"),
+        (config(choices=CHOICES + '<Choice value="tom" alias="cat"/>'), "same answer: cat"),
+        (config(choices=CHOICES + "<Choice/>"), "has no value"),
+        (
+            config(
+                choices=CHOICES
+                + '<Choice value="x" clip_none="true"/><Choice value="y" clip_none="true"/>'
+            ),
+            "x, y",
+        ),
+    ],
+)
+def test_what_contradicts_itself_says_where(xml: str, why: str) -> None:
+    assert why in reason(xml)

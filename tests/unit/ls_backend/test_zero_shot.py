@@ -1,0 +1,128 @@
+"""Numbers from vectors: shares, margins, claims."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ls_backend.zero_shot import (
+    TEMPLATES,
+    Score,
+    Vectors,
+    probabilities,
+    score_shares,
+    text_vectors,
+    with_article,
+)
+
+
+def unit(*rows: list[float]) -> Vectors:
+    vectors = np.array(rows, dtype=np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+TEXTS = unit([1, 0, 0], [0, 1, 0], [0, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dog", "a dog"),
+        ("owl", "an owl"),
+        ("Apple", "an Apple"),
+        ("unicorn", "a unicorn"),
+        ("umbrella", "an umbrella"),
+        ("hourglass", "an hourglass"),
+        ("euro coin", "a euro coin"),
+        ("one-way sign", "a one-way sign"),
+        ("the moon", "the moon"),
+        ("a dog on a rug", "a dog on a rug"),
+    ],
+)
+def test_articles(text: str, expected: str) -> None:
+    assert with_article(text) == expected
+
+
+def test_a_text_is_the_mean_over_its_templates() -> None:
+    asked: list[str] = []
+
+    def encode(texts: list[str]) -> Vectors:
+        asked.extend(texts)
+        return unit(*([float(len(text)), 1.0] for text in texts))
+
+    vectors = text_vectors(["owl", "dog"], encode)
+
+    assert asked == [t.format(a=a) for a in ("an owl", "a dog") for t in TEMPLATES]
+    assert vectors.shape == (2, 2)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1])
+
+
+def test_shares_sum_to_one_and_the_nearest_text_leads() -> None:
+    shares = probabilities(unit([3, 1, 0], [0, 0, 1]), TEXTS, 30.0)
+
+    assert shares.sum(axis=1) == pytest.approx([1, 1])
+    assert shares.argmax(axis=1).tolist() == [0, 2]
+
+
+def test_large_scales_stay_finite() -> None:
+    shares = probabilities(TEXTS, TEXTS, 10_000.0)
+
+    assert np.isfinite(shares).all()
+    assert shares.diagonal() == pytest.approx([1, 1, 1])
+
+
+def score(shares: list[float], claim: str | None, labels: str = "ab") -> Score:
+    return score_shares(np.array(shares), list(labels), claim, None)
+
+
+def test_a_claim_is_verified() -> None:
+    claimed = score([0.2, 0.7, 0.1], "a")
+
+    assert (claimed.label, claimed.predicted_label) == ("a", "b")
+    assert claimed.label_probability == pytest.approx(0.2)
+    assert claimed.predicted_probability == pytest.approx(0.7)
+    assert claimed.margin == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize("claim", [None, "", "zebra", "A"])
+def test_without_a_valid_claim_the_best_label_is_the_answer(claim: str | None) -> None:
+    classified = score([0.2, 0.7, 0.1], claim)
+
+    assert classified.label == classified.predicted_label == "b"
+    assert classified.margin == pytest.approx(0.5)
+
+
+def test_background_takes_its_share_and_is_never_predicted() -> None:
+    drowned = score([0.1, 0.2, 0.7], None)
+
+    assert drowned.predicted_label == "b"
+    assert drowned.predicted_probability == pytest.approx(0.2)
+    assert drowned.margin == pytest.approx(-0.5)
+
+
+def test_similarity_is_kept_within_a_cosine() -> None:
+    row = np.array([1.0])
+
+    assert score_shares(row, ["a"], None, 1.0000001).similarity == 1.0
+    assert score_shares(row, ["a"], None, -1.0000001).similarity == -1.0
+    assert score_shares(row, ["a"], None, None).similarity is None
+
+
+@given(
+    logits=st.lists(st.floats(-1, 1), min_size=2, max_size=8),
+    scale=st.floats(0.01, 200),
+    claim=st.integers(0, 7),
+)
+def test_a_score_is_a_probability_whatever_comes(
+    logits: list[float], scale: float, claim: int
+) -> None:
+    cosines = np.array([logits], dtype=np.float32)
+    labels = [str(number) for number in range(len(logits))]
+    row = probabilities(np.ones((1, 1), dtype=np.float32), cosines.T, scale)[0]
+
+    result = score_shares(row, labels, str(claim), None)
+
+    assert 0 <= result.label_probability <= result.predicted_probability <= 1
+    assert -1 <= result.margin <= 1

@@ -1,0 +1,70 @@
+"""The tiny CLIP of the repository knows drawings that it has never seen."""
+
+from __future__ import annotations
+
+import os
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+import pytest
+
+from importers.sketch import MODEL_FOLDER, resolve_model
+from importers.sketch.grammar import plural
+from importers.sketch.spec import OBJECTS
+from importers.sketch.training.evaluate import (
+    Evaluation,
+    Judged,
+    draw_request,
+    judge,
+    requests,
+    target,
+)
+from ls_backend.clip import Clip
+from ls_backend.model import ClipModel
+
+
+@pytest.fixture(scope="module")
+def model() -> ClipModel:
+    """Loaded from a working directory that is not the repository."""
+    here = Path.cwd()
+    os.chdir("/")
+    try:
+        return ClipModel(Clip.load(resolve_model("sketch")))
+    finally:
+        os.chdir(here)
+
+
+def top_one(judged: list[Judged]) -> float:
+    hits = [one.score.predicted_label == one.truth.asked.object for one in judged]
+    return sum(hits) / len(hits)
+
+
+def test_sketch_is_the_name_of_the_model_folder() -> None:
+    assert resolve_model("sketch") == str(MODEL_FOLDER)
+    assert resolve_model("ViT-B-32/laion2b_s34b_b79k") == "ViT-B-32/laion2b_s34b_b79k"
+
+
+def test_the_model_folder_is_complete_small_and_readable() -> None:
+    names = {path.name for path in MODEL_FOLDER.iterdir()}
+    wanted = {"open_clip_config.json", "open_clip_model.safetensors", "sketch_bpe.txt.gz"}
+    assert names == {*wanted, "README.md"}
+    assert (MODEL_FOLDER / "open_clip_model.safetensors").stat().st_size < 5_000_000
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in MODEL_FOLDER.iterdir())
+
+
+@pytest.mark.parametrize("texts", [OBJECTS, tuple(map(plural, OBJECTS))], ids=["one", "many"])
+def test_it_names_drawings_of_combinations_it_never_saw(
+    model: ClipModel, texts: tuple[str, ...]
+) -> None:
+    drawn = map(draw_request, requests("unit test", 60))
+    assert top_one(judge(model, drawn, target(texts))) >= 0.9
+
+
+def test_the_evaluation_measures_all_promises(model: ClipModel) -> None:
+    with ThreadPool(1) as pool:
+        measures = Evaluation(model, pool, 20).measures()
+    assert sum(measure.target is not None for measure in measures) == 5
+    rounding = 1e-9
+    for measure in measures:
+        assert -rounding <= measure.low <= measure.value + rounding, measure
+        assert measure.value - rounding <= measure.high <= 1 + rounding, measure
