@@ -59,12 +59,14 @@ class GeneratorSettings(Section):
     """`[generator]`: which images API draws, and how hard it is asked.
 
     `parameters` go into the request as they are (quality, background, …). `send_seed` is for
-    servers that take a `seed`; left out, what is known of the model decides.
+    servers that take a `seed`; left out, what is known of the model decides. `api_key_env` names
+    the environment variable with the key; left out, it is OPENAI_API_KEY, which is sent to
+    OpenAI alone.
     """
 
     model: str
     base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
+    api_key_env: str | None = None
     size: str = "1024x1024"
     quality: str | None = None
     parameters: dict[str, Any] = {}
@@ -128,6 +130,24 @@ class Campaign(Section):
             if "/" in label or label in {".", ".."}:
                 raise ValueError(f"the label {label!r} cannot be a folder name")
         return cleaned
+
+    @model_validator(mode="after")
+    def _labels_can_be_told_apart(self) -> Self:
+        compared = len(self.labels) + len(self.score.background)
+        if compared < 2 and self.review.order == "label_probability":
+            raise ValueError(
+                "a single label has nothing to be compared with; name what else a picture "
+                "could show in [score] background"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _storage_is_apart(self) -> Self:
+        if self.storage_url in {str(self.folder.resolve()), str(self.images_path.resolve())}:
+            raise ValueError(
+                "[storage] url is where the campaign keeps its originals; name another folder"
+            )
+        return self
 
     @property
     def project_title(self) -> str:

@@ -1,0 +1,100 @@
+"""From an images API's answer to the original bytes of an image.
+
+Owns the ways in which servers hand one over: base64, data URI, absolute or relative URL.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+from urllib.parse import urljoin
+
+from importers.generators.connection import Connection
+from ls_backend import fetch
+from ls_backend.errors import GeneratorError, ImageError, OutcomeUnknown
+
+LARGEST_IMAGE = 64 * 2**20
+
+
+class FetchFailed(OutcomeUnknown):
+    """An image was drawn, and its URL cannot be read; asking the URL again may help."""
+
+    default_code = "image_not_fetched"
+
+
+def image_of(answer: Any, connection: Connection, timeout_s: float) -> bytes:
+    """The bytes of the one image in an answer, fetched where the answer has a URL.
+
+    Raises:
+        GeneratorError: the answer has no image, or what it has is not one.
+        FetchFailed: the image's URL cannot be read.
+    """
+    entry = _entry_of(answer, connection)
+    if entry.get("b64_json"):
+        data = _decode(entry["b64_json"], connection)
+    elif str(entry["url"]).startswith("data:"):
+        data = _decode(entry["url"], connection)
+    else:
+        data = _fetch(str(entry["url"]), connection, timeout_s)
+    _check_image(data, connection)
+    return data
+
+
+def _fetch(url: str, connection: Connection, timeout_s: float) -> bytes:
+    """Read what the API left at a URL; only its own origin gets the key, or may be private."""
+    home = fetch.origin_of(connection.shown_url)
+    key = {"Authorization": f"Bearer {connection.key}"}
+    try:
+        return fetch.fetch(
+            urljoin(f"{connection.shown_url}/", url),
+            fetch.Limits(timeout_s, LARGEST_IMAGE),
+            trusted=lambda origin: origin.host == home.host,
+            headers=lambda origin: key if origin == home else {},
+        )
+    except (ImageError, ValueError) as error:
+        raise FetchFailed(
+            f"An image was drawn, but cannot be fetched: {error}",
+            hint="Run it again to ask for the image anew; where the server can, have it answer in "
+            'base64: parameters = { response_format = "b64_json" }.',
+        ) from None
+
+
+def _entry_of(answer: Any, connection: Connection) -> Mapping[str, Any]:
+    data = answer.get("data") if isinstance(answer, Mapping) else None
+    entry = data[0] if isinstance(data, list) and data else None
+    if not isinstance(entry, Mapping) or not (entry.get("b64_json") or entry.get("url")):
+        raise _not_an_image(connection, "the answer has neither b64_json nor url")
+    return entry
+
+
+def _decode(text: object, connection: Connection) -> bytes:
+    encoded = str(text)
+    if encoded.startswith("data:"):
+        encoded = encoded.partition(",")[2]
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise _not_an_image(connection, "it is not base64") from None
+
+
+def _check_image(data: bytes, connection: Connection) -> None:
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(data)) as image:
+            image.verify()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        starts = data[:16].decode("ascii", "replace")
+        why = f"{len(data)} bytes that start with {starts!r}"
+        raise _not_an_image(connection, why) from None
+
+
+def _not_an_image(connection: Connection, why: str) -> GeneratorError:
+    return GeneratorError(
+        f"What {connection.host} answered is not an image: {why}.",
+        hint="Check generator.model and generator.parameters; the API's own log may say more.",
+        code="not_an_image",
+    )

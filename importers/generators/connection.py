@@ -1,0 +1,128 @@
+"""Where the images API is and with which key it is asked; owns the key, and keeps it out of sight.
+
+OpenAI's key goes to OpenAI alone: another server gets a key only where the campaign names one.
+Connections to this machine never go through a proxy.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ls_backend.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+    from importers.campaign import GeneratorSettings
+
+OPENAI_HOST = "api.openai.com"
+OPENAI_URL = f"https://{OPENAI_HOST}/v1"
+OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
+CONNECT_S = 10.0
+
+_NO_KEY = "no-key"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An images API and the key for it.
+
+    Attributes:
+        base_url: Ends in what comes before /images/generations.
+        key_variable: Name of the environment variable that a key comes from.
+    """
+
+    base_url: str
+    key_variable: str
+    key: str = field(repr=False)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).netloc.rpartition("@")[2]
+
+    @property
+    def shown_url(self) -> str:
+        """The base URL for people: without a password that it may carry."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{self.host}{parts.path}"
+
+    @property
+    def is_openai(self) -> bool:
+        return _is_openai(self.base_url)
+
+    @property
+    def has_key(self) -> bool:
+        return self.key != _NO_KEY
+
+    def without_key(self, text: str) -> str:
+        """The text with the key blotted out, should a server have repeated it."""
+        return text.replace(self.key, "***") if self.has_key else text
+
+    def client(self, timeout_s: float) -> OpenAI:
+        """A client that sends each request once; for all threads.
+
+        Args:
+            timeout_s: Longest silence of the API while an answer is awaited.
+        """
+        from httpx2 import Timeout
+        from openai import DefaultHttpxClient, OpenAI
+
+        local = urlsplit(self.base_url).hostname in _LOOPBACK
+        return OpenAI(
+            api_key=self.key,
+            base_url=self.base_url,
+            max_retries=0,
+            timeout=Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+            http_client=DefaultHttpxClient(trust_env=False) if local else None,
+        )
+
+
+def connection_of(settings: GeneratorSettings) -> Connection:
+    """The connection that a campaign's settings and the environment give.
+
+    Raises:
+        ConfigError: the URL is none, or there is no key for OpenAI.
+    """
+    base_url = (OPENAI_URL if settings.base_url is None else settings.base_url).rstrip("/")
+    if not _is_http_url(base_url):
+        raise ConfigError(
+            f"generator.base_url {base_url!r} is not a URL.",
+            hint="Write it with its scheme, for example http://127.0.0.1:8080/v1.",
+        )
+    variable = settings.api_key_env or OPENAI_KEY_VARIABLE
+    if settings.api_key_env is None and not _is_openai(base_url):
+        return Connection(base_url, variable, _NO_KEY)
+    return Connection(base_url, variable, _key(variable, base_url))
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that cannot be
+        return False
+
+
+def _is_openai(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    return host == OPENAI_HOST or host.endswith(f".{OPENAI_HOST}")
+
+
+def _key(variable: str, base_url: str) -> str:
+    key = os.environ.get(variable, "").strip()
+    if not key and _is_openai(base_url):
+        raise ConfigError(
+            f"There is no key for {OPENAI_HOST}: the environment variable {variable} is not set.",
+            hint=f"Run: export {variable}=…  (a key from https://platform.openai.com/api-keys), "
+            "or name your own images server in generator.base_url.",
+        )
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(
+            f"The environment variable {variable} holds characters that no key has.",
+            hint="Copy the key again, without quotes or line breaks.",
+        )
+    return key or _NO_KEY

@@ -1,0 +1,158 @@
+"""OpenAI's Images API as a source of images, and every server that speaks it.
+
+Owns one request for one image: what is sent, how often it is tried, what comes back. The SDK's own
+retries are off: they would ask again after a timeout, when the first image may already be paid for,
+and after `insufficient_quota`, when no image can come.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import tenacity
+
+from importers.generators.answers import FetchFailed, image_of
+from importers.generators.base import GeneratedImage, GenerationRequest
+from importers.generators.capabilities import capability_of
+from importers.generators.connection import connection_of
+from importers.generators.openai_errors import (
+    RateLimited,
+    ServerFailed,
+    Temporary,
+    as_generator_error,
+    not_an_images_api,
+)
+from importers.generators.prices import cost_usd
+from ls_backend.errors import GeneratorError, GeneratorUnreachable
+
+if TYPE_CHECKING:
+    from importers.campaign import GeneratorSettings
+
+PATIENCE_S = 900.0
+"""How long one image waits for an API that says "later" before the run is stopped."""
+
+_log = logging.getLogger(__name__)
+_backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    body: Any
+    request_id: str | None
+
+
+class OpenAIImages:
+    """Draws through POST /images/generations, one image for each request; for all threads.
+
+    Failures (connection refused, 5xx) are tried `max_attempts` times. Rate limits are no failures:
+    they are waited out, for as long as the API asks, so that many threads can share a small limit.
+
+    Args:
+        settings: The campaign's `[generator]`.
+        sleep: Waits a number of seconds.
+
+    Raises:
+        ConfigError: the base URL is none, or OpenAI's key is not set.
+    """
+
+    def __init__(
+        self, settings: GeneratorSettings, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._settings = settings
+        self._connection = connection_of(settings)
+        self._client = self._connection.client(settings.timeout_s)
+        self._rate_limits = _retrying((RateLimited,), _out_of_patience, sleep)
+        self._failures = _retrying(
+            (GeneratorUnreachable, ServerFailed, FetchFailed),
+            _tried(settings.max_attempts),
+            sleep,
+        )
+        self.name = f"{settings.model} at {self._connection.host}"
+
+    def close(self) -> None:
+        self._client.close()
+
+    def generate(self, request: GenerationRequest) -> GeneratedImage:
+        """Draw one image; see `Generator.generate` for what it raises."""
+        answer = self._rate_limits(self._answer_to, request)
+        timeout_s = self._settings.timeout_s
+        data = self._failures(image_of, answer.body, self._connection, timeout_s)
+        drawn = _time_of(answer.body.get("created"))
+        usage = answer.body.get("usage")
+        usage = usage if isinstance(usage, dict) else None
+        return GeneratedImage(
+            data=data,
+            request_id=answer.request_id,
+            usage=usage,
+            cost_usd=cost_usd(request.model, usage, drawn.date()),
+            created=drawn.isoformat(),
+        )
+
+    def _answer_to(self, request: GenerationRequest) -> _Answer:
+        return self._failures(self._ask_once, request)
+
+    def _ask_once(self, request: GenerationRequest) -> _Answer:
+        import openai
+
+        try:
+            raw = self._client.images.with_raw_response.generate(
+                model=request.model,
+                prompt=request.prompt,
+                size=request.size,
+                n=1,
+                extra_body=self._extras(request),
+            )
+        except openai.APIError as error:
+            raise as_generator_error(error, self._connection, request.model) from None
+        try:
+            return _Answer(raw.http_response.json(), raw.headers.get("x-request-id"))
+        except ValueError:
+            raise not_an_images_api(self._connection, "its answer is not JSON") from None
+
+    def _extras(self, request: GenerationRequest) -> dict[str, Any]:
+        wanted = self._settings.send_seed
+        if wanted is None:
+            wanted = capability_of(request.model).seed is True
+        seed = {"seed": request.seed} if wanted and request.seed is not None else {}
+        return {**request.parameters, **seed}
+
+
+def _retrying(
+    errors: tuple[type[GeneratorError], ...],
+    stop: Callable[[tenacity.RetryCallState], bool],
+    sleep: Callable[[float], None],
+) -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(errors),
+        stop=stop,
+        wait=_wait,
+        sleep=sleep,
+        before_sleep=tenacity.before_sleep_log(_log, logging.INFO),
+        reraise=True,
+    )
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, Temporary) and error.wait_s is not None:
+        return error.wait_s
+    return _backoff(state)
+
+
+def _tried(times: int) -> Callable[[tenacity.RetryCallState], bool]:
+    return lambda state: state.attempt_number >= times or _out_of_patience(state)
+
+
+def _out_of_patience(state: tenacity.RetryCallState) -> bool:
+    return state.idle_for + state.upcoming_sleep > PATIENCE_S
+
+
+def _time_of(created: object) -> datetime:
+    if isinstance(created, int) and created > 0:
+        return datetime.fromtimestamp(created, timezone.utc)
+    return datetime.now(timezone.utc).replace(microsecond=0)

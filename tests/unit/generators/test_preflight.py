@@ -1,0 +1,91 @@
+"""Settings that cannot work are refused before anything is sent."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from importers.campaign import GeneratorSettings
+from importers.generators import open_generator, request_parameters
+from importers.generators.preflight import check_settings
+from ls_backend.errors import ConfigError
+
+TODAY = date(2026, 11, 22)
+OWN = "http://127.0.0.1:9/v1"
+
+
+def settings(**values: Any) -> GeneratorSettings:
+    return GeneratorSettings.model_validate({"model": "gpt-image-2", **values})
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+
+
+@pytest.mark.parametrize("model", ["gpt-image-2", "gpt-image-2.5-flare", "gpt-image-2.6-sunburst"])
+def test_a_living_model_passes_without_notice(model: str) -> None:
+    assert check_settings(settings(model=model, quality="low"), TODAY) == ()
+
+
+@pytest.mark.parametrize("model", ["dall-e-2", "dall-e-3", "gpt-image-1"])
+def test_a_model_that_is_gone_names_living_ones(model: str) -> None:
+    with pytest.raises(ConfigError, match=f"OpenAI shut {model} down") as caught:
+        check_settings(settings(model=model), TODAY)
+    assert "gpt-image-2.6-flare" in caught.value.hint
+
+
+def test_a_model_that_is_going_is_noticed_until_it_is_gone() -> None:
+    notices = check_settings(settings(model="gpt-image-1.5"), TODAY)
+    assert "2026-12-01" in notices[0]
+    with pytest.raises(ConfigError):
+        check_settings(settings(model="gpt-image-1.5"), date(2026, 12, 1))
+
+
+def test_another_server_may_call_its_model_what_it_likes() -> None:
+    assert check_settings(settings(model="dall-e-3", base_url=OWN), TODAY)
+
+
+def test_an_unknown_price_is_noticed_and_a_free_model_is_not() -> None:
+    assert "price" in check_settings(settings(model="flux", base_url=OWN), TODAY)[0]
+    free = settings(model="sketch-1", base_url=OWN, size="512x512", send_seed=True)
+    assert check_settings(free, TODAY) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"size": "512x512"}, "816x816"),
+        ({"size": "512x512", "model": "gpt-image-2.6-flare"}, "816x816"),
+        ({"size": "big", "model": "flux", "base_url": OWN}, "WIDTHxHEIGHT"),
+        ({"quality": "hd"}, "quality 'hd'"),
+        ({"parameters": {"quality": "max"}}, "quality 'max'"),
+        ({"parameters": {"response_format": "b64_json"}}, "response_format"),
+        ({"parameters": {"complexity": "low"}}, "complexity"),
+        ({"parameters": {"n": 4}}, "'n'"),
+        ({"parameters": {"stream": True}, "model": "flux", "base_url": OWN}, "'stream'"),
+        ({"parameters": {"seed": 4}, "model": "flux", "base_url": OWN}, "'seed'"),
+        ({"send_seed": True}, "seed"),
+    ],
+)
+def test_what_the_model_does_not_take_is_named(values: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_settings(settings(**values), TODAY)
+    assert named in caught.value.message
+
+
+def test_no_generator_is_opened_for_settings_that_cannot_work() -> None:
+    with pytest.raises(ConfigError):
+        open_generator(settings(model="dall-e-3"))
+
+
+def test_the_generator_says_who_draws() -> None:
+    assert open_generator(settings()).name == "gpt-image-2 at api.openai.com"
+
+
+def test_quality_is_a_parameter_of_every_request() -> None:
+    wanted = settings(quality="low", parameters={"background": "opaque"})
+    assert request_parameters(wanted) == {"background": "opaque", "quality": "low"}
+    assert request_parameters(settings()) == {}

@@ -1,0 +1,74 @@
+"""Costs from usage: exact where all is known, unknown otherwise, never zero for unknown."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from importers.generators.capabilities import LIVING
+from importers.generators.prices import PRICES, cost_usd, price_of
+
+TODAY = date(2026, 11, 22)
+
+
+def usage(text: int, images: int, out: int) -> dict[str, Any]:
+    return {
+        "input_tokens": text + images,
+        "input_tokens_details": {"text_tokens": text, "image_tokens": images},
+        "output_tokens": out,
+    }
+
+
+def test_each_kind_of_token_has_its_price() -> None:
+    million = 1_000_000
+    assert cost_usd("gpt-image-2", usage(million, 0, 0), TODAY) == 5
+    assert cost_usd("gpt-image-2", usage(0, million, 0), TODAY) == 8
+    assert cost_usd("gpt-image-2", usage(0, 0, million), TODAY) == 30
+
+
+def test_a_published_price_of_an_image_is_met() -> None:
+    """gpt-image-2, 1024x1024, low: 196 image tokens, published as $0.006."""
+    cost = cost_usd("gpt-image-2", usage(0, 0, 196), TODAY)
+    assert cost is not None
+    assert round(cost, 3) == Decimal("0.006")
+
+
+def test_without_details_the_input_is_text() -> None:
+    plain = {"input_tokens": 100, "output_tokens": 0}
+    assert cost_usd("gpt-image-2", plain, TODAY) == Decimal("0.0005")
+
+
+def test_drawings_are_free() -> None:
+    assert cost_usd("sketch-1", usage(9, 0, 9), TODAY) == 0
+    assert cost_usd("sketch-1", None, TODAY) == 0
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        None,
+        {},
+        {"input_tokens": 5},
+        {"input_tokens": "5", "output_tokens": 5},
+        {"input_tokens": 5, "output_tokens": -1},
+    ],
+)
+def test_without_usable_usage_the_cost_is_unknown(counts: dict[str, Any] | None) -> None:
+    assert cost_usd("gpt-image-2", counts, TODAY) is None
+
+
+def test_an_unknown_model_has_no_known_cost() -> None:
+    assert cost_usd("gpt-image-9", usage(1, 0, 1), TODAY) is None
+
+
+def test_a_price_does_not_hold_before_its_day() -> None:
+    assert price_of("gpt-image-2.6-flare", date(2026, 11, 3)) is None
+    assert price_of("gpt-image-2.6-flare", date(2026, 11, 4)) is not None
+
+
+def test_every_living_model_has_a_price_with_a_source() -> None:
+    assert {price.model for price in PRICES} == set(LIVING)
+    assert all(price.source and price.read_on <= TODAY for price in PRICES)
