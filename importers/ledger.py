@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from typing import Any
 
 from typing_extensions import Self
 
+from importers.ledger_file import exclusive, open_database, unwritable
 from importers.ledger_rows import (
-    SCHEMA,
     SCHEMA_VERSION,
     SELECT_SAMPLES,
     now,
@@ -52,7 +51,7 @@ class Spending:
 
 
 class Ledger:
-    """Read and write a campaign's ledger; one process at a time may write.
+    """Read and write a campaign's ledger; one process at a time may write, any may read.
 
     Raises:
         LedgerError: the file is damaged, newer than this program, or in use.
@@ -61,13 +60,10 @@ class Ledger:
     def __init__(self, path: Path, *, writing: bool = True) -> None:
         self.path = path
         self._lock = threading.RLock()
-        self._guard = _exclusive(path) if writing else None
+        self._guard = exclusive(path) if writing else None
         try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._create_or_check()
+            self._db = open_database(path, make=writing)
+            self._check_version()
         except sqlite3.DatabaseError as error:
             raise LedgerError(
                 f"The ledger {path} cannot be read: {error}",
@@ -260,14 +256,9 @@ class Ledger:
 
     # -- SQLite ------------------------------------------------------------------------------
 
-    def _create_or_check(self) -> None:
+    def _check_version(self) -> None:
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if version == 0:
-            self._db.executescript(
-                f"BEGIN;{SCHEMA}INSERT INTO meta VALUES ('campaign_id', '{uuid.uuid4().hex}');"
-                f"PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
-            )
-        elif version != SCHEMA_VERSION:
+        if version != SCHEMA_VERSION:
             raise LedgerError(
                 f"The ledger {self.path} has version {version}, this program knows "
                 f"{SCHEMA_VERSION}.",
@@ -291,27 +282,13 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise unwritable(self.path, error) from error
                 raise
-            self._db.execute("COMMIT")
-
-
-def _exclusive(path: Path) -> sqlite3.Connection:
-    # An open exclusive transaction is a lock that the system gives back however the process ends.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    guard = sqlite3.connect(
-        path.with_suffix(".lock"), timeout=0.2, isolation_level=None, check_same_thread=False
-    )
-    try:
-        guard.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        guard.close()
-        raise LedgerError(
-            f"The ledger {path} is in use by another ls-clip.",
-            hint="Wait for it to end, or stop it; then run this again.",
-        ) from error
-    return guard

@@ -134,3 +134,38 @@ def test_a_damaged_or_newer_ledger_is_refused(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(LedgerError, match="version 99"):
         Ledger(newer)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ledger.lock").mkdir()
+    with pytest.raises(LedgerError, match="cannot be written"):
+        Ledger(tmp_path / "ledger.sqlite")
+
+
+def test_a_full_disk_is_named_and_leaves_what_was_there(ledger: Ledger) -> None:
+    ledger.plan([planned(1)])
+    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
+    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(LedgerError, match="full"):
+        ledger.plan([planned(number) for number in range(2, 2000)])
+    assert [sample.planned for sample in ledger.samples()] == [planned(1)]
+
+
+def test_two_processes_may_make_it_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    context = multiprocessing.get_context("spawn")
+    readers = [context.Process(target=_look, args=(path,)) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    with Ledger(path) as writer:
+        campaign_id = writer.campaign_id
+    for reader in readers:
+        reader.join()
+        assert reader.exitcode == 0
+    with Ledger(path, writing=False) as ledger:
+        assert ledger.campaign_id == campaign_id
+
+
+def _look(path: Path) -> None:
+    with Ledger(path, writing=False) as ledger:
+        assert ledger.campaign_id

@@ -1,0 +1,132 @@
+"""`ls-clip`: which commands there are, and how an error looks. No logic, and no heavy imports."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from importers.commands import campaign, services
+from importers.commands.output import err
+from ls_backend.errors import LsClipError
+
+INTERRUPTED = 130
+
+
+class _Commands(TyperGroup):
+    """Runs a command; what goes wrong becomes two lines on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LsClipError as error:
+            _say(error.message, error.hint)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt as stop:
+            err().print(str(stop) or "Stopped.", markup=False)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _say(_reason(error), "Check that it exists, may be written, and has space left.")
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="ls-clip",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"ls-clip {version('label-studio-clip')}")
+        raise typer.Exit
+
+
+@app.callback()
+def ls_clip(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Turn generated images into training data that people have verified."""
+
+
+_CAMPAIGN = "A campaign, step by step"
+_SERVERS = "Servers"
+_ALL = "All of it"
+
+for _command, _panel, _example in (
+    (campaign.new, _CAMPAIGN, "ls-clip new pets"),
+    (campaign.run, _CAMPAIGN, "ls-clip run pets"),
+    (campaign.generate, _CAMPAIGN, "ls-clip generate pets"),
+    (campaign.score, _CAMPAIGN, "ls-clip score pets"),
+    (campaign.push, _CAMPAIGN, "ls-clip push pets"),
+    (campaign.sync, _CAMPAIGN, "ls-clip sync pets"),
+    (campaign.status, _CAMPAIGN, "ls-clip status pets"),
+    (services.serve, _SERVERS, "ls-clip serve --model ViT-B-32/laion2b_s34b_b79k"),
+    (services.connect, _SERVERS, "ls-clip connect pets --url http://192.168.1.20:9090"),
+    (services.sketch, _SERVERS, "ls-clip sketch --failure-rate 0.15"),
+    (services.demo, _ALL, "ls-clip demo --once"),
+):
+    app.command(rich_help_panel=_panel, epilog=f"Example: {_example}")(_command)
+
+
+def main() -> None:
+    """Run the command line; never shows a traceback."""
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _leave_at_once()
+        raise
+    except Exception:
+        _report_bug()
+        sys.exit(1)
+
+
+def _say(message: str, hint: str) -> None:
+    console = err()
+    console.print(f"Error: {message}", markup=False, style="bold red")
+    console.print(f"Hint: {hint}", markup=False)
+
+
+def _reason(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}." if error.filename else f"{error}."
+
+
+def _leave_at_once() -> None:
+    # Threads may wait minutes for an answer; the ledger knows that their requests are in the air.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
+def _report_bug() -> None:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="ls-clip-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exc(file=file)
+    last = traceback.format_exception_only(*sys.exc_info()[:2])[-1].strip()
+    _say(
+        f"ls-clip met something that it does not know: {last}",
+        f"This is a bug. Please report it with the file {file.name}; nothing recorded is lost.",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""The commands that take a campaign through its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from importers.commands.output import show, watching
+
+if TYPE_CHECKING:
+    from importers.campaign import Campaign
+    from importers.ledger import Ledger
+    from ls_backend.label_studio import LabelStudio
+
+CampaignPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CAMPAIGN", help="The campaign's folder, or its TOML file.", show_default=False
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no text.")]
+
+
+def new(
+    folder: Annotated[
+        Path, typer.Argument(metavar="NAME", help="The folder to make.", show_default=False)
+    ],
+) -> None:
+    """Make a folder with a commented campaign.toml in it."""
+    from importers.commands import words
+    from importers.new_campaign import new_campaign
+
+    show(words.new_lines(new_campaign(folder)))
+
+
+def run(path: CampaignPath, json: AsJson = False) -> None:
+    """Generate, score and push what is still to be done."""
+    from importers import pipeline
+    from importers.commands import words
+
+    with _opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
+        report = pipeline.run(campaign, ledger, ls, watch)
+    lines = words.generate_lines(report.generate)
+    lines += words.score_lines(report.score)
+    lines += words.push_lines(report.push)
+    show([*lines, *words.next_step(f"review them, then: ls-clip sync {path}")], report, json)
+
+
+def generate(path: CampaignPath, json: AsJson = False) -> None:
+    """Draw the images that the campaign still lacks."""
+    from importers import pipeline
+    from importers.commands import words
+
+    with _opened(path) as (campaign, ledger), watching() as watch:
+        report = pipeline.generate(campaign, ledger, watch("Generating"))
+    lines = words.generate_lines(report)
+    show([*lines, *words.next_step(f"ls-clip score {path}")], report, json)
+
+
+def score(path: CampaignPath, json: AsJson = False) -> None:
+    """Score the images that this CLIP model has not scored yet."""
+    from importers import pipeline
+    from importers.commands import words
+
+    with _opened(path) as (campaign, ledger), watching() as watch:
+        report = pipeline.score(campaign, ledger, watch("Scoring"))
+    lines = words.score_lines(report)
+    show([*lines, *words.next_step(f"ls-clip push {path}")], report, json)
+
+
+def push(path: CampaignPath, json: AsJson = False) -> None:
+    """Push the scored images to Label Studio, doubtful ones first."""
+    from importers import pipeline
+    from importers.commands import words
+
+    with _opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
+        report = pipeline.push(campaign, ledger, ls, watch("Pushing"))
+    lines = words.push_lines(report)
+    show([*lines, *words.next_step(f"review them, then: ls-clip sync {path}")], report, json)
+
+
+def sync(path: CampaignPath, json: AsJson = False) -> None:
+    """Bring training storage to what people have approved."""
+    from importers.commands import words
+    from importers.training_storage import sync as training_storage
+
+    with _opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
+        report = training_storage.sync(ls, campaign, ledger, watch("Syncing"))
+    show(words.sync_lines(report), report, json)
+
+
+def status(path: CampaignPath, json: AsJson = False) -> None:
+    """Show where every sample stands, at any time."""
+    from importers.campaign import load_campaign
+    from importers.commands import words
+    from importers.status import campaign_status
+
+    report = campaign_status(load_campaign(path))
+    show([words.status_table(report), "", *words.status_lines(report)], report, json)
+
+
+@contextmanager
+def label_studio(campaign: Campaign | None = None) -> Iterator[LabelStudio]:
+    """The Label Studio that the campaign or the environment names."""
+    from ls_backend.label_studio import LabelStudio, credentials_from_env
+
+    ls = LabelStudio(credentials_from_env(campaign.review.url if campaign else None))
+    try:
+        yield ls
+    finally:
+        ls.close()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Campaign, Ledger]]:
+    from importers.campaign import load_campaign
+    from importers.ledger import Ledger
+
+    campaign = load_campaign(path)
+    with Ledger(campaign.ledger_path) as ledger:
+        try:
+            yield campaign, ledger
+        except KeyboardInterrupt as stop:
+            recorded = "Stopped. What was done is recorded; run it again to go on."
+            raise KeyboardInterrupt(str(stop) or recorded) from None

@@ -1,0 +1,185 @@
+"""Reports in words: the lines that people read, with rich markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from importers.label_studio.connect import ConnectReport
+    from importers.label_studio.push import PushReport
+    from importers.pipeline import GenerateReport, ScoreReport
+    from importers.status import CampaignStatus, Counts
+    from importers.training_storage.sync import SyncReport
+
+_ALWAYS_SHOWN = {
+    "planned": "planned",
+    "generated": "images",
+    "scored": "scored",
+    "pushed": "pushed",
+}
+_SHOWN_WHERE_ANY = ("refused", "undecided", "approved", "relabelled", "rejected", "skipped")
+
+
+def new_lines(file: Path) -> list[str]:
+    """What to do with a new campaign."""
+    return [
+        f"Wrote {_plain(file)}, with every key explained.",
+        "",
+        "It runs as it stands, offline and without keys:",
+        "  ls-clip sketch [dim]# in another terminal: draws the images[/]",
+        "  export LABEL_STUDIO_URL=http://localhost:8080 LABEL_STUDIO_API_KEY=…",
+        f"  ls-clip run {_plain(file.parent)}",
+    ]
+
+
+def generate_lines(report: GenerateReport) -> list[str]:
+    """What came of the requests, and what is left."""
+    lines = [_line("generated", _generated(report))]
+    if report.refused:
+        refused = f"{_count(report.refused, 'prompt')} refused by the generator"
+        lines.append(_line("", f"{refused}; not asked again"))
+    if report.unanswered:
+        unanswered = f"{_count(report.unanswered, 'request')} without an answer"
+        lines.append(_line("", f"{unanswered}; may be paid for, and is asked again next time"))
+    if report.missing:
+        done = report.planned - report.missing
+        lines.append(_line("", f"{done} of {report.planned} samples have come; run it again"))
+    return lines
+
+
+def score_lines(report: ScoreReport) -> list[str]:
+    """How many images have a new score."""
+    scored = f"{_count(report.scored, 'image')} with {_plain(report.model_version)}"
+    lines = [_line("scored", scored if report.scored else "nothing to do")]
+    if report.unreadable:
+        unreadable = _count(report.unreadable, "image")
+        lines.append(_line("", f"{unreadable} cannot be read; named above"))
+    return lines
+
+
+def push_lines(report: PushReport) -> list[str]:
+    """What stands in Label Studio now, and in which order."""
+    new = report.pushed + report.found
+    lines = [_line("pushed", f"{_count(new, 'task')}" if new else "nothing to do")]
+    if report.found:
+        lines.append(_line("", f"{report.found:,} of them stood there already, from a killed run"))
+    if report.audit:
+        lines.append(_line("", f"{report.audit:,} of them in the audit sample"))
+    if report.rescored:
+        lines.append(_line("", f"{_count(report.rescored, 'task')} with a new prediction"))
+    if report.order is not None:
+        color = "green" if report.order.as_promised else "yellow"
+        lines.append(_line("", f"[{color}]{_plain(report.order.explanation)}[/]"))
+    if report.project_url is not None:
+        lines.append(_line("", _plain(report.project_url)))
+    return lines
+
+
+def sync_lines(report: SyncReport) -> list[str]:
+    """What people decided, and what that did to training storage."""
+    verdicts = ("approved", "relabelled", "rejected", "skipped", "undecided", "waiting")
+    changes = ("added", "moved", "removed", "unchanged")
+    lines = [_line("verdicts", _numbers(report, verdicts) or "none yet")]
+    for reason, number in report.undecided_reasons.items():
+        lines.append(_line("", f"[yellow]{number:,} undecided: {_plain(reason)}[/]"))
+    lines.append(_line("storage", _numbers(report, changes) or "empty"))
+    lines.append(_line("", _plain(report.storage)))
+    return lines
+
+
+def connect_lines(report: ConnectReport, url: str) -> list[str]:
+    """Whether Label Studio will ask the backend from now on."""
+    done = "registered" if report.created else "registered already; brought up to date"
+    lines = [
+        _line("backend", f"{_plain(url)}, {done}"),
+        _line("answers", f"with {_plain(report.model_version)}"),
+    ]
+    if not report.live:
+        lines += [
+            "",
+            f"[yellow]The queue stays with the scores of {_plain(report.queue_version)}.[/]",
+            "The backend has another model, or the campaign's labels or texts have changed: serve",
+            "the campaign's model, or run `ls-clip run` so that the queue gets the new scores.",
+        ]
+    return lines
+
+
+def status_lines(status: CampaignStatus) -> list[str]:
+    """Spending, and what the table does not say."""
+    spent = status.spending
+    lines = [f"Spent {_money(spent.cost_usd, spent.unpriced)} on {_count(spent.stored, 'image')}."]
+    if spent.unknown:
+        lines.append(f"{_count(spent.unknown, 'request')} without an answer may be paid for too.")
+    if status.earlier:
+        lines.append(f"Of the samples, {status.earlier:,} stem from an earlier campaign.toml.")
+    if status.project_url is not None:
+        lines.append(f"Review: {status.project_url}")
+    return lines
+
+
+def status_table(status: CampaignStatus) -> Table:
+    """One row for each label, and their sum."""
+    from rich.table import Table
+
+    used = [name for name in _SHOWN_WHERE_ANY if getattr(status.total, name)]
+    table = Table(
+        box=None,
+        padding=(0, 1, 0, 0),
+        title=_plain(status.campaign),
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("label", overflow="fold")
+    for heading in (*_ALWAYS_SHOWN.values(), *used):
+        table.add_column(heading, justify="right")
+
+    def cells(counts: Counts) -> list[str]:
+        return [str(getattr(counts, name)) for name in (*_ALWAYS_SHOWN, *used)]
+
+    for label, counts in status.labels.items():
+        table.add_row(_plain(label), *cells(counts))
+    table.add_row("all", *cells(status.total), style="bold")
+    return table
+
+
+def next_step(text: str) -> list[str]:
+    """A last line that says what to do now."""
+    return ["", f"Next: {text}"]
+
+
+def _generated(report: GenerateReport) -> str:
+    if report.generated:
+        cost = _money(report.cost_usd, report.unpriced)
+        return f"{_count(report.generated, 'image')}, {cost}"
+    return "no image" if report.missing or report.refused else "nothing to do"
+
+
+def _money(cost_usd: Decimal, unpriced: int) -> str:
+    cost = f"${cost_usd:.2f}" if not cost_usd or cost_usd >= 1 else f"${cost_usd:.4f}"
+    if not unpriced:
+        return cost
+    return f"{cost} and {_count(unpriced, 'image')} whose price is not known"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _numbers(report: object, names: Sequence[str]) -> str:
+    counts = ((getattr(report, name), name) for name in names)
+    return ", ".join(f"{number:,} {name}" for number, name in counts if number)
+
+
+def _line(stage: str, text: str) -> str:
+    return f"[bold]{stage:<10}[/] {text}"
+
+
+def _plain(text: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(text))

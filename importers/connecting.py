@@ -1,0 +1,60 @@
+"""The ML backend and a project: asks which version the backend answers with, and registers that."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from importers.label_studio.connect import ConnectReport, backend_version, connect
+from importers.label_studio.project import campaign_project, read_project
+from importers.ledger import Ledger
+from importers.pipeline import MODEL_VERSION_NOTE
+from ls_backend.errors import ConfigError
+from ls_backend.label_studio import LabelStudio
+
+log = logging.getLogger(__name__)
+
+
+def connect_project(ls: LabelStudio, project_id: int, backend_url: str) -> ConnectReport:
+    """Connect the backend to any project.
+
+    Args:
+        backend_url: Where Label Studio reaches the backend; it must be reached from here, too.
+
+    Raises:
+        ConfigError: the backend does not answer, or cannot answer the project's labeling config.
+        LabelStudioError: Label Studio refuses, or cannot use the backend.
+    """
+    config = read_project(ls, project_id)["label_config"]
+    version = backend_version(backend_url, config, project_id, _basic_auth())
+    return connect(ls, project_id, backend_url, version, _basic_auth())
+
+
+def connect_campaign(ls: LabelStudio, ledger: Ledger, backend_url: str) -> ConnectReport:
+    """Connect the backend to the campaign's project; Label Studio alone needs to reach it.
+
+    Raises:
+        ConfigError: the backend cannot answer the campaign's labeling config.
+        LabelStudioError: nothing was pushed yet, or Label Studio refuses or cannot use the backend.
+    """
+    project = campaign_project(ls, ledger)
+    project_id = int(project["id"])
+    scored = ledger.note(MODEL_VERSION_NOTE)
+    try:
+        version = backend_version(backend_url, project["label_config"], project_id, _basic_auth())
+    except ConfigError as error:
+        if error.code != "backend_unreachable" or scored is None:
+            raise
+        log.warning(
+            "%s is not reached from here, only by Label Studio at best: taken on trust that it "
+            "answers with %s.",
+            backend_url,
+            scored,
+        )
+        version = scored
+    return connect(ls, project_id, backend_url, version, _basic_auth())
+
+
+def _basic_auth() -> tuple[str, str] | None:
+    user = os.environ.get("BASIC_AUTH_USER")
+    return (user, os.environ.get("BASIC_AUTH_PASS", "")) if user else None

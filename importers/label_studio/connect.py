@@ -1,0 +1,253 @@
+"""Registers the ML backend with a project, under the title that keeps the queue in order.
+
+Label Studio takes a backend's title for the project's model version. If it differs from the version
+that stored predictions carry, their scores vanish and the queue turns random, without a warning.
+So the title is the version; a campaign whose pushed predictions are of another stays with those.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from importers.label_studio.project import (
+    belongs_to_campaign,
+    read_project,
+    stored_versions,
+    use_model_version,
+)
+from ls_backend.errors import ConfigError, LabelStudioError
+from ls_backend.label_studio import LabelStudio
+
+_OUR_TITLES = "clip:"
+_SETUP_TIMEOUT_S = 10.0
+_REGISTER_TIMEOUT_S = 60.0
+_LOCAL_HINT = (
+    "Start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in its "
+    "environment, or give the backend a public address."
+)
+
+
+@dataclass(frozen=True)
+class ConnectReport:
+    """How project and backend stand to each other now.
+
+    Attributes:
+        backend_id: Label Studio's number of the backend.
+        created: It was not registered before.
+        model_version: Version of the backend, which is its title.
+        queue_version: Version whose scores order the queue; live predictions come only where it is
+            the backend's.
+    """
+
+    backend_id: int
+    created: bool
+    model_version: str
+    queue_version: str
+
+    @property
+    def live(self) -> bool:
+        """Label Studio asks the backend for predictions of tasks that have none."""
+        return self.queue_version == self.model_version
+
+
+def connect(
+    ls: LabelStudio,
+    project_id: int,
+    backend_url: str,
+    model_version: str,
+    basic_auth: tuple[str, str] | None = None,
+) -> ConnectReport:
+    """Register the backend, or mend its registration.
+
+    Args:
+        backend_url: Where Label Studio reaches the backend.
+        model_version: What the backend answers for this project: see `backend_version`.
+        basic_auth: User name and password that the backend asks for.
+
+    Raises:
+        ConfigError: the address is none.
+        LabelStudioError: Label Studio refuses; where that is about the backend, `code`
+            begins with "backend_".
+    """
+    _check_address(backend_url)
+    registered = _ours(ls, project_id, backend_url)
+    before = read_project(ls, project_id)["model_version"]
+    settings = {
+        "project": project_id,
+        "url": backend_url,
+        "title": model_version,
+        **_auth_settings(basic_auth),
+    }
+    backend_id = _register(ls, registered, settings)
+    return ConnectReport(
+        backend_id=backend_id,
+        created=registered is None,
+        model_version=model_version,
+        queue_version=_settle_queue(ls, project_id, model_version, before),
+    )
+
+
+def backend_version(
+    backend_url: str,
+    label_config: str,
+    project_id: int,
+    basic_auth: tuple[str, str] | None = None,
+) -> str:
+    """The model version with which the backend answers this labeling config.
+
+    Raises:
+        ConfigError: nothing, or something else, answers at that address; or the backend cannot
+            answer such a config.
+    """
+    _check_address(backend_url)
+    address = backend_url.rstrip("/")
+    try:
+        response = requests.post(
+            f"{address}/setup",
+            json={"project": str(project_id), "schema": label_config, "hostname": ""},
+            auth=basic_auth,
+            timeout=_SETUP_TIMEOUT_S,
+        )
+    except requests.RequestException as error:
+        raise ConfigError(
+            f"The ML backend at {address} does not answer ({type(error).__name__}).",
+            hint="Start it with `ls-clip serve`, or correct its address.",
+            code="backend_unreachable",
+        ) from None
+    return _version_in(response, address)
+
+
+def _check_address(backend_url: str) -> None:
+    try:
+        parts = urlsplit(backend_url)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ConfigError(
+            f"{backend_url!r} is not the address of an ML backend.",
+            hint="Give the address that `ls-clip serve` printed, such as http://127.0.0.1:9090",
+        )
+
+
+def _version_in(response: requests.Response, address: str) -> str:
+    if response.status_code == 401:
+        raise ConfigError(
+            f"The ML backend at {address} asks for a user name and password.",
+            hint="Give those that it was started with.",
+            code="backend_unauthorized",
+        )
+    try:
+        answer = response.json()
+    except requests.JSONDecodeError:
+        answer = None
+    version = answer.get("model_version") if isinstance(answer, dict) else None
+    if version:
+        return str(version)
+    if isinstance(answer, dict) and answer.get("hint"):
+        raise ConfigError(
+            f"The ML backend at {address} cannot answer this project: {answer.get('message')}",
+            hint=str(answer["hint"]),
+            code="backend_refuses_config",
+        )
+    raise ConfigError(
+        f"Something answers at {address} (HTTP {response.status_code}), but it is not this ML "
+        "backend.",
+        hint="Give the address that `ls-clip serve` printed.",
+        code="backend_wrong_url",
+    )
+
+
+def _ours(ls: LabelStudio, project_id: int, backend_url: str) -> dict[str, Any] | None:
+    backends: list[dict[str, Any]] = ls.json(
+        "GET",
+        "/api/ml",
+        what=f"read the ML backends of project {project_id}",
+        params={"project": project_id},
+    )
+    same_address = [b for b in backends if b["url"].rstrip("/") == backend_url.rstrip("/")]
+    same_kind = [b for b in backends if b["title"].startswith(_OUR_TITLES)]
+    return next(iter(same_address + same_kind), None)
+
+
+def _register(ls: LabelStudio, registered: dict[str, Any] | None, settings: dict[str, Any]) -> int:
+    method, path = (
+        ("POST", "/api/ml") if registered is None else ("PATCH", f"/api/ml/{registered['id']}")
+    )
+    try:
+        answer = ls.json(
+            method,
+            path,
+            what="connect the ML backend",
+            json=settings,
+            timeout=_REGISTER_TIMEOUT_S,
+        )
+    except LabelStudioError as error:
+        raise _explained(error, settings["url"]) from None
+    return int(answer["id"])
+
+
+def _explained(error: LabelStudioError, backend_url: str) -> LabelStudioError:
+    text = error.message.lower()
+    if "url was not allowed" in text or "reserved network address" in text:
+        return LabelStudioError(
+            f"Label Studio refuses an ML backend at {backend_url}: it is a local or private "
+            "address.",
+            hint=_LOCAL_HINT,
+            code="backend_address_refused",
+        )
+    if "health check failed" in text:
+        return LabelStudioError(
+            f"Label Studio cannot reach the ML backend at {backend_url}.",
+            hint="Start it with `ls-clip serve`. From a container, 127.0.0.1 is the container "
+            "itself: give an address that Label Studio's machine can reach.",
+            code="backend_unreachable",
+        )
+    if "valid ml backend" in text:
+        return LabelStudioError(
+            f"Label Studio reaches {backend_url}, but not an ML backend that answers /setup"
+            f"{_reason_in(error.message)}.",
+            hint="Is it the address that `ls-clip serve` printed? Its log says what it was asked.",
+            code="backend_refuses_setup",
+        )
+    if "authentication" in text:
+        return LabelStudioError(
+            f"The ML backend at {backend_url} asks for a user name and password.",
+            hint="Give those that it was started with.",
+            code="backend_unauthorized",
+        )
+    return error
+
+
+def _reason_in(message: str) -> str:
+    if "timed out" in message:
+        return " within 3 seconds"
+    found = re.search(r"Client Error: (.+?)(?: for url|…)", message)
+    return f": {found.group(1)}" if found else ""
+
+
+def _settle_queue(ls: LabelStudio, project_id: int, version: str, before: str | None) -> str:
+    """Choose the version that orders the queue, and set it."""
+    project = read_project(ls, project_id)
+    stored = stored_versions(ls, project_id)
+    now = project["model_version"]
+    chosen = version
+    if belongs_to_campaign(project) and stored and version not in stored:
+        # Only a push brings scores of the new version; until then the queue keeps its order.
+        chosen = before if before in stored else max(stored, key=lambda name: stored[name])
+    elif not belongs_to_campaign(project) and now in stored:
+        chosen = now
+    use_model_version(ls, project_id, chosen)
+    return chosen
+
+
+def _auth_settings(basic_auth: tuple[str, str] | None) -> dict[str, str]:
+    if basic_auth is None:
+        return {"auth_method": "NONE"}
+    user, password = basic_auth
+    return {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}

@@ -1,0 +1,70 @@
+"""Campaign → labeling config: what a reviewer sees of one sample.
+
+Two columns: the picture, and beside it the prompt, what CLIP thinks, and one choice. The `clip_*`
+attributes tell the ML backend what the choice claims; Label Studio keeps and ignores them.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from importers.campaign import NONE_OF_THESE, Campaign
+from ls_backend.errors import ConfigError
+
+_IMAGE_COLUMN = "flex:0 0 480px"
+_IMAGE_WIDTH = "460px"  # a wider picture pushes the choices below the fold
+_BACKGROUND_SEPARATOR = "|"
+_HOTKEYS = "123456789"
+_NONE_HOTKEY = "0"
+_MOST_LABELS_IN_ONE_COLUMN = 14
+
+
+def review_config(campaign: Campaign) -> str:
+    """The labeling config of the campaign's project.
+
+    Raises:
+        ConfigError: a background text cannot be written into it.
+    """
+    root = ET.Element("View", style="display:flex;gap:24px")
+    left = ET.SubElement(root, "View", style=_IMAGE_COLUMN)
+    ET.SubElement(left, "Image", name="image", value="$image", zoom="true", maxWidth=_IMAGE_WIDTH)
+    right = ET.SubElement(root, "View", style="flex:1")
+    ET.SubElement(right, "Header", value="$prompt", size="3")
+    ET.SubElement(right, "Header", value="$why", size="5")
+    choices = ET.SubElement(right, "Choices", _choices_attributes(campaign))
+    for position, label in enumerate(campaign.labels):
+        choice = ET.SubElement(choices, "Choice", value=label)
+        if position < len(_HOTKEYS):
+            choice.set("hotkey", _HOTKEYS[position])
+    ET.SubElement(choices, "Choice", value=NONE_OF_THESE, hotkey=_NONE_HOTKEY, clip_none="true")
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _choices_attributes(campaign: Campaign) -> dict[str, str]:
+    attributes = {
+        "name": "label",
+        "toName": "image",
+        "choice": "single-radio",
+        "required": "true",
+        "requiredMessage": "Pick a label",
+        "clip_claim": "$label",
+    }
+    if len(campaign.labels) > _MOST_LABELS_IN_ONE_COLUMN:
+        attributes["layout"] = "inline"
+    if campaign.score.background:
+        attributes["clip_background"] = _joined(campaign.score.background)
+    if campaign.review.order == "similarity":
+        attributes["clip_fit"] = "$prompt"
+    return attributes
+
+
+def _joined(background: list[str]) -> str:
+    for text in background:
+        if _BACKGROUND_SEPARATOR in text or not text.strip():
+            raise ConfigError(
+                f"The background text {text!r} in [score] is empty or contains "
+                f"{_BACKGROUND_SEPARATOR!r}.",
+                hint="Give each background text as a string of its own.",
+            )
+    return _BACKGROUND_SEPARATOR.join(background)

@@ -1,0 +1,188 @@
+"""The Label Studio project of a campaign: found again or created, once.
+
+Owns the marker in the project's description. It names the campaign, so that a process killed
+between creating the project and noting its number finds that project on its next run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from importers.campaign import Campaign
+from importers.label_studio.label_config import review_config
+from importers.ledger import Ledger
+from ls_backend.errors import LabelConfigError, LabelStudioError
+from ls_backend.label_config import LabelTarget, read_label_config
+from ls_backend.label_studio import LabelStudio
+
+PROJECT_NOTE = "project_id"
+UNCERTAINTY_SAMPLING = "Uncertainty sampling"
+_MARKER = "ls-clip campaign"
+_PAGE = 100
+
+
+def ensure_project(ls: LabelStudio, campaign: Campaign, ledger: Ledger, model_version: str) -> int:
+    """Find the campaign's project, or create it; returns its number.
+
+    The labeling config follows the campaign's labels; what people changed besides stays.
+
+    Raises:
+        LabelStudioError: Label Studio refuses, or the noted project is gone or is another one.
+    """
+    noted = project_of(ledger)
+    project = (
+        _noted_project(ls, noted, ledger)
+        if noted is not None
+        else _find(ls, ledger) or _create(ls, campaign, ledger, model_version)
+    )
+    project_id = int(project["id"])
+    ledger.set_note(PROJECT_NOTE, str(project_id))
+    _follow_labels(ls, campaign, project)
+    return project_id
+
+
+def project_of(ledger: Ledger) -> int | None:
+    """Number of the campaign's project, if one is noted."""
+    noted = ledger.note(PROJECT_NOTE)
+    return None if noted is None else int(noted)
+
+
+def campaign_project(ls: LabelStudio, ledger: Ledger) -> dict[str, Any]:
+    """The settings of the project to which the campaign was pushed.
+
+    Raises:
+        LabelStudioError: nothing was pushed yet, or the project is gone or is another one.
+    """
+    noted = project_of(ledger)
+    if noted is None:
+        raise LabelStudioError(
+            "The campaign has no project in Label Studio yet.",
+            hint="Push it first: ls-clip push",
+            code="label_studio_no_project",
+        )
+    return _noted_project(ls, noted, ledger)
+
+
+def project_url(ls: LabelStudio, project_id: int) -> str:
+    """Where people open the project in a browser."""
+    return f"{ls.url}/projects/{project_id}/data"
+
+
+def read_project(ls: LabelStudio, project_id: int) -> dict[str, Any]:
+    """The project's settings as Label Studio gives them."""
+    project: dict[str, Any] = ls.json(
+        "GET", f"/api/projects/{project_id}", what=f"read project {project_id}"
+    )
+    return project
+
+
+def belongs_to_campaign(project: dict[str, Any]) -> bool:
+    """A push made this project, and decides which version's scores order its queue."""
+    return _MARKER in (project.get("description") or "")
+
+
+def stored_versions(ls: LabelStudio, project_id: int) -> dict[str, int]:
+    """Model versions of the project's predictions → how many there are of each."""
+    counts: dict[str, int] = ls.json(
+        "GET",
+        f"/api/projects/{project_id}/model-versions",
+        what=f"read the model versions of project {project_id}",
+    )
+    # It also lists the project's own version, with 0, when there is nothing of it.
+    return {version: count for version, count in counts.items() if count}
+
+
+def use_model_version(ls: LabelStudio, project_id: int, model_version: str) -> None:
+    """Order the queue by this version's predictions.
+
+    Label Studio takes only versions of which it has predictions, or which a connected backend has.
+    """
+    if read_project(ls, project_id)["model_version"] != model_version:
+        _update(ls, project_id, model_version=model_version)
+
+
+def _marker(ledger: Ledger) -> str:
+    return f"{_MARKER} {ledger.campaign_id}"
+
+
+def _noted_project(ls: LabelStudio, project_id: int, ledger: Ledger) -> dict[str, Any]:
+    try:
+        project = read_project(ls, project_id)
+    except LabelStudioError as error:
+        if error.code != "label_studio_not_found":
+            raise
+        raise LabelStudioError(
+            f"The campaign's project {project_id} is not at {ls.url} any more.",
+            hint="If LABEL_STUDIO_URL names another server than before, set it back. If somebody "
+            "deleted the project, restore Label Studio's database from a backup.",
+            code="label_studio_project_gone",
+        ) from None
+    if _marker(ledger) not in (project.get("description") or ""):
+        raise LabelStudioError(
+            f"Project {project_id} at {ls.url} is not this campaign's: its description does not "
+            f"say {_marker(ledger)!r}.",
+            hint="If LABEL_STUDIO_URL names another server than before, set it back. If somebody "
+            "rewrote the description, put that line back.",
+            code="label_studio_other_project",
+        )
+    return project
+
+
+def _find(ls: LabelStudio, ledger: Ledger) -> dict[str, Any] | None:
+    page = 1
+    while True:
+        answer = ls.json(
+            "GET",
+            "/api/projects",
+            what="look for the campaign's project",
+            params={"page": page, "page_size": _PAGE, "include": "id,description"},
+        )
+        for project in answer["results"]:
+            if _marker(ledger) in (project.get("description") or ""):
+                return read_project(ls, int(project["id"]))
+        if not answer["next"]:
+            return None
+        page += 1
+
+
+def _create(
+    ls: LabelStudio, campaign: Campaign, ledger: Ledger, model_version: str
+) -> dict[str, Any]:
+    project: dict[str, Any] = ls.json(
+        "POST",
+        "/api/projects",
+        what=f"create the project {campaign.project_title!r}",
+        json={
+            "title": campaign.project_title,
+            "description": f"Lowest CLIP score first. {_marker(ledger)}",
+            "label_config": review_config(campaign),
+            "sampling": UNCERTAINTY_SAMPLING,
+            "show_collab_predictions": True,
+            "maximum_annotations": 1,
+            "skip_queue": "REQUEUE_FOR_ME",
+            "model_version": model_version,
+        },
+    )
+    return project
+
+
+def _follow_labels(ls: LabelStudio, campaign: Campaign, project: dict[str, Any]) -> None:
+    wanted = review_config(campaign)
+    if _target(project["label_config"]) != _target(wanted):
+        _update(ls, int(project["id"]), label_config=wanted)
+
+
+def _target(label_config: str) -> LabelTarget | None:
+    try:
+        return read_label_config(label_config)
+    except LabelConfigError:
+        return None
+
+
+def _update(ls: LabelStudio, project_id: int, **settings: Any) -> None:
+    ls.request(
+        "PATCH",
+        f"/api/projects/{project_id}",
+        what=f"set {' and '.join(settings)} of project {project_id}",
+        json=settings,
+    )

@@ -1,0 +1,175 @@
+"""Batches of samples → tasks and predictions of one project, so that a kill adds nothing twice.
+
+Before a batch, Label Studio is asked which of its samples it already has: a process killed between
+importing and noting finds its tasks again. An import outlives the process that asked for it, so the
+next one waits until an import that may still be under way has either come to light or been lost.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from importers.campaign import Campaign
+from importers.image_store import ImageStore
+from importers.label_studio.label_config import review_config
+from importers.label_studio.lookup import find_tasks
+from importers.label_studio.tasks import TaskBuilder
+from importers.label_studio.uploads import upload
+from importers.ledger import Ledger
+from importers.sample import Sample
+from ls_backend.errors import LabelStudioError, LedgerError
+from ls_backend.label_studio import LabelStudio
+
+IMPORT_MAY_TAKE_S = 30.0
+_IMPORT_TIMEOUT_S = 600.0
+_UNDER_WAY_NOTE = "import_under_way"
+_POLL_S = 0.5
+
+
+class Pusher:
+    """Batches of samples into one project."""
+
+    def __init__(
+        self,
+        ls: LabelStudio,
+        campaign: Campaign,
+        ledger: Ledger,
+        project_id: int,
+        model_version: str,
+    ) -> None:
+        self.model_version = model_version
+        self._ls = ls
+        self._ledger = ledger
+        self._project_id = project_id
+        self._images = ImageStore(campaign.images_path)
+        self._builder = TaskBuilder(campaign, review_config(campaign))
+
+    def push(self, batch: Sequence[Sample]) -> int:
+        """Make tasks of those samples that are none yet; returns how many that were."""
+        self._wait_for_import()
+        missing = self._without_known(batch)
+        if missing:
+            tasks = [self._builder.task(sample) for sample in self._uploaded(missing)]
+            keys = [sample.key for sample in missing]
+            self._note_under_way([time.time(), keys[0]])
+            task_ids = self._import(tasks)
+            self._ledger.record_tasks(dict(zip(keys, task_ids, strict=True)), self.model_version)
+            self._note_under_way(None)
+        return len(missing)
+
+    def rescore(self, batch: Sequence[Sample]) -> None:
+        """Give tasks the prediction of this model version, and what CLIP now says of them."""
+        keys = [sample.key for sample in batch]
+        there = self._find(keys)
+        done = self._find(keys, model_version=self.model_version)
+        self._import_predictions(
+            [
+                {"task": there[sample.key], **self._builder.prediction(sample)}
+                for sample in batch
+                if sample.key in there and sample.key not in done
+            ]
+        )
+        open_tasks = self._find(keys, unlabelled=True)
+        for sample in batch:
+            if sample.key in open_tasks:
+                self._replace_data(open_tasks[sample.key], self._builder.data(sample))
+        self._ledger.record_tasks(
+            {sample.key: sample.task_id for sample in batch if sample.task_id is not None},
+            self.model_version,
+        )
+
+    def _wait_for_import(self) -> None:
+        under_way = json.loads(self._ledger.note(_UNDER_WAY_NOTE) or "null")
+        if under_way is None:
+            return
+        started, key = under_way
+        # A batch becomes visible as a whole: one of its samples stands for all.
+        while abs(time.time() - started) < IMPORT_MAY_TAKE_S and not self._find([key]):
+            time.sleep(_POLL_S)
+        self._note_under_way(None)
+
+    def _note_under_way(self, value: list[Any] | None) -> None:
+        self._ledger.set_note(_UNDER_WAY_NOTE, json.dumps(value))
+
+    def _without_known(self, batch: Sequence[Sample]) -> list[Sample]:
+        known = self._find([sample.key for sample in batch])
+        scored = self._find(list(known), model_version=self.model_version)
+        self._ledger.record_tasks(scored, self.model_version)
+        # The others carry an older version's prediction: no version is noted, so they are rescored.
+        self._ledger.record_tasks({key: known[key] for key in known.keys() - scored.keys()}, "")
+        return [sample for sample in batch if sample.key not in known]
+
+    def _uploaded(self, samples: Sequence[Sample]) -> list[Sample]:
+        paths = {sample.key: self._image(sample) for sample in samples if sample.upload is None}
+        uploads: dict[str, str] = {}
+        for part in upload(self._ls, self._project_id, paths):
+            self._ledger.record_uploads(part)
+            uploads.update(part)
+        return [
+            replace(sample, upload=uploads.get(sample.key, sample.upload)) for sample in samples
+        ]
+
+    def _image(self, sample: Sample) -> Path:
+        try:
+            return self._images.path(sample.sha256 or "")
+        except FileNotFoundError:
+            raise LedgerError(
+                f"The image of sample {sample.key} is not in {self._images.folder} any more.",
+                hint="Restore that folder from a backup: the ledger says that it was paid for.",
+            ) from None
+
+    def _import(self, tasks: list[dict[str, Any]]) -> list[int]:
+        what = f"import {len(tasks)} tasks into project {self._project_id}"
+        try:
+            answer = self._ls.json(
+                "POST",
+                f"/api/projects/{self._project_id}/import",
+                what=what,
+                params={"return_task_ids": "true"},
+                json=tasks,
+                timeout=_IMPORT_TIMEOUT_S,
+            )
+        except LabelStudioError as error:
+            if error.code == "label_studio_rejected":
+                self._note_under_way(None)
+            raise
+        task_ids: list[int] = answer.get("task_ids") or []
+        if len(task_ids) != len(tasks):
+            raise LabelStudioError(
+                f"Could not {what}: {self._ls.url} does not say which tasks they became.",
+                hint="It may still be importing them. Run this again in a minute: what is there is "
+                "found, and not imported twice.",
+                code="label_studio_import_unknown",
+            )
+        return task_ids
+
+    def _import_predictions(self, predictions: list[dict[str, Any]]) -> None:
+        if not predictions:
+            return
+        what = f"add {len(predictions)} predictions to project {self._project_id}"
+        answer = self._ls.json(
+            "POST",
+            f"/api/projects/{self._project_id}/import/predictions",
+            what=what,
+            json=predictions,
+            timeout=_IMPORT_TIMEOUT_S,
+        )
+        if answer.get("created") != len(predictions):
+            raise LabelStudioError(
+                f"Could not {what}: {self._ls.url} took {answer.get('created')} of them.",
+                hint="Its log has the reason. Run this again when it is mended.",
+                code="label_studio_predictions_lost",
+            )
+
+    def _replace_data(self, task_id: int, data: dict[str, Any]) -> None:
+        self._ls.request(
+            "PATCH", f"/api/tasks/{task_id}", what=f"update task {task_id}", json={"data": data}
+        )
+
+    def _find(self, keys: Sequence[str], **conditions: Any) -> dict[str, int]:
+        return find_tasks(self._ls, self._project_id, keys, **conditions)

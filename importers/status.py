@@ -1,0 +1,115 @@
+"""Where every sample of a campaign stands, from the ledger alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+from importers.campaign import Campaign
+from importers.ledger import Ledger, Spending
+from importers.pipeline import MODEL_VERSION_NOTE, PROJECT_URL_NOTE, planned_samples
+from importers.sample import PlannedSample, Sample
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far samples have come; each was counted in every step that it has passed.
+
+    Attributes:
+        planned: All of them.
+        generated: Those with an image.
+        refused: Those that the generator would not draw.
+        scored: Those with a score.
+        pushed: Those that stand in Label Studio as a task.
+        approved, relabelled, rejected, skipped: What people decided, as of the last sync.
+        undecided: Those pushed without a decision yet.
+    """
+
+    planned: int
+    generated: int
+    refused: int
+    scored: int
+    pushed: int
+    approved: int
+    relabelled: int
+    rejected: int
+    skipped: int
+    undecided: int
+
+
+@dataclass(frozen=True)
+class CampaignStatus:
+    """Where a campaign stands.
+
+    Attributes:
+        campaign: Its name.
+        total: Counts over all samples in the ledger or the plan.
+        labels: Counts for each label.
+        earlier: Samples among them that campaign.toml no longer asks for.
+        spending: Requests by outcome, and their cost.
+        model_version: Of the last scoring; None before.
+        project_url: Of the Label Studio project; None before the first push.
+    """
+
+    campaign: str
+    total: Counts
+    labels: dict[str, Counts]
+    earlier: int
+    spending: Spending
+    model_version: str | None
+    project_url: str | None
+
+
+def campaign_status(campaign: Campaign) -> CampaignStatus:
+    """Read where a campaign stands, also while another process works on it.
+
+    Raises:
+        LedgerError: the ledger is damaged, or newer than this program.
+    """
+    plan = planned_samples(campaign)
+    with Ledger(campaign.ledger_path, writing=False) as ledger:
+        samples = ledger.samples()
+        spending = ledger.spending()
+        model_version = ledger.note(MODEL_VERSION_NOTE)
+        project_url = ledger.note(PROJECT_URL_NOTE)
+    steps = _steps_by_label(campaign, plan, samples)
+    return CampaignStatus(
+        campaign=campaign.name,
+        total=_counts(sum(steps.values(), Counter())),
+        labels={label: _counts(counter) for label, counter in steps.items()},
+        earlier=len({sample.key for sample in samples} - {sample.key for sample in plan}),
+        spending=spending,
+        model_version=model_version,
+        project_url=project_url,
+    )
+
+
+def _steps_by_label(
+    campaign: Campaign, plan: Sequence[PlannedSample], samples: Sequence[Sample]
+) -> dict[str, Counter[str]]:
+    steps = {label: Counter[str]() for label in campaign.labels}
+    for sample in samples:
+        steps.setdefault(sample.prompt.label, Counter()).update(_steps(sample))
+    known = {sample.key for sample in samples}
+    for planned in plan:
+        if planned.key not in known:
+            steps[planned.prompt.label]["planned"] += 1
+    return steps
+
+
+def _steps(sample: Sample) -> Iterator[str]:
+    yield "planned"
+    if sample.sha256 is not None:
+        yield "generated"
+    if sample.refused is not None:
+        yield "refused"
+    if sample.score is not None:
+        yield "scored"
+    if sample.task_id is not None:
+        yield "pushed"
+        yield sample.verdict.kind if sample.verdict else "undecided"
+
+
+def _counts(steps: Counter[str]) -> Counts:
+    return Counts(**{field.name: steps[field.name] for field in fields(Counts)})

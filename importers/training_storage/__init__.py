@@ -1,0 +1,1 @@
+"""What people approved, as files for training: verdicts and images, on any storage."""

@@ -1,0 +1,119 @@
+"""What tests of the pipeline and the command line share: an images API, and campaigns for it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from importers.sketch.account import NO_LIMITS, Limits
+from importers.sketch.server import create_app
+
+
+@dataclass(frozen=True)
+class ImagesApi:
+    """A sketch server in a thread of this process."""
+
+    base_url: str
+    request_log: Path
+
+    def drawn(self) -> list[dict[str, Any]]:
+        """One entry for each image that it has drawn so far."""
+        if not self.request_log.exists():
+            return []
+        return [json.loads(line) for line in self.request_log.read_text().splitlines()]
+
+
+class StartImagesApi(Protocol):
+    def __call__(
+        self, *, limits: Limits = ..., failure_rate: float = ..., api_key: str | None = ...
+    ) -> ImagesApi: ...
+
+
+@pytest.fixture
+def start_images_api(tmp_path: Path) -> Iterator[StartImagesApi]:
+    """Starts sketch servers; all of them write to one log of requests."""
+    log = tmp_path / "requests.jsonl"
+    with ExitStack() as servers:
+
+        def start(
+            *,
+            limits: Limits = NO_LIMITS,
+            failure_rate: float = 0.0,
+            api_key: str | None = None,
+        ) -> ImagesApi:
+            app = create_app(failure_rate, api_key=api_key, request_log=log, limits=limits)
+            return ImagesApi(f"{servers.enter_context(_serving(app))}/v1", log)
+
+        yield start
+
+
+@pytest.fixture
+def images_api(start_images_api: StartImagesApi) -> ImagesApi:
+    """A sketch server without limits."""
+    return start_images_api()
+
+
+WriteCampaign = Callable[..., Path]
+
+
+@pytest.fixture
+def write_campaign(tmp_path: Path) -> WriteCampaign:
+    """Writes pets/campaign.toml; keywords replace its values, written as TOML."""
+
+    def write(base_url: str = "http://127.0.0.1:9/v1", **changes: str) -> Path:
+        values = {
+            "labels": '["cat", "dog"]',
+            "samples": "6",
+            "templates": '["a {color} {label}"]',
+            "color": '["red", "blue", "green"]',
+            "generator": "parallel = 2",
+            "score": 'model = "sketch"',
+        } | changes
+        folder = tmp_path / "pets"
+        folder.mkdir(exist_ok=True)
+        (folder / "campaign.toml").write_text(
+            f"""
+            name = "pets"
+            labels = {values["labels"]}
+            samples = {values["samples"]}
+            [prompts]
+            templates = {values["templates"]}
+            factors.color = {values["color"]}
+            [generator]
+            model = "sketch-1"
+            base_url = "{base_url}"
+            size = "256x256"
+            {values["generator"]}
+            [score]
+            {values["score"]}
+            """
+        )
+        return folder
+
+    return write
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Commands under test share our stderr."""
+
+
+@contextmanager
+def _serving(app: Any) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

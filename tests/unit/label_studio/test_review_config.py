@@ -1,0 +1,90 @@
+"""What a reviewer sees, and what the ML backend reads from the same labeling config."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from label_studio_sdk.label_interface.interface import LabelInterface
+
+from importers.campaign import NONE_OF_THESE, Campaign
+from importers.label_studio.label_config import review_config
+from ls_backend.errors import ConfigError
+from ls_backend.label_config import read_label_config
+
+
+def campaign(labels: list[str], **sections: Any) -> Campaign:
+    return Campaign.model_validate(
+        {
+            "name": "pets",
+            "labels": labels,
+            "samples": 1,
+            "prompts": {"templates": ["a {label}"]},
+            "generator": {"model": "sketch-1"},
+            **sections,
+        }
+    )
+
+
+def choices(config: str) -> list[ET.Element]:
+    return list(ET.fromstring(config).iter("Choice"))
+
+
+def test_the_backend_verifies_the_label_that_the_task_claims() -> None:
+    target = read_label_config(review_config(campaign(["cat", "fire truck"])))
+    assert target.labels == ("cat", "fire truck")
+    assert target.image_field == "image"
+    assert target.claim_field == "label"
+    assert target.none_label == NONE_OF_THESE
+    assert target.fit_field is None
+    assert target.background == ()
+
+
+def test_the_order_and_the_background_reach_the_backend() -> None:
+    config = review_config(
+        campaign(
+            ["cat", "dog"],
+            review={"order": "similarity"},
+            score={"background": ["an empty street", "a ball & a tree"]},
+        )
+    )
+    target = read_label_config(config)
+    assert target.fit_field == "prompt"
+    assert target.background == ("an empty street", "a ball & a tree")
+
+
+@pytest.mark.parametrize("text", ["a|b", " "])
+def test_a_background_text_that_cannot_be_written_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="background"):
+        review_config(campaign(["cat"], score={"background": [text]}))
+
+
+def test_labels_survive_the_xml() -> None:
+    labels = ['R&B "record" <12\'>', "größe", "$label", "\u2028 line"]
+    config = review_config(campaign(labels))
+    assert [c.get("value") for c in choices(config)] == [*campaign(labels).labels, NONE_OF_THESE]
+
+
+def test_nine_labels_have_hotkeys_and_zero_is_none_of_these() -> None:
+    found = choices(review_config(campaign([f"label {i}" for i in range(12)])))
+    assert [c.get("hotkey") for c in found] == [*"123456789", None, None, None, "0"]
+    assert [c.get("clip_none") for c in found] == [None] * 12 + ["true"]
+
+
+def test_only_the_image_is_an_object_so_that_pictures_can_be_uploaded() -> None:
+    interface = LabelInterface(review_config(campaign(["cat", "dog"])))
+    assert [tag.name for tag in interface.objects] == ["image"]
+    assert interface.get_control("label").to_name == ["image"]
+
+
+def test_picture_left_and_prompt_reason_and_choices_right() -> None:
+    root = ET.fromstring(review_config(campaign(["cat", "dog"])))
+    left, right = root
+    assert [tag.tag for tag in left] == ["Image"]
+    assert [(tag.tag, tag.get("value")) for tag in right] == [
+        ("Header", "$prompt"),
+        ("Header", "$why"),
+        ("Choices", None),
+    ]
+    assert right[2].get("required") == "true"

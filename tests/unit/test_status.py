@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+
+from importers.campaign import load_campaign
+from importers.ledger import Ledger
+from importers.pipeline import plan
+from importers.sample import Score, Verdict
+from importers.status import Counts, campaign_status
+
+WriteCampaign = Callable[..., Path]
+SCORE = Score("clip:a@1", 0.9, 0.3, 0.8, "cat", 0.9)
+
+
+def counts(**known: int) -> Counts:
+    return Counts(**{**dict.fromkeys(Counts.__dataclass_fields__, 0), **known})
+
+
+def test_a_campaign_that_never_ran_has_a_plan_and_no_ledger(write_campaign: WriteCampaign) -> None:
+    campaign = load_campaign(write_campaign())
+    status = campaign_status(campaign)
+    assert status.total == counts(planned=6)
+    assert status.labels == {"cat": counts(planned=3), "dog": counts(planned=3)}
+    assert status.spending.cost_usd == 0
+    assert not campaign.ledger_path.exists()
+
+
+def test_every_step_of_every_sample_is_counted(write_campaign: WriteCampaign) -> None:
+    campaign = load_campaign(write_campaign())
+    with Ledger(campaign.ledger_path) as ledger:
+        cats = [sample.key for sample in plan(campaign, ledger) if sample.prompt.label == "cat"]
+        refused, approved, waiting = cats
+        ledger.request_ended(ledger.begin_request(refused), "refused", "no")
+        for key in (approved, waiting):
+            ledger.request_stored(
+                ledger.begin_request(key),
+                "0" * 64,
+                request_id=None,
+                cost_usd=Decimal("0.05"),
+                usage=None,
+            )
+        ledger.record_scores({approved: SCORE, waiting: SCORE})
+        ledger.record_tasks({approved: 1, waiting: 2}, "clip:a@1")
+        verdict = Verdict("approved", "cat", 7, datetime.now(timezone.utc), 1)
+        ledger.record_verdicts({approved: verdict})
+    status = campaign_status(campaign)
+    assert status.labels["cat"] == counts(
+        planned=3, refused=1, generated=2, scored=2, pushed=2, approved=1, undecided=1
+    )
+    assert status.labels["dog"] == counts(planned=3)
+    assert status.total.planned == 6
+    assert status.spending.cost_usd == Decimal("0.10")
+
+
+def test_what_an_earlier_campaign_planned_is_still_counted(write_campaign: WriteCampaign) -> None:
+    campaign = load_campaign(write_campaign())
+    with Ledger(campaign.ledger_path) as ledger:
+        plan(campaign, ledger)
+    status = campaign_status(load_campaign(write_campaign(labels='["cat", "fish"]')))
+    assert status.earlier == 3
+    assert list(status.labels) == ["cat", "fish", "dog"]
+    assert status.total == counts(planned=9)
