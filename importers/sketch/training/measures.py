@@ -41,7 +41,9 @@ def share(name: str, hits: Sequence[bool], target: float | None = None) -> Measu
     middle = p + z * z / (2 * n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return Measure(name, p, (middle - half) / scale, (middle + half) / scale, n, target)
+    # Rounding may leave the interval of an all or nothing a hair short of it.
+    low, high = min(p, (middle - half) / scale), max(p, (middle + half) / scale)
+    return Measure(name, p, max(0.0, low), min(1.0, high), n, target)
 
 
 def separation(

@@ -1,4 +1,4 @@
-"""Trains the tiny CLIP from scratch: contrastive, one thread, about half an hour.
+"""Trains the tiny CLIP from scratch: contrastive, on one thread.
 
 Owns the architecture and the recipe. A quarter of the batches is *hard*: all their images share
 setting and style, so that only object and colour tell the pairs apart.
