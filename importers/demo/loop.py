@@ -1,0 +1,196 @@
+"""The loop once through, on running services: draw, score, push, label live, verify, sync."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from importers import pipeline
+from importers.demo import live
+from importers.demo.campaigns import LABELS, write_campaign
+from importers.demo.reviewer import Answer, queue_order, review
+from importers.demo.service import Service
+from importers.demo.services import BackendServer, LabelStudioServer, SketchServer
+from importers.demo.steps import Steps
+from importers.demo.summary import DemoReport, first_quarter
+from importers.ledger import Ledger
+
+if TYPE_CHECKING:
+    from importers.campaign import Campaign
+    from importers.training_storage.sync import SyncReport
+    from ls_backend.label_studio import LabelStudio
+
+REVIEWED, LIVE, YOURS = "reviewed", "live", "yours"
+UNLABELLED_IMAGES = 24
+MOST_OF_YOURS = 60
+
+
+@dataclass(frozen=True)
+class Services:
+    """The three services."""
+
+    label_studio: LabelStudioServer
+    sketch: SketchServer
+    backend: BackendServer
+
+    def all(self) -> tuple[Service, ...]:
+        """The quickest to start first."""
+        return (self.sketch, self.backend, self.label_studio)
+
+    def check(self) -> None:
+        """Raise ServiceError for one that has ended by itself."""
+        for service in self.all():
+            service.check()
+
+    def stop(self) -> None:
+        """End all of them at the same time."""
+        for service in self.all():
+            service.let_go()
+        for service in self.all():
+            service.stop()
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A campaign in Label Studio.
+
+    Attributes:
+        tasks: How many it has there.
+        audit: How many of them are in the audit sample.
+    """
+
+    project_id: int
+    project_url: str
+    model_version: str
+    tasks: int
+    audit: int
+
+
+class Loop:
+    """One run of the demo on running services.
+
+    Args:
+        folder: Of this run: campaigns and pictures go there.
+
+    Attributes:
+        projects: Address of each project made so far, by what it is for.
+    """
+
+    def __init__(self, services: Services, steps: Steps, folder: Path) -> None:
+        self.projects: dict[str, str] = {}
+        self._services = services
+        self._steps = steps
+        self._folder = folder
+
+    @cached_property
+    def _ls(self) -> LabelStudio:
+        return self._services.label_studio.client()
+
+    def run(self, images: int) -> DemoReport:
+        """Take a campaign of so many images through the loop, and pictures without label beside it.
+
+        Raises:
+            LsClipError: a step failed; `steps.current` says which.
+        """
+        campaign = self._campaign(REVIEWED, images, seed=1)
+        with Ledger(campaign.ledger_path) as ledger:
+            pushed = self._draw_score_push(campaign, ledger)
+            answered = self._label_live(self._campaign(LIVE, UNLABELLED_IMAGES, seed=2))
+            queue = queue_order(self._ls, pushed.project_id)
+            answers = self._review(pushed)
+            synced = self._sync(campaign, ledger)
+            cost = ledger.spending().cost_usd
+        return DemoReport(
+            samples=images,
+            pushed=pushed.tasks,
+            audit=pushed.audit,
+            wrong=len(wrong_tasks(answers)),
+            wrong_found_first_quarter=len(
+                wrong_tasks(answers) & set(queue[: first_quarter(len(queue))])
+            ),
+            order_as_promised=lowest_first(answers),
+            predictions_live=answered,
+            approved=synced.approved,
+            relabelled=synced.relabelled,
+            rejected=synced.rejected,
+            synced=synced.added,
+            cost_usd=cost,
+            storage=campaign.storage_url,
+            project_url=pushed.project_url,
+        )
+
+    def push_yours(self, images: int) -> None:
+        """Push one more campaign, which is left for the person at the terminal to review."""
+        campaign = self._campaign(YOURS, min(images, MOST_OF_YOURS), seed=3)
+        with Ledger(campaign.ledger_path) as ledger:
+            self._draw_score_push(campaign, ledger)
+
+    def campaign_folder(self, name: str) -> Path:
+        """Where the campaign of that name lies."""
+        return self._folder / name
+
+    def _campaign(self, name: str, samples: int, seed: int) -> Campaign:
+        return write_campaign(
+            self.campaign_folder(name),
+            project=self._title(name),
+            samples=samples,
+            seed=seed,
+            base_url=self._services.sketch.base_url,
+            label_studio=self._ls.url,
+        )
+
+    def _title(self, name: str) -> str:
+        return f"Sketch demo {self._folder.name.removeprefix('run-')}: {name}"
+
+    def _draw_score_push(self, campaign: Campaign, ledger: Ledger) -> Pushed:
+        from importers.label_studio.connect import connect
+
+        with self._steps.step(f"Drawing {campaign.samples} images") as progress:
+            pipeline.generate(campaign, ledger, progress)
+        with self._steps.step("Scoring them with CLIP") as progress:
+            version = pipeline.score(campaign, ledger, progress).model_version
+        with self._steps.step("Pushing them to Label Studio, the doubtful ones first") as progress:
+            report = pipeline.push(campaign, ledger, self._ls, progress)
+            assert report.project_id is not None
+            assert report.project_url is not None
+            connect(self._ls, report.project_id, self._services.backend.url, version)
+        self.projects[campaign.name] = report.project_url
+        return Pushed(report.project_id, report.project_url, version, report.pushed, report.audit)
+
+    def _label_live(self, campaign: Campaign) -> int:
+        from importers.label_studio.connect import backend_version, connect
+        from importers.label_studio.project import project_url
+
+        title = f"Labelling {campaign.samples} pictures without a label live, by the ML backend"
+        with self._steps.step(title) as progress:
+            files = live.draw_unlabelled(campaign, campaign.folder / "pictures", progress)
+            project = live.create_project(self._ls, campaign.project_title, campaign, files)
+            self.projects[campaign.name] = project_url(self._ls, project.project_id)
+            backend, config = self._services.backend.url, live.classify_config(campaign)
+            version = backend_version(backend, config, project.project_id)
+            connect(self._ls, project.project_id, backend, version)
+            return live.retrieve_predictions(self._ls, project, version)
+
+    def _review(self, pushed: Pushed) -> list[Answer]:
+        with self._steps.step("Reviewing: the audit sample, then the queue as served") as progress:
+            return review(self._ls, pushed.project_id, LABELS, progress)
+
+    def _sync(self, campaign: Campaign, ledger: Ledger) -> SyncReport:
+        from importers.training_storage.sync import sync
+
+        with self._steps.step("Bringing what was approved into the training folder") as progress:
+            return sync(self._ls, campaign, ledger, progress)
+
+
+def wrong_tasks(answers: Sequence[Answer]) -> set[int]:
+    """Tasks whose picture does not show its label."""
+    return {answer.task_id for answer in answers if not answer.label_holds}
+
+
+def lowest_first(answers: Sequence[Answer]) -> bool:
+    """Whether the queue served its tasks in ascending score order."""
+    scores = [answer.score for answer in answers if not answer.audit]
+    return scores == sorted(scores)

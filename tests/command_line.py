@@ -1,0 +1,54 @@
+"""`ls-clip` as people call it: in a process of its own, judged by what it prints and leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from importers.demo.services import ls_clip
+
+
+class CommandLine:
+    """`ls-clip` in a process of its own, with Label Studio in its environment."""
+
+    def __init__(self, **environment: str) -> None:
+        self._environment = {**os.environ, **environment}
+
+    def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command, whatever its exit status; keywords go into its environment."""
+        return subprocess.run(
+            ls_clip(*map(str, arguments)),
+            env={**self._environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    def start(self, *arguments: object) -> subprocess.Popen[bytes]:
+        """Start a command and return at once; what it prints is thrown away."""
+        return subprocess.Popen(
+            ls_clip(*map(str, arguments)),
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def report(self, *arguments: object, **environment: str) -> dict[str, Any]:
+        """Run a command that must succeed, with --json; returns the one object it prints."""
+        done = self(*arguments, "--json", **environment)
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert isinstance(report, dict)
+        return report
+
+
+def metadata(storage: str | Path) -> list[dict[str, Any]]:
+    """The records of a training folder."""
+    lines = (Path(storage) / "metadata.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]

@@ -1,0 +1,152 @@
+"""The real things that tests run against, each started once per session and only when asked for.
+
+`label_studio`, `sketch_server` and `backend` are child processes on free loopback ports; `browser`
+is the Chromium of this machine. Where there is none, the tests that drive it are left out, and the
+terminal summary says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from command_line import CommandLine
+
+from importers.campaign import Campaign
+from importers.demo.browser import CHROMIUM_NAMES, chromium, find_chromium
+from importers.demo.campaigns import write_campaign
+from importers.demo.services import (
+    BackendServer,
+    LabelStudioServer,
+    SketchServer,
+    find_label_studio,
+)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+FAILURE_RATE = 0.15
+WriteCampaign = Callable[..., Campaign]
+
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if find_chromium() is not None:
+        return
+    left_out = [item for item in items if "browser" in getattr(item, "fixturenames", ())]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+        config.stash[LEFT_OUT] = len(left_out)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    left_out = config.stash.get(LEFT_OUT, 0)
+    if left_out:
+        terminalreporter.write_line(
+            f"{left_out} browser tests left out: no Chromium on PATH "
+            f"({', '.join(CHROMIUM_NAMES)}); get it with: apt-get install chromium",
+            yellow=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def migrated_data_dir(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A Label Studio data folder after its first boot, to copy; kept between sessions.
+
+    The first boot migrates the database, which takes a minute.
+    """
+    executable = find_label_studio()
+    identity = f"{executable} {executable.stat().st_mtime_ns}"
+    name = f"label-studio-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+    cache = pytestconfig.cache
+    shelf = cache.mkdir("label-studio") if cache else tmp_path_factory.mktemp("label-studio")
+    if not (shelf / name).exists():
+        fresh = shelf / f"{name}-{os.getpid()}"
+        LabelStudioServer(fresh).start().stop()
+        with contextlib.suppress(OSError):  # another session may have been quicker
+            fresh.rename(shelf / name)
+    return shelf / name
+
+
+@pytest.fixture(scope="session")
+def label_studio(
+    migrated_data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LabelStudioServer]:
+    """A Label Studio of its own for this session: `.url`, `.credentials`, `.client()`, `.login`."""
+    data_dir = tmp_path_factory.mktemp("services") / "label-studio"
+    shutil.copytree(migrated_data_dir, data_dir)
+    with LabelStudioServer(data_dir) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sketch_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SketchServer]:
+    """The offline images API, 15 % of its drawings failing: `.base_url`, `.request_log`."""
+    folder = tmp_path_factory.mktemp("sketch")
+    with SketchServer(
+        folder / "sketch.log",
+        failure_rate=FAILURE_RATE,
+        request_log=folder / "requests.jsonl",
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def backend(
+    label_studio: LabelStudioServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BackendServer]:
+    """The ML backend with the tiny CLIP, reading images from `label_studio`: `.url`."""
+    with BackendServer(
+        tmp_path_factory.mktemp("backend") / "backend.log",
+        model="sketch",
+        credentials=label_studio.credentials,
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The installed Chromium, driven by playwright."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def command_line(label_studio: LabelStudioServer) -> CommandLine:
+    """`ls-clip` signed in with the legacy token."""
+    return CommandLine(
+        LABEL_STUDIO_URL=label_studio.url, LABEL_STUDIO_API_KEY=label_studio.credentials.token
+    )
+
+
+@pytest.fixture(scope="session")
+def new_campaign(
+    label_studio: LabelStudioServer,
+    sketch_server: SketchServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> WriteCampaign:
+    """Writes a campaign for the running services into a folder of its own."""
+
+    def write(name: str, samples: int, seed: int = 5) -> Campaign:
+        return write_campaign(
+            tmp_path_factory.mktemp("campaigns") / name,
+            project=f"e2e {name}",
+            samples=samples,
+            seed=seed,
+            base_url=sketch_server.base_url,
+            label_studio=label_studio.url,
+        )
+
+    return write
