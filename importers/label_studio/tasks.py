@@ -94,7 +94,9 @@ def queue_position(sample: Sample, order: str) -> tuple[float, str]:
 def why(label: str, score: Score, *, by_similarity: bool = False) -> str:
     """Why a reviewer sees this picture where it stands: "CLIP gives dog 3 % and would say fish"."""
     sure = f"{label} {_percent(score.label_probability)}"
-    if score.predicted_label != label:
+    if score.predicted_label != label and score.predicted_probability < 0.5:
+        opinion = f"CLIP gives {sure} and sees no label clearly"
+    elif score.predicted_label != label:
         opinion = f"CLIP gives {sure} and would say {score.predicted_label}"
     elif score.label_probability < 0.5:
         opinion = f"CLIP is not sure: {sure}"

@@ -89,17 +89,25 @@ def test_a_label_that_is_no_choice_is_never_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probability", "predicted", "sentence"),
+    ("probability", "predicted", "best", "sentence"),
     [
-        (0.031, "fish", "CLIP gives dog 3 % and would say fish"),
-        (0.0001, "fish", "CLIP gives dog under 1 % and would say fish"),
-        (0.98, "dog", "CLIP agrees: dog 98 %"),
-        (0.9999, "dog", "CLIP agrees: dog over 99 %"),
-        (0.4, "dog", "CLIP is not sure: dog 40 %"),
+        (0.031, "fish", 0.9, "CLIP gives dog 3 % and would say fish"),
+        (0.0001, "fish", 0.9, "CLIP gives dog under 1 % and would say fish"),
+        (0.0001, "fish", 0.02, "CLIP gives dog under 1 % and sees no label clearly"),
+        (0.98, "dog", 0.98, "CLIP agrees: dog 98 %"),
+        (0.9999, "dog", 0.9999, "CLIP agrees: dog over 99 %"),
+        (0.4, "dog", 0.4, "CLIP is not sure: dog 40 %"),
     ],
 )
-def test_the_reason_is_a_sentence(probability: float, predicted: str, sentence: str) -> None:
-    score = replace(SCORE, label_probability=probability, predicted_label=predicted)
+def test_the_reason_is_a_sentence(
+    probability: float, predicted: str, best: float, sentence: str
+) -> None:
+    score = replace(
+        SCORE,
+        label_probability=probability,
+        predicted_label=predicted,
+        predicted_probability=best,
+    )
     assert why("dog", score) == sentence
 
 
