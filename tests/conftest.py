@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,11 @@ FAILURE_RATE = 0.15
 WriteCampaign = Callable[..., Campaign]
 
 LEFT_OUT = pytest.StashKey[int]()
+
+# Started in the background, a shell makes us ignore Ctrl-C, and every process that we start would
+# inherit that: those that a test interrupts would never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
