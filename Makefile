@@ -4,6 +4,10 @@ PYTHON ?= python3
 LABEL_STUDIO_VERSION := 1.23.2
 BIN := .venv/bin
 
+# Byte code is written when a module is first imported, not at set-up: most of it never is.
+# Without it every process would compile PyTorch anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types bench clean
 

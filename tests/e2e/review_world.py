@@ -20,6 +20,7 @@ from ls_backend.label_studio import LabelStudio
 LABELS = ("cat", "dog", "fish")
 VERSION = "clip:test@000000000001"
 NEWER_VERSION = "clip:test@000000000002"
+SCORES = (0.9, 0.1, 0.5, 0.00002, 0.3, 0.7, 0.2, 0.95, 0.6)
 
 MakeWorld = Callable[..., "World"]
 
@@ -74,6 +75,13 @@ class World:
 
     def set_project(self, project_id: int, **settings: Any) -> None:
         self.ls.request("PATCH", f"/api/projects/{project_id}", json=settings)
+
+
+def project_of(world: World) -> int:
+    """Push the world; returns the number of its project."""
+    report = world.push()
+    assert report.project_id is not None
+    return report.project_id
 
 
 def make_campaign(folder: Path, samples: int, **review: Any) -> Campaign:
