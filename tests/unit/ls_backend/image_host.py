@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import Any
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -21,13 +22,22 @@ class Asked:
     authorization: str | None
 
 
+class _Server(ThreadingHTTPServer):
+    """Its answers look at `stopped`, so that none goes on behind the test that asked for it."""
+
+    daemon_threads = True
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.stopped = threading.Event()
+
+
 class ImageHost:
     """`host.routes["/a.png"] = body(b"…")`; `host.asked` has what arrived, in order."""
 
     def __init__(self) -> None:
         self.routes: dict[str, Answer] = {}
         self.asked: list[Asked] = []
-        self.stopped = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -37,8 +47,7 @@ class ImageHost:
             def log_message(self, format: str, *args: object) -> None:
                 """Tests read `asked` instead."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -53,7 +62,7 @@ class ImageHost:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stopped.set()
+        self._server.stopped.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -102,9 +111,8 @@ def dripping(head: bytes, drop: bytes, seconds: float = 30.0) -> Answer:
     def answer(request: BaseHTTPRequestHandler) -> None:
         _write(request, head)
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        while time.monotonic() < until and not request.server.stopped.wait(0.02):
             _write(request, drop)
-            time.sleep(0.02)
 
     return answer
 

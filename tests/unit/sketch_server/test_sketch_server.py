@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -130,7 +131,7 @@ def test_an_account_without_money_draws_no_more() -> None:
 
 def test_images_may_take_as_long_as_a_real_models(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(account.time, "sleep", waited.append)
+    monkeypatch.setattr(account, "time", SimpleNamespace(sleep=waited.append))
     assert ask(client(limits=Limits(latency_s=2.5)), n=2).status_code == 200
     assert waited == [5.0]
 
