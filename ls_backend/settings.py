@@ -10,19 +10,35 @@ CLIP_IMAGE_MAX_BYTES     33554432 (32 MiB)              of one image file
 CLIP_IMAGE_MAX_PIXELS    50000000                       of one image, width x height
 CLIP_ALLOWED_HOSTS                                      hosts whose images may lie on private
                                                         addresses: "images.lan, 10.0.0.5:9000"
+CLIP_CA_BUNDLE                                          PEM file of authorities to trust beside the
+                                                        public ones
+CLIP_DEVICE          auto                               auto, cpu, cuda or cuda:N
+CLIP_PRECISION       auto                               auto, float32 or bfloat16
+CLIP_PREDICT_SECONDS 80                                 for one /predict; Label Studio waits 100
+CLIP_CACHE_DIR       ~/.cache/label-studio-clip         where image vectors are remembered
+CLIP_CACHE_MAX_BYTES 1073741824 (1 GiB)                 of them on disk; 0: remember nothing
+CLIP_WEBHOOK_SECRET                                     what X-Clip-Secret must say at /webhook
 """
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast, get_args
 
 from ls_backend.errors import ConfigError
 from ls_backend.label_studio import Credentials
 
 DEFAULT_MODEL = "ViT-B-32/laion2b_s34b_b79k"
+DEFAULT_CACHE_DIR = Path("~/.cache/label-studio-clip")
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,13 @@ class Settings:
     image_max_bytes: int = 32 * 1024 * 1024
     image_max_pixels: int = 50_000_000
     allowed_hosts: frozenset[str] = frozenset()
+    ca_bundle: Path | None = None
+    device: str = "auto"
+    precision: Precision = "auto"
+    predict_seconds: float = 80.0
+    cache_dir: Path = DEFAULT_CACHE_DIR
+    cache_max_bytes: int = 1024**3
+    webhook_secret: str | None = field(default=None, repr=False)
 
 
 def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
@@ -61,6 +84,15 @@ def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
         image_max_bytes=int(_number(given, "CLIP_IMAGE_MAX_BYTES", Settings.image_max_bytes)),
         image_max_pixels=int(_number(given, "CLIP_IMAGE_MAX_PIXELS", Settings.image_max_pixels)),
         allowed_hosts=_hosts(given.get("CLIP_ALLOWED_HOSTS", "")),
+        ca_bundle=_file(given, "CLIP_CA_BUNDLE"),
+        device=_device(given),
+        precision=_precision(given),
+        predict_seconds=_number(given, "CLIP_PREDICT_SECONDS", Settings.predict_seconds),
+        cache_dir=Path(given.get("CLIP_CACHE_DIR") or DEFAULT_CACHE_DIR).expanduser(),
+        cache_max_bytes=int(
+            _number(given, "CLIP_CACHE_MAX_BYTES", Settings.cache_max_bytes, least=0)
+        ),
+        webhook_secret=given.get("CLIP_WEBHOOK_SECRET") or None,
     )
 
 
@@ -74,7 +106,7 @@ def _pair(given: Mapping[str, str], first: str, second: str) -> tuple[str, str]:
     return values
 
 
-def _number(given: Mapping[str, str], name: str, default: float) -> float:
+def _number(given: Mapping[str, str], name: str, default: float, least: float = 1) -> float:
     text = given.get(name, "")
     if not text:
         return default
@@ -82,12 +114,44 @@ def _number(given: Mapping[str, str], name: str, default: float) -> float:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not (math.isfinite(number) and number >= 1):
+    if not (math.isfinite(number) and number >= least):
         raise ConfigError(
-            f"{name} is {text!r}, which is no number of 1 or more.",
+            f"{name} is {text!r}, which is no number of {least} or more.",
             hint=f"For example: export {name}={default:g}",
         )
     return number
+
+
+def _file(given: Mapping[str, str], name: str) -> Path | None:
+    text = given.get(name, "")
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ConfigError(
+            f"{name} is {text!r}, and there is no such file.", hint=f"Correct or unset {name}."
+        )
+    return path
+
+
+def _device(given: Mapping[str, str]) -> str:
+    device = given.get("CLIP_DEVICE", "").lower() or Settings.device
+    if not _DEVICE.fullmatch(device):
+        raise ConfigError(
+            f"CLIP_DEVICE is {device!r}, which is none.", hint="Use auto, cpu, cuda or cuda:1."
+        )
+    return device
+
+
+def _precision(given: Mapping[str, str]) -> Precision:
+    asked = given.get("CLIP_PRECISION", "").lower() or Settings.precision
+    for known in get_args(Precision):
+        if asked == known:
+            return cast(Precision, known)
+    raise ConfigError(
+        f"CLIP_PRECISION is {asked!r}, which is none.",
+        hint=f"Use one of {', '.join(get_args(Precision))}.",
+    )
 
 
 def _hosts(text: str) -> frozenset[str]:
