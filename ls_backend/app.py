@@ -5,6 +5,8 @@
     POST /predict    tasks → one prediction each, in order; [] where an image failed
     POST /webhook    any event → 200 at once
     GET  /versions   model versions given out since the start
+    GET  /ready      200 when the model is loaded, 503 before; open to all
+    GET  /metrics    for Prometheus
 
 A refusal is JSON with `error`, `message` and `hint`; its message is also the HTTP reason phrase,
 since that is the only part of a refusal which Label Studio shows.
@@ -15,12 +17,16 @@ from __future__ import annotations
 import hmac
 import logging
 import threading
+import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ls_backend.errors import LabelConfigError, LsClipError
+from ls_backend.errors import LabelConfigError, LsClipError, ModelError
+from ls_backend.image_vectors import ImageVectors
 from ls_backend.label_config import LabelTarget, read_label_config
-from ls_backend.model import ClipModel
+from ls_backend.loading import ModelLoader, NotReady
+from ls_backend.metrics import LATENCY, REGISTRY, REQUESTS
 from ls_backend.settings import Settings
 from ls_backend.task_images import TaskImages
 
@@ -28,11 +34,15 @@ if TYPE_CHECKING:
     from flask import Flask, Response
     from werkzeug.exceptions import HTTPException
 
+    from ls_backend.model import ClipModel
+
 PREDICTIONS_AT_ONCE = 16
 """Further requests are refused at once, so that threads stay free for /health and /setup."""
 
 LARGEST_BODY = 256 * 1024 * 1024
 LONGEST_REASON = 400
+VERSIONS_KEPT = 100
+SECRET_HEADER = "X-Clip-Secret"
 NO_MARKUP = str.maketrans("<>&", "   ", "…")
 
 log = logging.getLogger(__name__)
@@ -50,66 +60,135 @@ class BusyError(LsClipError):
     default_code = "busy"
 
 
-def create_app(model: ClipModel, settings: Settings) -> Flask:
-    """The ML backend as a WSGI app around a model that is loaded already."""
+STATUS: dict[type[LsClipError], int] = {
+    RequestError: 400,
+    LabelConfigError: 400,
+    BusyError: 503,
+    NotReady: 503,
+    ModelError: 503,
+}
+
+
+def create_app(loader: ModelLoader, settings: Settings) -> Flask:
+    """The ML backend as a WSGI app around a model that is loaded, or on its way."""
     from flask import Flask, request
 
     app = Flask("ls_backend", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    images = TaskImages(settings)
-    slots = threading.BoundedSemaphore(PREDICTIONS_AT_ONCE)
-    versions: dict[str, None] = {}
-
-    def version_of(target: LabelTarget) -> str:
-        version = model.version(target)
-        versions[version] = None
-        return version
+    backend = _Backend(loader, settings)
 
     @app.before_request
     def ask_who() -> Response | None:
         # The webhook that Label Studio adds by itself carries no credentials.
-        if request.endpoint == "webhook" or _is_known(settings, request.authorization):
+        if request.endpoint in {"webhook", "ready"} or _is_known(settings, request.authorization):
             return None
         return _unauthorized()
 
     @app.get("/health")
     def health() -> dict[str, str]:
-        return {"status": "UP", "model_class": type(model).__name__}
+        return {"status": "UP", "model_class": "ClipModel"}
+
+    @app.get("/ready")
+    def ready() -> dict[str, str]:
+        loader.wait()
+        return {"state": loader.state}
 
     @app.post("/setup")
     def setup() -> dict[str, str]:
         config = _text(_body(), "schema")
-        return {"model_version": version_of(read_label_config(config))}
+        return {"model_version": backend.version(read_label_config(config))}
 
     @app.post("/predict")
     def predict() -> dict[str, list[Any]]:
         body = _body()
         tasks = _tasks(body)
         target = read_label_config(_text(body, "label_config"))
-        version_of(target)
-        if not slots.acquire(blocking=False):
+        return {"results": backend.predict(tasks, target)}
+
+    @app.post("/webhook")
+    def webhook() -> dict[str, str] | Response:
+        secret = settings.webhook_secret
+        given = request.headers.get(SECRET_HEADER, "")
+        if secret and not hmac.compare_digest(given.encode(), secret.encode()):
+            return _refusal(
+                401,
+                "webhook_secret",
+                f"The header {SECRET_HEADER} is not this backend's.",
+                "Run `ls-clip connect` again, with CLIP_WEBHOOK_SECRET as the backend has it.",
+            )
+        return {"status": "OK"}
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        from flask import Response
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+        return Response(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/versions")
+    def given_versions() -> dict[str, list[str]]:
+        return {"versions": list(backend.versions)}
+
+    _answer_errors_in_json(app)
+    _count_requests(app)
+    return app
+
+
+class _Backend:
+    """The model, the images, and who may predict at a time."""
+
+    def __init__(self, loader: ModelLoader, settings: Settings) -> None:
+        self.versions: dict[str, None] = {}
+        self._loader = loader
+        self._settings = settings
+        self._images = TaskImages(settings)
+        self._slots = threading.BoundedSemaphore(PREDICTIONS_AT_ONCE)
+        self._lock = threading.Lock()
+        self._vectors: ImageVectors | None = None
+
+    def version(self, target: LabelTarget) -> str:
+        version = self._loader.wait().version(target)
+        with self._lock:
+            self.versions[version] = None
+            if len(self.versions) > VERSIONS_KEPT:
+                del self.versions[next(iter(self.versions))]
+        return version
+
+    def predict(self, tasks: list[dict[str, Any]], target: LabelTarget) -> list[Any]:
+        deadline = time.monotonic() + self._settings.predict_seconds
+        if not self._slots.acquire(blocking=False):
             raise BusyError(
                 f"{PREDICTIONS_AT_ONCE} predictions are under way already.", hint="Try again soon."
             )
         try:
-            return {
-                "results": model.predict(
-                    tasks, target, lambda task: images.read(task, target.image_field)
-                )
-            }
+            model = self._loader.wait(self._settings.predict_seconds)
+            self.version(target)
+            look = partial(self._vectors_of(model).look, deadline=deadline)
+            return list(model.predict(tasks, target, look))
         finally:
-            slots.release()
+            self._slots.release()
 
-    @app.post("/webhook")
-    def webhook() -> dict[str, str]:
-        return {"status": "OK"}
+    def _vectors_of(self, model: ClipModel) -> ImageVectors:
+        with self._lock:
+            if self._vectors is None:
+                self._vectors = ImageVectors(model.clip, self._images, self._settings)
+            return self._vectors
 
-    @app.get("/versions")
-    def given_versions() -> dict[str, list[str]]:
-        return {"versions": list(versions)}
 
-    _answer_errors_in_json(app)
-    return app
+def _count_requests(app: Flask) -> None:
+    from flask import g, request
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.monotonic()
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        route = request.endpoint or "none"
+        REQUESTS.labels(route, str(response.status_code)).inc()
+        if "began" in g:
+            LATENCY.labels(route).observe(time.monotonic() - g.began)
+        return response
 
 
 def _answer_errors_in_json(app: Flask) -> None:
@@ -117,7 +196,7 @@ def _answer_errors_in_json(app: Flask) -> None:
 
     @app.errorhandler(LsClipError)
     def ours(error: LsClipError) -> Response:
-        status = {RequestError: 400, LabelConfigError: 400, BusyError: 503}.get(type(error), 500)
+        status = STATUS.get(type(error), 500)
         log.warning("%s answered: [%s] %s %s", status, error.code, error.message, error.hint)
         response = _refusal(status, error.code, error.message, error.hint)
         if status == 503:
@@ -126,7 +205,7 @@ def _answer_errors_in_json(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
-        hint = "The routes are /health, /setup, /predict, /webhook and /versions."
+        hint = "The routes are /health, /setup, /predict, /webhook, /versions, /ready, /metrics."
         return _refusal(error.code or 500, "http", f"{error.name}.", hint)
 
     @app.errorhandler(Exception)

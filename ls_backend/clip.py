@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ls_backend.devices import choose_device, choose_precision, cpu_quota
 from ls_backend.errors import ModelError
+from ls_backend.settings import Precision
 from ls_backend.weights import weights_file
 
 if TYPE_CHECKING:
@@ -52,7 +54,10 @@ class _Source:
 
 
 class Clip:
-    """One CLIP model on the CPU in float32, safe to share between threads."""
+    """One CLIP model, safe to share between threads.
+
+    Images may be encoded in bfloat16; texts and all that follows are float32.
+    """
 
     def __init__(
         self,
@@ -63,9 +68,13 @@ class Clip:
         preprocess: Callable[[Image], Any],
         tokenizer: Callable[[list[str]], Any],
         crops_centre: bool,
+        device: str,
+        precision: str,
     ) -> None:
         self.name = name
         self.fingerprint = fingerprint
+        self.device = device
+        self.precision = precision
         self.logit_scale = float(network.logit_scale.exp().item())
         self._network = network
         self._preprocess = preprocess
@@ -74,8 +83,13 @@ class Clip:
         self._one_at_a_time = threading.Lock()
 
     @classmethod
-    def load(cls, model: str) -> Clip:
+    def load(cls, model: str, *, device: str = "auto", precision: Precision = "auto") -> Clip:
         """Load "ARCH/PRETRAINED" or a local folder.
+
+        Args:
+            device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:N".
+            precision: In which images are encoded; "auto" is bfloat16 where the device has it in
+                hardware and the model is large enough to gain by it.
 
         Raises:
             ModelError: No such model, its weights are missing, or they do not fit their config.
@@ -84,16 +98,45 @@ class Clip:
         # makes small batches ten times slower. Counts only before torch is imported.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         source = _source(model)
+        _use_quota_of_threads()
         with _quiet():
             network, preprocess, tokenizer = _open(source)
         network.eval()
+        fingerprint = _fingerprint(network, source)
+        chosen = choose_device(device)
+        with_precision = choose_precision(precision, chosen, network.visual)
+        network.to(chosen)
+        if with_precision == "bfloat16":
+            network.visual.bfloat16()
+            fingerprint = hashlib.sha256(f"{fingerprint} bfloat16".encode()).hexdigest()
         return cls(
             name=source.name,
-            fingerprint=_fingerprint(network, source),
+            device=chosen,
+            precision=with_precision,
+            fingerprint=fingerprint,
             network=network,
             preprocess=preprocess,
             tokenizer=tokenizer,
             crops_centre=network.visual.preprocess_cfg["resize_mode"] == "shortest",
+        )
+
+    def preprocess(self, image: Image) -> Any:
+        """The model's input for an RGB image: a float32 tensor, shape (3, height, width)."""
+        return self._preprocess(self._tamed(image))
+
+    def encode_pixels(self, pixels: Sequence[Any]) -> Vectors:
+        """Unit vectors of preprocessed images, shape (n, d), in one batch.
+
+        Halved as often as it takes where the memory is too small for all of them.
+        """
+        try:
+            return self._encode(self._pixel_vectors, iter([pixels]))
+        except RuntimeError as error:  # torch has one class for the GPU's memory and none for ours
+            if len(pixels) == 1 or "memory" not in str(error).lower():
+                raise
+        half = len(pixels) // 2
+        return np.concatenate(
+            [self.encode_pixels(pixels[:half]), self.encode_pixels(pixels[half:])]
         )
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
@@ -105,13 +148,17 @@ class Clip:
         return self._encode(self._text_vectors, _parts(texts, TEXTS_AT_ONCE))
 
     def _image_vectors(self, images: Sequence[Image]) -> Any:
+        return self._pixel_vectors([self.preprocess(image) for image in images])
+
+    def _pixel_vectors(self, pixels: Sequence[Any]) -> Any:
         import torch
 
-        pixels = torch.stack([self._preprocess(self._tamed(image)) for image in images])
-        return self._network.encode_image(pixels)
+        kind = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        vectors = self._network.encode_image(torch.stack(list(pixels)).to(self.device, kind))
+        return vectors.float()
 
     def _text_vectors(self, texts: Sequence[str]) -> Any:
-        return self._network.encode_text(self._tokenizer(list(texts)))
+        return self._network.encode_text(self._tokenizer(list(texts)).to(self.device))
 
     def _encode(self, encode: Callable[[Any], Any], batches: Iterator[Any]) -> Vectors:
         import torch
@@ -120,7 +167,7 @@ class Clip:
         for batch in batches:
             with self._one_at_a_time, torch.inference_mode():
                 vectors = torch.nn.functional.normalize(encode(batch), dim=-1)
-            parts.append(vectors.numpy())
+            parts.append(vectors.cpu().numpy())
         if not parts:
             return np.empty((0, 0), dtype=np.float32)
         together = np.concatenate(parts)
@@ -138,6 +185,13 @@ class Clip:
         width, height = (min(side, WIDEST_RATIO * min(image.size)) for side in image.size)
         left, top = (image.width - width) // 2, (image.height - height) // 2
         return image.crop((left, top, left + width, top + height))
+
+
+def _use_quota_of_threads() -> None:
+    """PyTorch counts the host's cores; a container may use far fewer."""
+    import torch
+
+    torch.set_num_threads(min(torch.get_num_threads(), cpu_quota()))
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

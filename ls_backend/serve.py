@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 
 from ls_backend.app import PREDICTIONS_AT_ONCE, create_app
@@ -19,10 +20,9 @@ BACKLOG = 1024
 
 
 def serve(model: str, host: str, port: int, settings: Settings) -> None:
-    """Load `model` and answer Label Studio until SIGTERM or Ctrl-C.
+    """Answer Label Studio until SIGTERM or Ctrl-C, while `model` loads in the background.
 
-    Prints one line when it answers; until then the port is taken and refuses. Port 0 takes a free
-    one.
+    Prints one line when the model is there. Port 0 takes a free one.
 
     Raises:
         ConfigError: The address cannot be used.
@@ -31,22 +31,40 @@ def serve(model: str, host: str, port: int, settings: Settings) -> None:
     from waitress import create_server
 
     from ls_backend.clip import Clip
+    from ls_backend.loading import ModelLoader
     from ls_backend.model import ClipModel
 
     with _bound(host, port) as sock:
         _stop_on_sigterm()
         _log_to_stderr()
-        clip = Clip.load(model)
-        app = create_app(ClipModel(clip), settings)
+
+        def load() -> ClipModel:
+            clip = Clip.load(model, device=settings.device, precision=settings.precision)
+            return ClipModel(clip)
+
+        def settled(loader: ModelLoader) -> None:
+            if loader.error is not None:
+                signal.raise_signal(signal.SIGTERM)
+            else:
+                print(_ready(loader.wait().name, sock, settings), flush=True)
+
+        loader = ModelLoader(load, settled)
         try:
             server = create_server(
-                app, sockets=[sock], threads=THREADS, backlog=BACKLOG, ident="label-studio-clip"
+                create_app(loader, settings),
+                sockets=[sock],
+                threads=THREADS,
+                backlog=BACKLOG,
+                ident="label-studio-clip",
             )
-        except OSError as error:  # another process began to listen while the model loaded
+        except OSError as error:  # another process began to listen in between
             raise _cannot_listen(host, port, error) from error
-        print(_ready(clip.name, sock, settings), flush=True)
-        server.run()
+        with suppress(SystemExit):
+            loader.start()
+            server.run()
         server.close()
+        if loader.error is not None:
+            raise loader.error
 
 
 def _bound(host: str, port: int) -> socket.socket:

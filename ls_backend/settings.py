@@ -10,8 +10,6 @@ CLIP_IMAGE_MAX_BYTES     33554432 (32 MiB)              of one image file
 CLIP_IMAGE_MAX_PIXELS    50000000                       of one image, width x height
 CLIP_ALLOWED_HOSTS                                      hosts whose images may lie on private
                                                         addresses: "images.lan, 10.0.0.5:9000"
-CLIP_CA_BUNDLE                                          PEM file of authorities to trust beside the
-                                                        public ones
 CLIP_DEVICE          auto                               auto, cpu, cuda or cuda:N
 CLIP_PRECISION       auto                               auto, float32 or bfloat16
 CLIP_PREDICT_SECONDS 80                                 for one /predict; Label Studio waits 100
@@ -57,7 +55,6 @@ class Settings:
     image_max_bytes: int = 32 * 1024 * 1024
     image_max_pixels: int = 50_000_000
     allowed_hosts: frozenset[str] = frozenset()
-    ca_bundle: Path | None = None
     device: str = "auto"
     precision: Precision = "auto"
     predict_seconds: float = 80.0
@@ -84,11 +81,10 @@ def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
         image_max_bytes=int(_number(given, "CLIP_IMAGE_MAX_BYTES", Settings.image_max_bytes)),
         image_max_pixels=int(_number(given, "CLIP_IMAGE_MAX_PIXELS", Settings.image_max_pixels)),
         allowed_hosts=_hosts(given.get("CLIP_ALLOWED_HOSTS", "")),
-        ca_bundle=_file(given, "CLIP_CA_BUNDLE"),
         device=_device(given),
         precision=_precision(given),
         predict_seconds=_number(given, "CLIP_PREDICT_SECONDS", Settings.predict_seconds),
-        cache_dir=Path(given.get("CLIP_CACHE_DIR") or DEFAULT_CACHE_DIR).expanduser(),
+        cache_dir=Path(given.get("CLIP_CACHE_DIR") or DEFAULT_CACHE_DIR),
         cache_max_bytes=int(
             _number(given, "CLIP_CACHE_MAX_BYTES", Settings.cache_max_bytes, least=0)
         ),
@@ -120,18 +116,6 @@ def _number(given: Mapping[str, str], name: str, default: float, least: float = 
             hint=f"For example: export {name}={default:g}",
         )
     return number
-
-
-def _file(given: Mapping[str, str], name: str) -> Path | None:
-    text = given.get(name, "")
-    if not text:
-        return None
-    path = Path(text).expanduser()
-    if not path.is_file():
-        raise ConfigError(
-            f"{name} is {text!r}, and there is no such file.", hint=f"Correct or unset {name}."
-        )
-    return path
 
 
 def _device(given: Mapping[str, str]) -> str:

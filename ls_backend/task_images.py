@@ -10,8 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import os
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -24,6 +22,7 @@ from ls_backend.settings import Settings
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+UPLOADS = "/data/upload/"
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 
@@ -32,7 +31,6 @@ class TaskImages:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._decoders = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
         self._limits = Limits(settings.image_seconds, settings.image_max_bytes)
         self._label_studio: LabelStudio | None = None
         self._label_studio_origin: Origin | None = None
@@ -46,6 +44,14 @@ class TaskImages:
         Raises:
             ImageError: There is none, or it cannot be fetched or decoded.
         """
+        return self.decode(self.fetch(task, field))
+
+    def fetch(self, task: Mapping[str, Any], field: str) -> bytes:
+        """The bytes of the image file in `field` of the task's data.
+
+        Raises:
+            ImageError: There is none, or it cannot be fetched.
+        """
         source = task["data"].get(field)
         if not isinstance(source, str) or not source.strip():
             raise ImageError(
@@ -53,9 +59,26 @@ class TaskImages:
                 hint=f"The labeling config shows ${field}: give every task that field.",
                 code="no_image",
             )
-        data = self._bytes_of(source.strip())
-        with self._decoders:  # all at once, they would keep /health waiting for a core
-            return decode_image(data, self._settings.image_max_pixels)
+        return self._bytes_of(source.strip())
+
+    def decode(self, data: bytes) -> Image:
+        """The pixels of an image file, as `decode_image` reads them, within the settings' bound."""
+        return decode_image(data, self._settings.image_max_pixels)
+
+    def lasting_name(self, task: Mapping[str, Any], field: str) -> str | None:
+        """A name that stands for the same bytes for ever, or None.
+
+        Uploads of Label Studio have one: it never gives the same path to another file.
+        """
+        source = task["data"].get(field)
+        if not isinstance(source, str) or self._label_studio is None:
+            return None
+        try:
+            url = self._on_label_studio(source) if source.startswith("/") else source
+            uploads = f"{self._label_studio.url}{UPLOADS}"
+            return url if url.startswith(uploads) and ".." not in url else None
+        except ImageError:
+            return None
 
     def _bytes_of(self, source: str) -> bytes:
         if source[:5].lower() == "data:":

@@ -214,10 +214,11 @@ class BackendServer(Service):
             **without(OTHER_BACKEND, super().environment()),
             "LABEL_STUDIO_URL": self.credentials.url,
             "LABEL_STUDIO_API_KEY": self.credentials.token,
+            "CLIP_CACHE_DIR": str(self.log.parent / "vectors"),
         }
 
     def healthy(self) -> bool:
-        return answers(f"{self.url}/health")
+        return answers(f"{self.url}/ready")
 
 
 def ls_clip(*arguments: str) -> list[str]:

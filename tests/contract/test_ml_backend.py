@@ -108,12 +108,22 @@ def uploads() -> Iterator[Uploads]:
 @pytest.fixture(scope="module")
 def served(uploads: Uploads, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     log = tmp_path_factory.mktemp("backend") / "backend.log"
-    settings = {"LABEL_STUDIO_URL": uploads.url, "LABEL_STUDIO_API_KEY": TOKEN}
+    settings = {
+        "LABEL_STUDIO_URL": uploads.url,
+        "LABEL_STUDIO_API_KEY": TOKEN,
+        "CLIP_IMAGE_SECONDS": "100",
+        "CLIP_CACHE_DIR": str(log.parent),
+    }
     with (
         log.open("w") as stderr,
         subprocess.Popen(
             [sys.executable, "-W", "error", "-c", MAIN, str(MODEL_FOLDER)],
-            env={**os.environ, **settings, "CLIP_IMAGE_SECONDS": "100"},
+            env={
+                **os.environ,
+                **settings,
+                "CLIP_IMAGE_SECONDS": "100",
+                "CLIP_CACHE_DIR": str(log.parent),
+            },
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ls_backend.errors import ConfigError
@@ -25,6 +27,12 @@ def test_everything_set() -> None:
             "CLIP_IMAGE_MAX_BYTES": "1e6",
             "CLIP_IMAGE_MAX_PIXELS": "1000000",
             "CLIP_ALLOWED_HOSTS": "Images.lan, 10.0.0.5:9000,",
+            "CLIP_DEVICE": "CUDA:1",
+            "CLIP_PRECISION": "bfloat16",
+            "CLIP_PREDICT_SECONDS": "20",
+            "CLIP_CACHE_DIR": "/var/cache/clip",
+            "CLIP_CACHE_MAX_BYTES": "0",
+            "CLIP_WEBHOOK_SECRET": "secret-header",
         }
     )
 
@@ -33,6 +41,10 @@ def test_everything_set() -> None:
     assert settings.label_studio.url == "http://localhost:8080"
     assert (settings.image_seconds, settings.image_max_bytes) == (2.5, 1_000_000)
     assert settings.allowed_hosts == {"images.lan", "10.0.0.5:9000"}
+    assert (settings.device, settings.precision) == ("cuda:1", "bfloat16")
+    assert settings.predict_seconds == 20.0
+    assert (settings.cache_dir, settings.cache_max_bytes) == (Path("/var/cache/clip"), 0)
+    assert settings.webhook_secret == "secret-header"
     assert "secret" not in repr(settings)
 
 
@@ -49,6 +61,10 @@ def test_everything_set() -> None:
         ("CLIP_IMAGE_MAX_PIXELS", "inf", "CLIP_IMAGE_MAX_PIXELS"),
         ("CLIP_ALLOWED_HOSTS", "http://images.lan", "CLIP_ALLOWED_HOSTS"),
         ("CLIP_ALLOWED_HOSTS", "*.lan", "CLIP_ALLOWED_HOSTS"),
+        ("CLIP_DEVICE", "gpu", "CLIP_DEVICE"),
+        ("CLIP_PRECISION", "half", "CLIP_PRECISION"),
+        ("CLIP_PREDICT_SECONDS", "0", "CLIP_PREDICT_SECONDS"),
+        ("CLIP_CACHE_MAX_BYTES", "-1", "CLIP_CACHE_MAX_BYTES"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(variable: str, value: str, named: str) -> None:

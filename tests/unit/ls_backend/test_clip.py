@@ -21,6 +21,7 @@ from PIL import Image
 from importers.sketch import MODEL_FOLDER
 from ls_backend.clip import CONFIG_FILE, Clip
 from ls_backend.errors import ModelError
+from ls_backend.zero_shot import probabilities, text_vectors
 
 WEIGHTS = "open_clip_model.safetensors"
 SAME = 1e-5
@@ -267,3 +268,67 @@ def publish(monkeypatch: pytest.MonkeyPatch, repository: str, **tag: object) -> 
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "tiny", config)
     registered = {"url": "", "hf_hub": repository, "interpolation": "bicubic", **tag}
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "tiny", {"v1": registered})
+
+
+@pytest.fixture(scope="module")
+def random_vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ViT-B-32 that knows nothing: for what holds of any weights."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("models") / "random-vit"
+    folder.mkdir()
+    torch.manual_seed(0)
+    network = open_clip.create_model("ViT-B-32", pretrained=None)
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    save_file(weights, folder / WEIGHTS)
+    config = {
+        "model_cfg": open_clip.get_model_config("ViT-B-32"),
+        "preprocess_cfg": network.visual.preprocess_cfg,
+    }
+    (folder / CONFIG_FILE).write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize("which", ["tiny", "random_vit"])
+def test_bfloat16_gives_the_same_answers(
+    which: str, drawing: Draw, request: pytest.FixtureRequest
+) -> None:
+    model = str(request.getfixturevalue("random_vit") if which == "random_vit" else MODEL_FOLDER)
+    exact = Clip.load(model, device="cpu", precision="float32")
+    short = Clip.load(model, device="cpu", precision="bfloat16")
+    images = [
+        drawing(label).rotate(angle)
+        for label in ("cat", "dog", "bus", "fish", "tree")
+        for angle in range(0, 360, 18)
+    ]
+    texts = text_vectors(("cat", "dog", "bus", "fish", "tree"), exact.encode_texts)
+
+    shares = [
+        probabilities(clip.encode_images(images), texts, clip.logit_scale)
+        for clip in (exact, short)
+    ]
+
+    assert (shares[0].argmax(axis=1) == shares[1].argmax(axis=1)).mean() >= 0.99
+    assert np.abs(shares[0] - shares[1]).mean() <= 0.01
+    assert exact.fingerprint != short.fingerprint
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_halved(
+    clip: Clip, drawing: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = [clip.preprocess(drawing(label)) for label in ("cat", "dog", "bus", "fish", "tree")]
+    whole = clip.encode_pixels(pixels)
+    encode, sizes = clip._pixel_vectors, []
+
+    def small_memory(batch: Any) -> Any:
+        sizes.append(len(batch))
+        if len(batch) > 1:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory")
+        return encode(batch)
+
+    monkeypatch.setattr(clip, "_pixel_vectors", small_memory)
+
+    assert np.abs(clip.encode_pixels(pixels) - whole).max() <= SAME
+    assert sizes == [5, 2, 1, 1, 3, 1, 2, 1, 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -16,8 +16,9 @@ from PIL import Image
 
 from ls_backend.clip import Clip
 from ls_backend.errors import ImageError
+from ls_backend.image_vectors import Look
 from ls_backend.label_config import LabelTarget, read_label_config
-from ls_backend.model import TASKS_AT_ONCE, ClipModel, prediction
+from ls_backend.model import ClipModel, prediction
 from ls_backend.zero_shot import Score
 
 LABELS = ("cat", "dog", "bus", "fish")
@@ -176,14 +177,19 @@ def test_with_a_fit_field_the_fit_is_shown(similarity: float | None, shown: floa
 class Reader:
     """Draws what a task's image field says; "broken" cannot be read."""
 
-    def __init__(self, drawing: Draw) -> None:
+    def __init__(self, clip: Clip, drawing: Draw) -> None:
+        self.clip = clip
         self.drawing = drawing
 
-    def __call__(self, task: Mapping[str, Any]) -> Image.Image:
-        label = task["data"]["image"]
+    def __call__(self, looks: Sequence[Look]) -> list[Any]:
+        return [self._vector(look.task["data"][look.field]) for look in looks]
+
+    def _vector(self, label: str) -> Any:
         if label == "broken":
-            raise ImageError("The image is empty.", hint="Replace it.", code="empty")
-        return self.drawing(label)
+            return ImageError("The image is empty.", hint="Replace it.", code="empty")
+        if label == "late":
+            return ImageError("The time was over.", hint="Ask for fewer.", code="out_of_time")
+        return self.clip.encode_images([self.drawing(label)])[0]
 
 
 def task(number: int, image: str, **data: object) -> dict[str, Any]:
@@ -193,17 +199,17 @@ def task(number: int, image: str, **data: object) -> dict[str, Any]:
 def test_one_answer_per_task_in_order(
     model: ClipModel, drawing: Draw, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shown = [*LABELS, "broken"] * (TASKS_AT_ONCE // 2)
+    shown = [*LABELS, "broken"] * (8)
     tasks = [task(number, label) for number, label in enumerate(shown)]
 
     with caplog.at_level(logging.WARNING, "ls_backend"):
-        answers = model.predict(tasks, target(), Reader(drawing))
+        answers = model.predict(tasks, target(), Reader(model.clip, drawing))
 
     assert [answer and answer["result"][0]["value"]["choices"][0] for answer in answers] == [
         [] if label == "broken" else label for label in shown
     ]
     assert {a["model_version"] for a in answers if a} == {model.version(target())}
-    assert len(caplog.messages) == TASKS_AT_ONCE // 2
+    assert len(caplog.messages) == 8
     assert "task 4: no prediction [empty] The image is empty. Replace it." in caplog.messages
 
 
@@ -215,8 +221,8 @@ def test_claims_and_prompts_come_from_the_task(model: ClipModel, drawing: Draw) 
         task(4, "cat", label="bus"),
     ]
 
-    verified = model.predict(tasks, target('clip_claim="$label"'), Reader(drawing))
-    fitted = model.predict(tasks, target('clip_fit="$prompt"'), Reader(drawing))
+    verified = model.predict(tasks, target('clip_claim="$label"'), Reader(model.clip, drawing))
+    fitted = model.predict(tasks, target('clip_fit="$prompt"'), Reader(model.clip, drawing))
 
     assert [a and a["result"][0]["value"]["choices"] for a in verified] == [
         ["dog"],
@@ -230,4 +236,18 @@ def test_claims_and_prompts_come_from_the_task(model: ClipModel, drawing: Draw) 
 
 
 def test_no_tasks_no_answers(model: ClipModel, drawing: Draw) -> None:
-    assert model.predict([], target(), Reader(drawing)) == []
+    assert model.predict([], target(), Reader(model.clip, drawing)) == []
+
+
+def test_tasks_left_over_are_counted_in_one_line(
+    model: ClipModel, drawing: Draw, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks = [task(number, label) for number, label in enumerate(["cat", "late", "late"])]
+
+    with caplog.at_level(logging.WARNING, "ls_backend"):
+        answers = model.predict(tasks, target(), Reader(model.clip, drawing))
+
+    assert [bool(answer) for answer in answers] == [True, False, False]
+    assert [message.partition(" when")[0] for message in caplog.messages] == [
+        "2 of 3 tasks were left over"
+    ]

@@ -1,0 +1,151 @@
+"""Images of tasks → unit vectors, many at a time. Owns the threads that fetch and decode.
+
+Reading overlaps with the model, whichever request an image belongs to. Each request has a few
+images under way and no more, so one open task is not held up behind a thousand, and full-size
+pixels are in memory for as many images as there are processors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ls_backend.batching import Batcher
+from ls_backend.clip import Clip
+from ls_backend.devices import cpu_quota
+from ls_backend.errors import ImageError
+from ls_backend.metrics import CACHE, IMAGES
+from ls_backend.settings import Settings
+from ls_backend.task_images import TaskImages
+from ls_backend.vector_cache import VectorCache
+
+THREADS = 64
+UNDER_WAY = 32
+"""Images of one request that are read, or wait for the model, at the same time."""
+
+OUT_OF_TIME = "out_of_time"
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One image to look at: the one in `field` of the task's data."""
+
+    task: Mapping[str, Any]
+    field: str
+
+
+class ImageVectors:
+    """Reads and encodes the images of tasks. Safe to share between threads.
+
+    Args:
+        clip: The model; nobody else encodes images with it meanwhile.
+        images: Reads what a task points to.
+        settings: Where vectors are remembered, and how many.
+    """
+
+    def __init__(self, clip: Clip, images: TaskImages, settings: Settings) -> None:
+        self._clip = clip
+        self._images = images
+        self._batcher = Batcher(clip.encode_pixels)
+        self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="image")
+        self._cache = VectorCache(settings.cache_dir, settings.cache_max_bytes)
+        self._decoders = threading.BoundedSemaphore(cpu_quota())
+
+    def look(
+        self, looks: Sequence[Look], deadline: float = float("inf")
+    ) -> list[Vector | ImageError]:
+        """One unit vector, shape (d,), for each look, in order; an ImageError where it failed.
+
+        Args:
+            deadline: `time.monotonic()` at which to answer; what is left over then has failed with
+                the code "out_of_time".
+
+        Raises:
+            ModelError: The model fails.
+        """
+        answers: list[Vector | ImageError] = [_out_of_time()] * len(looks)
+        for number, future in self._finished(looks, deadline):
+            try:
+                answers[number] = future.result()
+            except ImageError as error:
+                answers[number] = error
+        for answer in answers:
+            IMAGES.labels(answer.code if isinstance(answer, ImageError) else "ok").inc()
+        return answers
+
+    def close(self) -> None:
+        """End all threads; what waits is dropped."""
+        self._readers.shutdown(cancel_futures=True)
+        self._batcher.close()
+        self._cache.close()
+
+    def _finished(
+        self, looks: Sequence[Look], deadline: float
+    ) -> Iterator[tuple[int, Future[Vector]]]:
+        ahead = iter(enumerate(looks))
+        under_way: dict[Future[Vector], int] = {}
+        try:
+            while True:
+                while len(under_way) < UNDER_WAY and (following := next(ahead, None)):
+                    number, look = following
+                    under_way[self._readers.submit(self._vector, look, deadline)] = number
+                left = deadline - time.monotonic()
+                if not under_way or left <= 0:
+                    return
+                timeout = None if left == float("inf") else left
+                for future in wait(under_way, timeout, FIRST_COMPLETED).done:
+                    yield under_way.pop(future), future
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def _vector(self, look: Look, deadline: float) -> Vector:
+        if time.monotonic() > deadline:
+            raise _out_of_time()
+        name = self._images.lasting_name(look.task, look.field)
+        keys = [self._key(name)] if name else []
+        found = self._remembered(keys)
+        return self._encoded(look, keys) if found is None else found
+
+    def _encoded(self, look: Look, keys: list[str]) -> Vector:
+        with self._batcher.expecting():
+            data = self._images.fetch(look.task, look.field)
+            by_content = self._key(hashlib.sha256(data).hexdigest())
+            vector = self._remembered([by_content])
+            if vector is None:
+                with self._decoders:
+                    pixels = self._clip.preprocess(self._images.decode(data))
+                coming = self._batcher.submit(pixels)
+        if vector is None:
+            vector = coming.result()
+        self._cache.put(vector, by_content, *keys)
+        return vector
+
+    def _key(self, what: str) -> str:
+        return f"{self._clip.fingerprint[:32]} {what}"
+
+    def _remembered(self, keys: Sequence[str]) -> Vector | None:
+        for key in keys:
+            vector = self._cache.get(key)
+            CACHE.labels("miss" if vector is None else "hit").inc()
+            if vector is not None:
+                return vector
+        return None
+
+
+def _out_of_time() -> ImageError:
+    return ImageError(
+        "The time for this request was over before the image's turn came.",
+        hint="Retrieve predictions for fewer tasks at a time.",
+        code=OUT_OF_TIME,
+    )

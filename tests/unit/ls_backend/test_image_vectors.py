@@ -1,0 +1,121 @@
+"""From tasks to vectors: in order, in time, and once."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawings import Draw
+from image_host import ImageHost, body, dripping
+
+from ls_backend.clip import Clip
+from ls_backend.errors import ImageError
+from ls_backend.image_vectors import ImageVectors, Look
+from ls_backend.label_studio import Credentials
+from ls_backend.settings import Settings
+from ls_backend.task_images import TaskImages
+
+LABELS = ("cat", "dog", "bus", "fish")
+Start = Callable[..., ImageVectors]
+
+
+def png(drawing: Draw, label: str) -> bytes:
+    buffer = io.BytesIO()
+    drawing(label).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def settings(host: ImageHost, tmp_path: Path, drawing: Draw) -> Settings:
+    for label in LABELS:
+        host.routes[f"/data/upload/1/{label}.png"] = body(png(drawing, label))
+        host.routes[f"/elsewhere/{label}.png"] = body(png(drawing, label))
+    host.routes["/slow.png"] = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", b"x")
+    return Settings(label_studio=Credentials(host.url, "t" * 40), cache_dir=tmp_path)
+
+
+@pytest.fixture
+def start(clip: Clip, settings: Settings) -> Iterator[Start]:
+    started: list[ImageVectors] = []
+
+    def begin(**changes: Any) -> ImageVectors:
+        chosen = dataclasses.replace(settings, **changes)
+        started.append(ImageVectors(clip, TaskImages(chosen), chosen))
+        return started[-1]
+
+    yield begin
+    for vectors in started:
+        vectors.close()
+
+
+def look(path: str) -> Look:
+    return Look({"id": 1, "data": {"image": path}}, "image")
+
+
+def uploads(labels: list[str]) -> list[Look]:
+    return [look(f"/data/upload/1/{label}.png") for label in labels]
+
+
+def test_each_look_gets_its_own_vector_or_its_own_error(
+    start: Start, clip: Clip, drawing: Draw
+) -> None:
+    labels = [*LABELS, "nothing"] * 20
+
+    found = start(cache_max_bytes=0).look(uploads(labels))
+
+    expected = dict(zip(LABELS, clip.encode_images([drawing(x) for x in LABELS]), strict=True))
+    for label, answer in zip(labels, found, strict=True):
+        if label == "nothing":
+            assert isinstance(answer, ImageError)
+            assert answer.code == "http_404"
+        else:
+            assert not isinstance(answer, ImageError)
+            assert np.abs(answer - expected[label]).max() <= 1e-5
+
+
+def test_an_upload_is_fetched_once_and_another_address_each_time(
+    start: Start, host: ImageHost
+) -> None:
+    looks = [*uploads(["cat"]), look("/elsewhere/cat.png")]
+    first = start().look(looks)
+    second = start().look(looks)
+
+    assert [asked.path for asked in host.asked].count("/data/upload/1/cat.png") == 1
+    assert [asked.path for asked in host.asked].count("/elsewhere/cat.png") == 2
+    assert np.array_equal(np.array(first), np.array(second))
+
+
+def test_what_is_not_there_in_time_is_left_over_and_the_rest_is_not_lost(start: Start) -> None:
+    vectors = start(cache_max_bytes=0, image_seconds=5.0)
+    began = time.monotonic()
+
+    found = vectors.look(
+        [look("/slow.png"), *uploads(["cat"]), look("/slow.png")], time.monotonic() + 1.5
+    )
+
+    assert time.monotonic() - began < 4
+    assert [getattr(answer, "code", "seen") for answer in found] == [
+        "out_of_time", "seen", "out_of_time",
+    ]  # fmt: skip
+
+
+def test_one_image_does_not_wait_for_anothers_thousand(start: Start) -> None:
+    vectors = start(cache_max_bytes=0, image_seconds=20.0)
+    slow = threading.Thread(
+        target=vectors.look, args=([look("/slow.png")] * 1000, time.monotonic() + 5)
+    )
+    slow.start()
+    time.sleep(0.3)
+    found = vectors.look(uploads(["cat"]), time.monotonic() + 30)
+    still_slow = slow.is_alive()
+    slow.join()
+
+    assert not isinstance(found[0], ImageError)
+    assert still_slow
