@@ -9,10 +9,10 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench clean
+.PHONY: help setup demo test lint types bench bench-backend clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install everything: .venv for us, .venv-label-studio for the server
 	@$(MAKE) --no-print-directory -j2 .venv/.ready .venv-label-studio/.ready
@@ -32,6 +32,9 @@ types: .venv/.ready ## check types
 
 bench: .venv/.ready ## measure the tiny CLIP and the review queue on freshly drawn pictures
 	@$(BIN)/python -m importers.sketch.training.evaluate
+
+bench-backend: .venv/.ready ## measure the ML backend: images a second, waiting times, memory
+	@$(BIN)/python scripts/bench_backend.py
 
 clean: ## remove both environments, caches and the demo's data
 	rm -rf .venv .venv-label-studio .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from importers.commands import campaign, services
+from importers.commands import admin, campaign, services, weights
 from importers.commands.output import err
 from ls_backend.errors import LsClipError
 
@@ -68,6 +68,7 @@ def ls_clip(
 
 _CAMPAIGN = "A campaign, step by step"
 _SERVERS = "Servers"
+_PROJECT = "A project and its ML backend"
 _ALL = "All of it"
 
 for _command, _panel, _example in (
@@ -79,11 +80,16 @@ for _command, _panel, _example in (
     (campaign.sync, _CAMPAIGN, "ls-clip sync pets"),
     (campaign.status, _CAMPAIGN, "ls-clip status pets"),
     (services.serve, _SERVERS, "ls-clip serve --model ViT-B-32/laion2b_s34b_b79k"),
-    (services.connect, _SERVERS, "ls-clip connect pets --url http://192.168.1.20:9090"),
+    (services.connect, _PROJECT, "ls-clip connect pets --url http://192.168.1.20:9090"),
+    (admin.prelabel, _PROJECT, "ls-clip prelabel --project 3"),
+    (admin.doctor, _PROJECT, "ls-clip doctor --project 3 --url http://192.168.1.20:9090"),
+    (admin.explain, _PROJECT, "ls-clip explain 1234"),
     (services.sketch, _SERVERS, "ls-clip sketch --failure-rate 0.15"),
     (services.demo, _ALL, "ls-clip demo --once"),
 ):
     app.command(rich_help_panel=_panel, epilog=f"Example: {_example}")(_command)
+
+app.add_typer(weights.app, name="weights", rich_help_panel=_SERVERS)
 
 
 def main() -> None:

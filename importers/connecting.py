@@ -1,11 +1,12 @@
-"""The ML backend and a project: asks which version the backend answers with, and registers that."""
+"""The ML backend and a project: which version it answers with, and that is registered."""
 
 from __future__ import annotations
 
 import logging
 import os
 
-from importers.label_studio.connect import ConnectReport, backend_version, connect
+from importers.label_studio.backend import backend_version
+from importers.label_studio.connect import ConnectReport, connect
 from importers.label_studio.project import campaign_project, read_project
 from importers.ledger import Ledger
 from importers.pipeline import MODEL_VERSION_NOTE
@@ -26,8 +27,8 @@ def connect_project(ls: LabelStudio, project_id: int, backend_url: str) -> Conne
         LabelStudioError: Label Studio refuses, or cannot use the backend.
     """
     config = read_project(ls, project_id)["label_config"]
-    version = backend_version(backend_url, config, project_id, _basic_auth())
-    return connect(ls, project_id, backend_url, version, _basic_auth())
+    version = backend_version(backend_url, config, project_id, basic_auth())
+    return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
 
 
 def connect_campaign(ls: LabelStudio, ledger: Ledger, backend_url: str) -> ConnectReport:
@@ -41,7 +42,7 @@ def connect_campaign(ls: LabelStudio, ledger: Ledger, backend_url: str) -> Conne
     project_id = int(project["id"])
     scored = ledger.note(MODEL_VERSION_NOTE)
     try:
-        version = backend_version(backend_url, project["label_config"], project_id, _basic_auth())
+        version = backend_version(backend_url, project["label_config"], project_id, basic_auth())
     except ConfigError as error:
         if error.code != "backend_unreachable" or scored is None:
             raise
@@ -52,9 +53,15 @@ def connect_campaign(ls: LabelStudio, ledger: Ledger, backend_url: str) -> Conne
             scored,
         )
         version = scored
-    return connect(ls, project_id, backend_url, version, _basic_auth())
+    return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
 
 
-def _basic_auth() -> tuple[str, str] | None:
+def basic_auth() -> tuple[str, str] | None:
+    """User name and password of the backend, from BASIC_AUTH_USER and BASIC_AUTH_PASS."""
     user = os.environ.get("BASIC_AUTH_USER")
     return (user, os.environ.get("BASIC_AUTH_PASS", "")) if user else None
+
+
+def webhook_secret() -> str | None:
+    """What X-Clip-Secret must say, from CLIP_WEBHOOK_SECRET."""
+    return os.environ.get("CLIP_WEBHOOK_SECRET", "").strip() or None

@@ -90,13 +90,20 @@ def create_app(loader: ModelLoader, settings: Settings) -> Flask:
 
     @app.get("/ready")
     def ready() -> dict[str, str]:
-        loader.wait()
-        return {"state": loader.state}
+        clip = loader.wait().clip
+        return {
+            "state": loader.state,
+            "model": clip.name,
+            "device": clip.device,
+            "precision": clip.precision,
+        }
 
     @app.post("/setup")
     def setup() -> dict[str, str]:
-        config = _text(_body(), "schema")
-        return {"model_version": backend.version(read_label_config(config))}
+        body = _body()
+        version = backend.version(read_label_config(_text(body, "schema")))
+        backend.use_fallback(body.get("hostname"), body.get("access_token"))
+        return {"model_version": version}
 
     @app.post("/predict")
     def predict() -> dict[str, list[Any]]:
@@ -154,6 +161,10 @@ class _Backend:
                 del self.versions[next(iter(self.versions))]
         return version
 
+    def use_fallback(self, hostname: object, token: object) -> None:
+        if isinstance(hostname, str) and isinstance(token, str):
+            self._images.use_fallback(hostname, token)
+
     def predict(self, tasks: list[dict[str, Any]], target: LabelTarget) -> list[Any]:
         deadline = time.monotonic() + self._settings.predict_seconds
         if not self._slots.acquire(blocking=False):
@@ -199,7 +210,7 @@ def _answer_errors_in_json(app: Flask) -> None:
         status = STATUS.get(type(error), 500)
         log.warning("%s answered: [%s] %s %s", status, error.code, error.message, error.hint)
         response = _refusal(status, error.code, error.message, error.hint)
-        if status == 503:
+        if isinstance(error, (BusyError, NotReady)):
             response.headers["Retry-After"] = "5"
         return response
 

@@ -199,7 +199,7 @@ def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 
 def _source(model: str) -> _Source:
-    folder = Path(model).expanduser()
+    folder = Path(model.removeprefix("local-dir:")).expanduser()
     return _local_folder(folder) if model and folder.is_dir() else _published(model)
 
 

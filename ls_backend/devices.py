@@ -62,7 +62,11 @@ def choose_precision(asked: Precision, device: str, image_tower: Any) -> str:
 
     if asked != "auto":
         return asked
-    can = has_bfloat16() if device == "cpu" else torch.cuda.is_bf16_supported()
+    can = (
+        has_bfloat16()
+        if device == "cpu"
+        else torch.cuda.is_bf16_supported(including_emulation=False)
+    )
     size = sum(tensor.numel() for tensor in image_tower.parameters())
     return "bfloat16" if can and size >= WORTH_BFLOAT16 else "float32"
 
@@ -73,6 +77,6 @@ def _cgroup_quota() -> float:
     except (OSError, ValueError):
         try:
             quota, period = (path.read_text().strip() for path in CGROUP_1)
-        except OSError:
+        except (OSError, ValueError):
             return math.inf
-    return math.inf if quota in {"max", "-1"} else int(quota) / int(period)
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else math.inf

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import ipaddress
 import socket
 import ssl
 import time
@@ -18,26 +17,19 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LookupTimeout
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from urllib.parse import quote, urljoin, urlsplit
 
+from ls_backend.addresses import DEFAULT_PORTS, Origin, check_public, shown
+from ls_backend.addresses import origin_of as origin_of
 from ls_backend.errors import ImageError
 
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 4.0
 CHUNK = 64 * 1024
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # getaddrinfo knows no timeout: it waits here, and its caller no longer than the deadline.
 _resolver = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
-
-
-class Origin(NamedTuple):
-    """Scheme, host and port: what a token belongs to."""
-
-    scheme: str
-    host: str
-    port: int
 
 
 @dataclass(frozen=True)
@@ -46,33 +38,6 @@ class Limits:
 
     seconds: float
     max_bytes: int
-
-
-def origin_of(url: str) -> Origin:
-    """The origin of an absolute http(s) URL.
-
-    Raises:
-        ImageError: Another scheme, no host, or user info in the URL.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = (parts.hostname or "").rstrip("."), parts.port
-        host = host if host.isascii() else host.encode("idna").decode()
-    except ValueError as error:
-        raise _bad_url(url, "it cannot be parsed") from error
-    if parts.scheme not in DEFAULT_PORTS:
-        raise _bad_url(url, "it is neither http nor https")
-    if not host:
-        raise _bad_url(url, "it names no host")
-    if "@" in parts.netloc:
-        raise _bad_url(url, "it carries a user name")
-    return Origin(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
-
-
-def shown(url: str) -> str:
-    """A URL as messages may show it: short, and without its query, which may be a signature."""
-    text = url.partition("?")[0].partition("#")[0]
-    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def fetch(
@@ -114,7 +79,7 @@ def _connect(origin: Origin, deadline: float, is_trusted: bool) -> socket.socket
     found = _resolved(origin, deadline)
     if not is_trusted:
         for *_, address in found:
-            _check_public(origin, str(address[0]))
+            check_public(origin, str(address[0]))
     problem: OSError = OSError(f"{origin.host} has no address")
     for family, kind, protocol, _, address in found:
         sock = socket.socket(family, kind, protocol)
@@ -136,18 +101,6 @@ def _resolved(origin: Origin, deadline: float) -> list[tuple[Any, ...]]:
         raise TimeoutError from None
     except ValueError as error:  # no name at all: a null byte, a label of more than 63 letters
         raise OSError(f"{origin.host[:80]!r} is no host name") from error
-
-
-def _check_public(origin: Origin, address: str) -> None:
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
-    if not ip.is_global or ip.is_multicast:
-        raise ImageError(
-            f"{origin.host} lies on the private address {address}, where no image is read.",
-            hint=f"If it is yours, allow it: CLIP_ALLOWED_HOSTS={origin.host}",
-            code="private_address",
-        )
 
 
 def _secured(sock: socket.socket, origin: Origin, deadline: float) -> socket.socket:
@@ -233,15 +186,6 @@ def _too_large(url: str, max_bytes: int) -> ImageError:
         f"{shown(url)} is larger than {max_bytes} bytes.",
         hint="Use a smaller file, or raise CLIP_IMAGE_MAX_BYTES.",
         code="too_many_bytes",
-    )
-
-
-def _bad_url(url: str, why: str) -> ImageError:
-    where = "The image's address" if "@" in url else shown(url)
-    return ImageError(
-        f"{where} cannot be read: {why}.",
-        hint="A task's image may be an upload of Label Studio, an http(s) URL or a data URI.",
-        code="url",
     )
 
 

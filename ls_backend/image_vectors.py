@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,9 @@ from ls_backend.vector_cache import VectorCache
 
 THREADS = 64
 UNDER_WAY = 32
-"""Images of one request that are read, or wait for the model, at the same time."""
+"""Images that are read, or wait for the model, at the same time; all requests share them."""
+LEAST_UNDER_WAY = 2
+"""Of one request, however many there are."""
 
 OUT_OF_TIME = "out_of_time"
 
@@ -56,6 +59,8 @@ class ImageVectors:
     def __init__(self, clip: Clip, images: TaskImages, settings: Settings) -> None:
         self._clip = clip
         self._images = images
+        self._requests = 0
+        self._lock = threading.Lock()
         self._batcher = Batcher(clip.encode_pixels)
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="image")
         self._cache = VectorCache(settings.cache_dir, settings.cache_max_bytes)
@@ -74,11 +79,12 @@ class ImageVectors:
             ModelError: The model fails.
         """
         answers: list[Vector | ImageError] = [_out_of_time()] * len(looks)
-        for number, future in self._finished(looks, deadline):
-            try:
-                answers[number] = future.result()
-            except ImageError as error:
-                answers[number] = error
+        with self._counted():
+            for number, future in self._finished(looks, deadline):
+                try:
+                    answers[number] = future.result()
+                except ImageError as error:
+                    answers[number] = error
         for answer in answers:
             IMAGES.labels(answer.code if isinstance(answer, ImageError) else "ok").inc()
         return answers
@@ -89,6 +95,19 @@ class ImageVectors:
         self._batcher.close()
         self._cache.close()
 
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._requests += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._requests -= 1
+
+    def _share(self) -> int:
+        return max(LEAST_UNDER_WAY, UNDER_WAY // self._requests)
+
     def _finished(
         self, looks: Sequence[Look], deadline: float
     ) -> Iterator[tuple[int, Future[Vector]]]:
@@ -96,7 +115,7 @@ class ImageVectors:
         under_way: dict[Future[Vector], int] = {}
         try:
             while True:
-                while len(under_way) < UNDER_WAY and (following := next(ahead, None)):
+                while len(under_way) < self._share() and (following := next(ahead, None)):
                     number, look = following
                     under_way[self._readers.submit(self._vector, look, deadline)] = number
                 left = deadline - time.monotonic()
@@ -146,6 +165,6 @@ class ImageVectors:
 def _out_of_time() -> ImageError:
     return ImageError(
         "The time for this request was over before the image's turn came.",
-        hint="Retrieve predictions for fewer tasks at a time.",
+        hint="Use `ls-clip prelabel` for more than a few tasks.",
         code=OUT_OF_TIME,
     )

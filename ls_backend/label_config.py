@@ -7,7 +7,11 @@ Attributes of ours, which Label Studio keeps and ignores:
                 clip_claim="$label"      verify: the task field that holds the claimed label
                 clip_fit="$prompt"       score the fit to that field's text instead of the label's
                 clip_background="a|b"    texts that compete with the labels and are never predicted
-    on Choice   clip_none="true"         the way out for people; CLIP never predicts it
+                clip_prefill="clip|none" prefill CLIP's own answer, or nothing, not the claim
+                clip_templates="{a}|…"   the sentences around a label's words
+    on Choice   clip_prompt="…|…"        what CLIP reads instead of the value (averaged)
+                clip_none="true"         the way out for people; without clip_claim, CLIP answers
+                                         it where a background text wins
 """
 
 from __future__ import annotations
@@ -19,9 +23,17 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from ls_backend.errors import LabelConfigError
+from ls_backend.label_texts import (
+    DEFAULT_BACKGROUND,
+    NONE_NAMES,
+    read_templates,
+    readable,
+    split_texts,
+)
+from ls_backend.zero_shot import TEMPLATES
 
 _FIELD = re.compile(r"\$(\w[\w.\-]*)")
-_WORD_BREAK = re.compile(r"[_\-\s]+|(?<=[a-z0-9])(?=[A-Z])")
+_PREFILLS = ("claim", "clip", "none")
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,10 @@ class LabelTarget:
     claim_field: str | None
     fit_field: str | None
     background: tuple[str, ...]
+    prompts: tuple[tuple[str, ...], ...] = ()
+    """Per label the texts of its clip_prompt (none: `texts` is read); () where no label has any."""
+    templates: tuple[str, ...] = TEMPLATES
+    prefill: str = "claim"
 
 
 def read_label_config(xml: str) -> LabelTarget:
@@ -63,11 +79,6 @@ def read_label_config(xml: str) -> LabelTarget:
     if len(usable) > 1:
         raise _several(usable)
     return _target(usable[0], image_fields)
-
-
-def readable(value: str) -> str:
-    """The words in a choice's value: "traffic_light" and "trafficLight" → "traffic light"."""
-    return " ".join(_WORD_BREAK.sub(" ", value).split()) or value
 
 
 def _parsed(xml: str) -> Element:
@@ -96,23 +107,21 @@ def _obstacle(control: Element, image_fields: dict[str, str | None]) -> str | No
         return "its choices come from the task data"
     if any(choice.find("Choice") is not None for choice in choices):
         return "its choices are nested"
-    texts = [choice for choice in choices if not _is_true(choice, "clip_none")]
-    if not texts:
+    if all(_is_true(choice, "clip_none") for choice in choices):
         return "it has no choices"
-    alone = len(texts) + len(_background(control)) < 2
-    if alone and not control.get("clip_fit"):
-        return 'it has one label and no clip_background="…|…" to compare it with'
     return None
 
 
 def _target(control: Element, image_fields: dict[str, str | None]) -> LabelTarget:
     name, to_name = control.get("name", ""), control.get("toName", "")
     choices = list(control.iter("Choice"))
-    nones = [_answer(choice) for choice in choices if _is_true(choice, "clip_none")]
-    labelled = [choice for choice in choices if not _is_true(choice, "clip_none")]
+    none_choices = _none_choices(control, choices)
+    nones = [_answer(choice) for choice in none_choices]
+    labelled = [choice for choice in choices if choice not in none_choices]
     labels = tuple(_answer(choice) for choice in labelled)
     texts = tuple(readable(choice.get("value", "")) for choice in labelled)
     _check_choices(name, labels, nones)
+    prompts = tuple(split_texts(choice.get("clip_prompt")) for choice in labelled)
     taken = {text.casefold() for text in texts + labels}
     return LabelTarget(
         from_name=name,
@@ -123,7 +132,14 @@ def _target(control: Element, image_fields: dict[str, str | None]) -> LabelTarge
         none_label=nones[0] if nones else None,
         claim_field=_named_field(control, "clip_claim"),
         fit_field=_named_field(control, "clip_fit"),
-        background=tuple(text for text in _background(control) if text.casefold() not in taken),
+        background=tuple(
+            text
+            for text in _competing(control, len(labels), bool(nones))
+            if text.casefold() not in taken
+        ),
+        prompts=prompts if any(prompts) else (),
+        templates=read_templates(control.get("clip_templates"), TEMPLATES, name),
+        prefill=_prefill(control),
     )
 
 
@@ -179,9 +195,35 @@ def _answer(choice: Element) -> str:
     return choice.get("alias", "") or choice.get("value", "")
 
 
-def _background(control: Element) -> list[str]:
-    texts = (text.strip() for text in control.get("clip_background", "").split("|"))
-    return [text for text in texts if text]
+def _none_choices(control: Element, choices: list[Element]) -> list[Element]:
+    """Those marked clip_none; on a classified control, else the one named "Other" or the like."""
+    marked = [choice for choice in choices if _is_true(choice, "clip_none")]
+    if marked or control.get("clip_claim"):
+        return marked
+    named = [
+        choice
+        for choice in choices
+        if {_answer(choice).casefold(), choice.get("value", "").casefold()} & NONE_NAMES
+    ]
+    return named if len(named) == 1 and len(choices) > 1 else []
+
+
+def _competing(control: Element, labels: int, has_none: bool) -> tuple[str, ...]:
+    """The control's background texts; default ones where it could not do without any."""
+    own = split_texts(control.get("clip_background"))
+    alone = labels == 1 and not control.get("clip_fit")
+    needs = alone or (has_none and not control.get("clip_claim"))
+    return own or (DEFAULT_BACKGROUND if needs else ())
+
+
+def _prefill(control: Element) -> str:
+    value = control.get("clip_prefill", "claim").strip().lower()
+    if value not in _PREFILLS:
+        raise LabelConfigError(
+            f"clip_prefill={value!r} on the Choices {control.get('name')!r} is unknown.",
+            hint='Write clip_prefill="clip" for CLIP\'s own answer, "none" for an empty one.',
+        )
+    return value
 
 
 def _field_of(value: str | None) -> str | None:

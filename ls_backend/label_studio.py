@@ -101,6 +101,12 @@ class LabelStudio:
     def close(self) -> None:
         self._session.close()
 
+    def forget_access(self) -> bool:
+        """Buy a new access token next time; False where the token is a legacy one."""
+        with self._lock:
+            self._access_ends = 0.0
+        return self._is_access_by_refresh
+
     @cached_property
     def sdk(self) -> Sdk:
         """The SDK's client, signed in the same way; use it inside `translated`."""

@@ -20,13 +20,17 @@ from ls_backend.clip import Clip, Vectors
 from ls_backend.errors import ImageError
 from ls_backend.image_vectors import OUT_OF_TIME, Look
 from ls_backend.label_config import LabelTarget
-from ls_backend.zero_shot import TEMPLATES, Score, probabilities, score_shares, text_vectors
+from ls_backend.label_texts import is_opaque
+from ls_backend.metrics import CLAIMS
+from ls_backend.zero_shot import Score, probabilities, score_shares, text_vectors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Task = Mapping[str, Any]
 LookAt = Callable[[Sequence[Look]], Sequence["NDArray[np.float32] | ImageError"]]
+
+_NEAR_SAME = 0.95
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +49,20 @@ class ClipModel:
 
     def version(self, target: LabelTarget) -> str:
         """`clip:<name>@<12 hex>`; it changes when, and only when, scores can change."""
-        decides = [
+        decides: list[object] = [
             self.clip.fingerprint,
             sorted(zip(target.labels, target.texts, strict=True)),
-            TEMPLATES,
+            target.templates,
             sorted(target.background),
             target.claim_field,
             target.fit_field,
         ]
+        if target.prompts:
+            decides.append(sorted(zip(target.labels, target.prompts, strict=True)))
+        if target.prefill != "claim":
+            decides.append(["prefill", target.prefill])
+        if target.none_label and target.background and not target.claim_field:
+            decides.append(["none", target.none_label])
         digest = hashlib.sha256(json.dumps(decides).encode()).hexdigest()
         return f"clip:{self.clip.name}@{digest[:12]}"
 
@@ -98,10 +108,12 @@ class ClipModel:
     ) -> list[Score]:
         if not seen:
             return []
+        claims = [_text(task, target.claim_field) for task, _ in seen]
+        _count_claims(claims, target)
         return self._scores(
             np.stack([vector for _, vector in seen]),
             target,
-            [_text(task, target.claim_field) for task, _ in seen],
+            claims,
             [_text(task, target.fit_field) for task, _ in seen],
         )
 
@@ -128,7 +140,28 @@ class ClipModel:
         ]
 
     def _encode_texts_of(self, target: LabelTarget) -> Vectors:
-        return text_vectors(target.texts + target.background, self.clip.encode_texts)
+        vectors = text_vectors(
+            target.texts + target.background, self.clip.encode_texts, target.templates
+        )
+        for row, prompts in enumerate(target.prompts):
+            if prompts:
+                mean = text_vectors(prompts, self.clip.encode_texts, target.templates).mean(axis=0)
+                vectors[row] = mean / np.linalg.norm(mean)
+        return vectors
+
+    def warnings(self, target: LabelTarget) -> list[str]:
+        """Labels that no text model can know, and pairs that it can hardly tell apart."""
+        prompts = target.prompts or ((),) * len(target.labels)
+        said = [
+            f'CLIP cannot know what {label!r} means: give it clip_prompt="…".'
+            for label, text, own in zip(target.labels, target.texts, prompts, strict=True)
+            if not own and is_opaque(text)
+        ]
+        count = len(target.labels)
+        vectors = self._texts(target)[:count]
+        alike = np.argwhere(np.triu(vectors @ vectors.T > _NEAR_SAME, k=1))
+        pairs = [(target.labels[one], target.labels[other]) for one, other in alike]
+        return said + [f"{a!r} and {b!r} read almost the same to CLIP." for a, b in pairs]
 
 
 def prediction(target: LabelTarget, score: Score, version: str) -> dict[str, Any]:
@@ -141,14 +174,31 @@ def prediction(target: LabelTarget, score: Score, version: str) -> dict[str, Any
     if target.fit_field and score.similarity is not None:
         shown = score.similarity
     shown = min(1.0, max(0.0, shown))
+    answer = score.label
+    if target.prefill == "clip":
+        answer = score.predicted_label
+    nothing = score.background_wins and not target.claim_field
+    if nothing and target.none_label:
+        answer = target.none_label
+        shown = min(1.0, score.background_probability)
+    if target.prefill == "none" or (nothing and not target.none_label):
+        return {"model_version": version, "score": shown, "result": []}
     region = {
         "from_name": target.from_name,
         "to_name": target.to_name,
         "type": "choices",
-        "value": {"choices": [score.label]},
+        "value": {"choices": [answer]},
         "score": shown,
     }
     return {"model_version": version, "score": shown, "result": [region]}
+
+
+def _count_claims(claims: Sequence[str | None], target: LabelTarget) -> None:
+    if not target.claim_field:
+        return
+    for claim in claims:
+        known = "verified" if claim in target.labels else "unknown_label"
+        CLAIMS.labels(known if claim else "no_claim").inc()
 
 
 def _log_failures(tasks: Sequence[Task], found: Sequence[object]) -> None:
@@ -165,8 +215,8 @@ def _log_failures(tasks: Sequence[Task], found: Sequence[object]) -> None:
         )  # fmt: skip
     if left_over:
         log.warning(
-            "%d of %d tasks were left over when the time was up (CLIP_PREDICT_SECONDS): retrieve "
-            "predictions for fewer tasks at a time.",
+            "%d of %d tasks were left over when the time was up (CLIP_PREDICT_SECONDS). For more "
+            "than a few tasks use: ls-clip prelabel --project N",
             left_over, len(tasks),
         )  # fmt: skip
 

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from ls_backend.errors import ImageError, LabelStudioError
-from ls_backend.fetch import Limits, Origin, fetch, origin_of, shown
-from ls_backend.label_studio import LabelStudio
+from ls_backend.addresses import Origin, origin_of, shown
+from ls_backend.errors import ImageError, LabelStudioError, LsClipError
+from ls_backend.fetch import Limits, fetch
+from ls_backend.label_studio import Credentials, LabelStudio
+from ls_backend.pixels import decode_image as decode_image
 from ls_backend.settings import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 UPLOADS = "/data/upload/"
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+CLOUD = ("s3://", "gs://", "azure-blob://")
+_LEGACY_TOKEN = re.compile(r"[0-9a-f]{40}")
 
 
 class TaskImages:
@@ -34,9 +37,25 @@ class TaskImages:
         self._limits = Limits(settings.image_seconds, settings.image_max_bytes)
         self._label_studio: LabelStudio | None = None
         self._label_studio_origin: Origin | None = None
+        self._fallback: tuple[LabelStudio, Origin] | None = None
         if settings.label_studio is not None:
             self._label_studio = LabelStudio(settings.label_studio)
             self._label_studio_origin = origin_of(settings.label_studio.url)
+
+    def use_fallback(self, hostname: str, token: str) -> None:
+        """What /setup delivers, used only where the settings name no Label Studio.
+
+        Whoever reaches /setup chooses it. So its host gets the address check like any other,
+        unless CLIP_ALLOWED_HOSTS has it, and only a legacy token is taken: to exchange a personal
+        one would be a request without that check. What cannot be used is ignored.
+        """
+        if self._label_studio is not None or not _LEGACY_TOKEN.fullmatch(token):
+            return
+        try:
+            server = LabelStudio(Credentials(hostname, token))
+            self._fallback = server, origin_of(server.url)
+        except LsClipError:
+            return
 
     def read(self, task: Mapping[str, Any], field: str) -> Image:
         """The image in `field` of the task's data, as RGB.
@@ -59,7 +78,10 @@ class TaskImages:
                 hint=f"The labeling config shows ${field}: give every task that field.",
                 code="no_image",
             )
-        return self._bytes_of(source.strip())
+        source = source.strip()
+        if source.lower().startswith(CLOUD):
+            source = _presign_path(source, task)
+        return self._bytes_of(source)
 
     def decode(self, data: bytes) -> Image:
         """The pixels of an image file, as `decode_image` reads them, within the settings' bound."""
@@ -84,16 +106,36 @@ class TaskImages:
         if source[:5].lower() == "data:":
             return _data_uri(source, self._limits.max_bytes)
         url = self._on_label_studio(source) if source.startswith("/") else source
+        try:
+            return self._get(url)
+        except ImageError as error:
+            if error.code != "http_401" or not self._may_renew(url):
+                raise
+            return self._get(url)
+
+    def _get(self, url: str) -> bytes:
         return fetch(url, self._limits, trusted=self._is_trusted, headers=self._headers)
 
+    def _may_renew(self, url: str) -> bool:
+        """Whether Label Studio may have forgotten an access token that can be bought anew."""
+        if self._label_studio is None or origin_of(url) != self._label_studio_origin:
+            return False
+        return self._label_studio.forget_access()
+
+    def _server(self) -> tuple[LabelStudio | None, Origin | None]:
+        if self._label_studio is not None:
+            return self._label_studio, self._label_studio_origin
+        return self._fallback or (None, None)
+
     def _on_label_studio(self, path: str) -> str:
-        if self._label_studio is None:
+        server, _ = self._server()
+        if server is None:
             raise ImageError(
                 f"{shown(path)} lies in Label Studio, and the backend knows none.",
                 hint="Start it with LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY set.",
                 code="no_label_studio",
             )
-        base = self._label_studio.url
+        base = server.url
         base_path = urlsplit(base).path
         if base_path and path.startswith(f"{base_path}/"):
             return base.removesuffix(base_path) + path
@@ -108,64 +150,26 @@ class TaskImages:
         )
 
     def _headers(self, origin: Origin) -> Mapping[str, str]:
-        if self._label_studio is None or origin != self._label_studio_origin:
+        server, its_origin = self._server()
+        if server is None or origin != its_origin:
             return {}
         try:
-            return self._label_studio.headers()
+            return server.headers()
         except LabelStudioError as error:
             raise ImageError(error.message, hint=error.hint, code=error.code) from error
 
 
-def decode_image(data: bytes, max_pixels: int = Settings.image_max_pixels) -> Image:
-    """Bytes of an image file → RGB pixels: upright, first frame, transparency on white.
-
-    The size is read from the header and checked before anything is decoded.
-
-    Raises:
-        ImageError: No image, a format that is not read, too many pixels, or a damaged file.
-    """
-    import PIL.Image
-
-    if not data:
-        raise _undecodable("The image file is empty.", "empty")
-    if data[:512].lstrip()[:1] == b"<":
-        raise _undecodable("The image is a page of HTML or XML, perhaps a login page.", "html")
-    too_many = (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning)
-    try:
-        with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                raise PIL.Image.DecompressionBombError
-            return _upright_rgb(image)
-    except too_many as error:
+def _presign_path(uri: str, task: Mapping[str, Any]) -> str:
+    """The path at which Label Studio redirects to the signed address of a cloud file."""
+    number = task.get("id")
+    if not isinstance(number, int):
         raise ImageError(
-            f"The image has more than {max_pixels} pixels.",
-            hint="Use a smaller image, or raise CLIP_IMAGE_MAX_PIXELS.",
-            code="too_many_pixels",
-        ) from error
-    except PIL.UnidentifiedImageError as error:
-        raise _undecodable("The file is no image that can be read.", "not_an_image") from error
-    except Exception as error:  # damaged files make Pillow raise nearly anything
-        raise _undecodable(f"The image is damaged: {error}.", "damaged") from error
-
-
-def _upright_rgb(image: Image) -> Image:
-    import PIL.Image
-    import PIL.ImageOps
-
-    upright = PIL.ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I;16") or upright.mode == "I":
-        return upright.convert("I").point(lambda value: value / 257).convert("L").convert("RGB")
-    if not upright.has_transparency_data:
-        return upright.convert("RGB")
-    layered = upright.convert("RGBA")
-    white = PIL.Image.new("RGBA", layered.size, "white")
-    return PIL.Image.alpha_composite(white, layered).convert("RGB")
-
-
-def _undecodable(message: str, code: str) -> ImageError:
-    return ImageError(
-        message, hint=f"Readable are {', '.join(FORMATS)}: replace the file.", code=code
-    )
+            f"{shown(uri)} is read through Label Studio, and the task has no number.",
+            hint="Ask for tasks that are saved in Label Studio.",
+            code="no_task_id",
+        )
+    name = base64.urlsafe_b64encode(uri.encode()).decode()
+    return f"/tasks/{number}/presign/?fileuri={name}"
 
 
 def _data_uri(uri: str, max_bytes: int) -> bytes:

@@ -41,12 +41,12 @@ class VectorCache:
         self._folder = folder
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._puts = 0
+        self._puts = SWEEP_EVERY  # the first put looks, however short processes live
         self._db: sqlite3.Connection | None = None
         if max_bytes > 0:
             try:
                 self._db = _opened(folder)
-            except (OSError, sqlite3.Error) as error:
+            except (OSError, RuntimeError, sqlite3.Error) as error:
                 self._give_up(error)
 
     def get(self, key: str) -> Vector | None:
@@ -63,7 +63,7 @@ class VectorCache:
                         "UPDATE vectors SET used = ? WHERE key = ?", (time.time(), key)
                     )
             except sqlite3.Error as error:
-                self._give_up(error)
+                self._failed(error)
                 return None
         return np.frombuffer(row[0], dtype=np.float32) if row else None
 
@@ -84,7 +84,7 @@ class VectorCache:
                         self._puts = 0
                         self._sweep(self._db, len(data))
             except sqlite3.Error as error:
-                self._give_up(error)
+                self._failed(error)
 
     def close(self) -> None:
         with self._lock:
@@ -99,6 +99,10 @@ class VectorCache:
             "(SELECT key FROM vectors ORDER BY used DESC LIMIT -1 OFFSET ?)",
             (most,),
         )
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        if getattr(error, "sqlite_errorname", "") != "SQLITE_BUSY":  # another process is slow
+            self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         log.warning(

@@ -23,14 +23,15 @@ def weights_file(model: str, registered: Mapping[str, Any]) -> str:
     from huggingface_hub import try_to_load_from_cache
 
     repository, _, filename = registered["hf_hub"].rpartition("/")
-    for name in _names(filename):
+    for name in weights_names(filename):
         cached = try_to_load_from_cache(repository, name)
         if isinstance(cached, str):
             return cached
     return _downloaded(model, repository, filename)
 
 
-def _names(filename: str) -> list[str]:
+def weights_names(filename: str) -> list[str]:
+    """The names that the weights may have in their repository, best first."""
     if not filename:
         return ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
     stem, _, _ = filename.rpartition(".")
@@ -40,7 +41,7 @@ def _names(filename: str) -> list[str]:
 def _downloaded(model: str, repository: str, filename: str) -> str:
     from open_clip.pretrained import download_pretrained_from_hf
 
-    obstacle = _hub_obstacle()
+    obstacle = hub_obstacle()
     if obstacle:
         raise _missing(model, obstacle)
     try:
@@ -49,7 +50,7 @@ def _downloaded(model: str, repository: str, filename: str) -> str:
         raise _missing(model, str(error).partition("\n")[0][:300]) from error
 
 
-def _hub_obstacle() -> str | None:
+def hub_obstacle() -> str | None:
     """Why the hub cannot be asked, or None."""
     import requests
     from huggingface_hub import constants
@@ -68,8 +69,8 @@ def _missing(model: str, why: str) -> ModelError:
 
     return ModelError(
         f"The weights of {model} are not on this machine, and {why}.",
-        hint=f"Run this once with network: they then stay in {constants.HF_HUB_CACHE}. For a "
-        "machine without network, copy that folder from one that has them, or name a local "
-        "model folder instead.",
+        hint=f"Run this once with network: ls-clip weights fetch {model} (they then stay in "
+        f"{constants.HF_HUB_CACHE}). For a machine without network, make a folder on one that has "
+        "it, with --to FOLDER, copy that, and name it as the model: local-dir:FOLDER.",
         code="weights_missing",
     )

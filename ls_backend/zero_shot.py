@@ -39,6 +39,12 @@ class Score:
     predicted_label: str
     predicted_probability: float
     similarity: float | None
+    background_probability: float = 0.0
+
+    @property
+    def background_wins(self) -> bool:
+        """Whether the background texts together are likelier than the best label."""
+        return self.background_probability > self.predicted_probability
 
 
 def with_article(text: str) -> str:
@@ -48,10 +54,14 @@ def with_article(text: str) -> str:
     return f"{'an' if _TAKES_AN.match(text) else 'a'} {text}"
 
 
-def text_vectors(texts: Sequence[str], encode_texts: Callable[[list[str]], Vectors]) -> Vectors:
-    """One unit vector per text, shape (len(texts), d): the normalised mean over TEMPLATES."""
-    filled = [template.format(a=with_article(text)) for text in texts for template in TEMPLATES]
-    means = encode_texts(filled).reshape(len(texts), len(TEMPLATES), -1).mean(axis=1)
+def text_vectors(
+    texts: Sequence[str],
+    encode_texts: Callable[[list[str]], Vectors],
+    templates: Sequence[str] = TEMPLATES,
+) -> Vectors:
+    """One unit vector per text, shape (len(texts), d): the normalised mean over the templates."""
+    filled = [t.replace("{a}", with_article(text)) for text in texts for t in templates]
+    means = encode_texts(filled).reshape(len(texts), len(templates), -1).mean(axis=1)
     unit: Vectors = means / np.linalg.norm(means, axis=1, keepdims=True)
     return unit
 
@@ -85,4 +95,5 @@ def score_shares(
         predicted_label=labels[predicted],
         predicted_probability=float(shares[predicted]),
         similarity=None if similarity is None else min(1.0, max(-1.0, similarity)),
+        background_probability=float(shares[len(labels) :].sum()),
     )

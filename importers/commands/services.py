@@ -53,9 +53,9 @@ def connect(
     ] = "http://127.0.0.1:9090",
     json: AsJson = False,
 ) -> None:
-    """Connect the ML backend to a Label Studio project.
+    """Connect the ML backend and its webhook to a Label Studio project, or mend the connection.
 
-    A backend with BASIC_AUTH_USER and BASIC_AUTH_PASS: set both here, too.
+    Where the backend has BASIC_AUTH_USER and _PASS, or CLIP_WEBHOOK_SECRET: set them here, too.
     """
     from importers.commands import words
 

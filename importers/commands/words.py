@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from importers.doctor.checks import DoctorReport
+    from importers.explain import Explanation
     from importers.label_studio.connect import ConnectReport
     from importers.label_studio.push import PushReport
     from importers.pipeline import GenerateReport, ScoreReport
+    from importers.prelabel import PrelabelReport
     from importers.status import CampaignStatus, Counts
     from importers.training_storage.sync import SyncReport
 
@@ -94,10 +97,11 @@ def sync_lines(report: SyncReport) -> list[str]:
 
 def connect_lines(report: ConnectReport, url: str) -> list[str]:
     """Whether Label Studio will ask the backend from now on."""
-    done = "registered" if report.created else "registered already; brought up to date"
+    done = "registered" if report.created else "registered already"
     lines = [
         _line("backend", f"{_plain(url)}, {done}"),
         _line("answers", f"with {_plain(report.model_version)}"),
+        *(_line("mended", _plain(fault)) for fault in report.mended),
     ]
     if not report.live:
         lines += [
@@ -106,6 +110,54 @@ def connect_lines(report: ConnectReport, url: str) -> list[str]:
             "The backend has another model, or the campaign's labels or texts have changed: serve",
             "the campaign's model, or run `ls-clip run` so that the queue gets the new scores.",
         ]
+    return lines
+
+
+def prelabel_lines(report: PrelabelReport) -> list[str]:
+    """How many tasks have a prediction now, and what people see of it."""
+    lines = [
+        _line("predicted", _count(report.done, "task") if report.done else "nothing to do"),
+        _line("version", _plain(report.model_version)),
+    ]
+    if report.already:
+        lines.append(_line("", f"{_count(report.already, 'task')} had one of this version"))
+    for reason, number in report.failed.items():
+        lines.append(_line("", f"[yellow]{_count(number, 'task')} without: {_plain(reason)}[/]"))
+    if report.queue_version != report.model_version:
+        now = _plain(report.queue_version) or "no version"
+        lines.append(_line("queue", f"[yellow]goes by the scores of {now}, as before[/]"))
+    elif report.ordered:
+        lines.append(_line("queue", "lowest score first"))
+    else:
+        lines.append(_line("queue", "scores are shown; to get the lowest first, choose"))
+        lines.append(_line("", "Uncertainty sampling in the project's Settings > General"))
+    return [*lines, _line("review", _plain(report.project_url))]
+
+
+def doctor_lines(report: DoctorReport) -> list[str]:
+    """Each check with what it found, and the fix where something is to do."""
+    colors = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
+    lines = []
+    for found in report.findings:
+        state = f"[{colors[found.state]}]{found.state:<7}[/]"
+        lines.append(f"{state} [bold]{found.name:<15}[/] {_plain(found.message)}")
+        if found.fix:
+            lines.append(f"{'':<23} [bold]fix:[/] {_plain(found.fix)}")
+    return lines
+
+
+def explain_lines(report: Explanation) -> list[str]:
+    """What the task shows, and each reason why it is not more."""
+    version = _plain(report.model_version) or "none"
+    lines = [_line("task", f"{report.task} of project {report.project}")]
+    lines.append(_line("shown", f"predictions of model version {version}"))
+    for name, score in report.predictions.items():
+        mark = "no score" if score is None else f"score {score:.3f}"
+        lines.append(_line("has", f"{_plain(name)}, {mark}"))
+    if report.shown:
+        return [*lines, "", "It shows its prediction, with a score."]
+    for reason in report.reasons:
+        lines += ["", f"[yellow]{_plain(reason.message)}[/]", f"Next: {_plain(reason.next_step)}"]
     return lines
 
 

@@ -161,7 +161,8 @@ class Loop:
         return Pushed(report.project_id, report.project_url, version, report.pushed, report.audit)
 
     def _label_live(self, campaign: Campaign) -> int:
-        from importers.label_studio.connect import backend_version, connect
+        from importers.label_studio.backend import backend_version
+        from importers.label_studio.connect import connect
         from importers.label_studio.project import project_url
 
         title = f"Labelling {campaign.samples} pictures without a label live, by the ML backend"

@@ -3,28 +3,28 @@
 Label Studio takes a backend's title for the project's model version. If it differs from the version
 that stored predictions carry, their scores vanish and the queue turns random, without a warning.
 So the title is the version; a campaign whose pushed predictions are of another stays with those.
+Connecting again mends what has drifted and adds nothing a second time.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
-
+from importers.label_studio.backend import LOADING, check_address, patiently
 from importers.label_studio.project import (
     belongs_to_campaign,
     read_project,
     stored_versions,
     use_model_version,
 )
-from ls_backend.errors import ConfigError, LabelStudioError
+from importers.label_studio.webhook import mend_webhook
+from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
 
-_OUR_TITLES = "clip:"
-_SETUP_TIMEOUT_S = 10.0
+OUR_TITLES = "clip:"
 _REGISTER_TIMEOUT_S = 60.0
 _LOCAL_HINT = (
     "Start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in its "
@@ -42,12 +42,14 @@ class ConnectReport:
         model_version: Version of the backend, which is its title.
         queue_version: Version whose scores order the queue; live predictions come only where it is
             the backend's.
+        mended: What had drifted and was put right, in words.
     """
 
     backend_id: int
     created: bool
     model_version: str
     queue_version: str
+    mended: tuple[str, ...] = ()
 
     @property
     def live(self) -> bool:
@@ -61,21 +63,23 @@ def connect(
     backend_url: str,
     model_version: str,
     basic_auth: tuple[str, str] | None = None,
+    webhook_secret: str | None = None,
 ) -> ConnectReport:
-    """Register the backend, or mend its registration.
+    """Register the backend and its webhook, or mend what has drifted.
 
     Args:
         backend_url: Where Label Studio reaches the backend.
         model_version: What the backend answers for this project: see `backend_version`.
         basic_auth: User name and password that the backend asks for.
+        webhook_secret: What X-Clip-Secret says in the webhook.
 
     Raises:
         ConfigError: the address is none.
         LabelStudioError: Label Studio refuses; where that is about the backend, `code`
-            begins with "backend_".
+            begins with "backend_", where about its webhook with "webhook_".
     """
-    _check_address(backend_url)
-    registered = _ours(ls, project_id, backend_url)
+    check_address(backend_url)
+    registered, others = _ours(ls, project_id, backend_url)
     before = read_project(ls, project_id)["model_version"]
     settings = {
         "project": project_id,
@@ -83,96 +87,66 @@ def connect(
         "title": model_version,
         **_auth_settings(basic_auth),
     }
-    backend_id = _register(ls, registered, settings)
+    backend_id = patiently(backend_url)(_register, ls, registered, settings)
+    mended = _drifted(registered, settings) + _delete(ls, others)
+    queue_version = _settle_queue(ls, project_id, model_version, before)
+    addresses = [backend_url, *([registered["url"]] if registered else [])]
+    webhook = mend_webhook(ls, project_id, addresses, webhook_secret)
+    if registered is not None:
+        mended += [f"webhook: {fault}" for fault in webhook.mended]
     return ConnectReport(
         backend_id=backend_id,
         created=registered is None,
         model_version=model_version,
-        queue_version=_settle_queue(ls, project_id, model_version, before),
+        queue_version=queue_version,
+        mended=tuple(mended),
     )
 
 
-def backend_version(
-    backend_url: str,
-    label_config: str,
-    project_id: int,
-    basic_auth: tuple[str, str] | None = None,
-) -> str:
-    """The model version with which the backend answers this labeling config.
-
-    Raises:
-        ConfigError: nothing, or something else, answers at that address; or the backend cannot
-            answer such a config.
-    """
-    _check_address(backend_url)
-    address = backend_url.rstrip("/")
-    try:
-        response = requests.post(
-            f"{address}/setup",
-            json={"project": str(project_id), "schema": label_config, "hostname": ""},
-            auth=basic_auth,
-            timeout=_SETUP_TIMEOUT_S,
-        )
-    except requests.RequestException as error:
-        raise ConfigError(
-            f"The ML backend at {address} does not answer ({type(error).__name__}).",
-            hint="Start it with `ls-clip serve`, or correct its address.",
-            code="backend_unreachable",
-        ) from None
-    return _version_in(response, address)
-
-
-def _check_address(backend_url: str) -> None:
-    try:
-        parts = urlsplit(backend_url)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ConfigError(
-            f"{backend_url!r} is not the address of an ML backend.",
-            hint="Give the address that `ls-clip serve` printed, such as http://127.0.0.1:9090",
-        )
-
-
-def _version_in(response: requests.Response, address: str) -> str:
-    if response.status_code == 401:
-        raise ConfigError(
-            f"The ML backend at {address} asks for a user name and password.",
-            hint="Give those that it was started with.",
-            code="backend_unauthorized",
-        )
-    try:
-        answer = response.json()
-    except requests.JSONDecodeError:
-        answer = None
-    version = answer.get("model_version") if isinstance(answer, dict) else None
-    if version:
-        return str(version)
-    if isinstance(answer, dict) and answer.get("hint"):
-        raise ConfigError(
-            f"The ML backend at {address} cannot answer this project: {answer.get('message')}",
-            hint=str(answer["hint"]),
-            code="backend_refuses_config",
-        )
-    raise ConfigError(
-        f"Something answers at {address} (HTTP {response.status_code}), but it is not this ML "
-        "backend.",
-        hint="Give the address that `ls-clip serve` printed.",
-        code="backend_wrong_url",
-    )
-
-
-def _ours(ls: LabelStudio, project_id: int, backend_url: str) -> dict[str, Any] | None:
+def registered_backends(ls: LabelStudio, project_id: int) -> list[dict[str, Any]]:
+    """The project's ML backends; Label Studio asks each of them anew how it is."""
     backends: list[dict[str, Any]] = ls.json(
         "GET",
         "/api/ml",
         what=f"read the ML backends of project {project_id}",
         params={"project": project_id},
     )
+    return backends
+
+
+def _ours(
+    ls: LabelStudio, project_id: int, backend_url: str
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """The registration to keep, if there is one, and further ones of the same address."""
+    backends = registered_backends(ls, project_id)
     same_address = [b for b in backends if b["url"].rstrip("/") == backend_url.rstrip("/")]
-    same_kind = [b for b in backends if b["title"].startswith(_OUR_TITLES)]
-    return next(iter(same_address + same_kind), None)
+    same_kind = [b for b in backends if (b["title"] or "").startswith(OUR_TITLES)]
+    return next(iter(same_address + same_kind), None), same_address[1:]
+
+
+def _drifted(registered: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> list[str]:
+    if registered is None:
+        return []
+    found = []
+    if registered["title"] != settings["title"]:
+        found.append(f"its title was {registered['title']!r}")
+    if registered["url"].rstrip("/") != settings["url"].rstrip("/"):
+        found.append(f"its address was {registered['url']}")
+    user = settings.get("basic_auth_user")
+    if registered["auth_method"] != settings["auth_method"] or (
+        user and registered["basic_auth_user"] != user
+    ):
+        found.append("it had other credentials")
+    return found
+
+
+def _delete(ls: LabelStudio, backends: Sequence[Mapping[str, Any]]) -> list[str]:
+    for backend in backends:
+        ls.request("DELETE", f"/api/ml/{backend['id']}", what="delete a second registration")
+    number = len(backends)
+    return [f"{number} more of this address {'was' if number == 1 else 'were'} deleted"] * bool(
+        backends
+    )
 
 
 def _register(ls: LabelStudio, registered: dict[str, Any] | None, settings: dict[str, Any]) -> int:
@@ -208,6 +182,12 @@ def _explained(error: LabelStudioError, backend_url: str) -> LabelStudioError:
             "itself: give an address that Label Studio's machine can reach.",
             code="backend_unreachable",
         )
+    if "valid ml backend" in text and "503 server error" in text:
+        return LabelStudioError(
+            f"The ML backend at {backend_url} still loads its model.",
+            hint="Wait until its /ready says ready, then connect again.",
+            code=LOADING,
+        )
     if "valid ml backend" in text:
         return LabelStudioError(
             f"Label Studio reaches {backend_url}, but not an ML backend that answers /setup"
@@ -227,7 +207,7 @@ def _explained(error: LabelStudioError, backend_url: str) -> LabelStudioError:
 def _reason_in(message: str) -> str:
     if "timed out" in message:
         return " within 3 seconds"
-    found = re.search(r"Client Error: (.+?)(?: for url|…)", message)
+    found = re.search(r"(?:Client|Server) Error: (.+?)(?: for url|…)", message)
     return f": {found.group(1)}" if found else ""
 
 

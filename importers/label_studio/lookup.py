@@ -45,14 +45,19 @@ def find_tasks(
     for task in answer["tasks"]:
         key = task["data"].get("sample")
         if key not in keys:
-            raise LabelStudioError(
-                f"{ls.url} ignores which tasks we ask for: a proxy before it drops the body of "
-                "GET requests.",
-                hint="Let the proxy pass it on, or name an address behind it in LABEL_STUDIO_URL.",
-                code="label_studio_proxy",
-            )
+            raise query_ignored(ls)
         found[key] = min(int(task["id"]), found.get(key, int(task["id"])))
     return found
+
+
+def query_ignored(ls: LabelStudio) -> LabelStudioError:
+    """The error for an answer with tasks that were not asked for."""
+    return LabelStudioError(
+        f"{ls.url} ignores which tasks we ask for: a proxy before it drops the body of "
+        "GET requests.",
+        hint="Let the proxy pass it on, or name an address behind it in LABEL_STUDIO_URL.",
+        code="label_studio_proxy",
+    )
 
 
 def all_of(*items: dict[str, Any]) -> dict[str, Any]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from flask import Flask, request
+from command_line import CommandLine
 from review_world import NEWER_VERSION, VERSION, World, add_samples, make_campaign
-from werkzeug.serving import make_server
+from stub_backend import StubBackend, stub_backend
 
 from importers.demo.services import BackendServer, LabelStudioServer
-from importers.label_studio.connect import backend_version, connect
+from importers.label_studio.backend import backend_version
+from importers.label_studio.connect import connect
+from importers.label_studio.webhook import WAKING_ACTIONS
 from importers.ledger import Ledger
 from ls_backend.errors import ConfigError, LabelStudioError, LsClipError
 from ls_backend.label_studio import LabelStudio
@@ -29,45 +29,10 @@ UNFIT = '<View><Text name="text" value="$text"/></View>'
 NOWHERE = "http://127.0.0.1:9"
 
 
-@dataclass
-class Backend:
-    """Speaks the protocol and says any version."""
-
-    url: str = ""
-    version: str = VERSION
-    setup_takes_s: float = 0.0
-    login: tuple[str, str] | None = None
-
-
 @pytest.fixture
-def stub() -> Iterator[Backend]:
-    backend = Backend()
-    app = Flask(__name__)
-
-    @app.before_request
-    def ask_who() -> tuple[str, int] | None:
-        who = request.authorization
-        if backend.login and (not who or (who.username, who.password) != backend.login):
-            return "who are you?", 401
-        return None
-
-    @app.get("/health")
-    def health() -> dict[str, str]:
-        return {"status": "UP"}
-
-    @app.post("/setup")
-    def setup() -> dict[str, str]:
-        time.sleep(backend.setup_takes_s)
-        return {"model_version": backend.version}
-
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    backend.url = f"http://127.0.0.1:{server.server_port}"
-    yield backend
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def stub() -> Iterator[StubBackend]:
+    with stub_backend(VERSION) as backend:
+        yield backend
 
 
 @pytest.fixture
@@ -119,7 +84,7 @@ def test_the_backend_is_registered_once_under_its_version(
 
 
 def test_a_new_version_renames_the_backend_and_moves_the_project(
-    ls: LabelStudio, empty_project: int, stub: Backend
+    ls: LabelStudio, empty_project: int, stub: StubBackend
 ) -> None:
     connect(ls, empty_project, stub.url, VERSION)
     stub.version = NEWER_VERSION
@@ -130,7 +95,7 @@ def test_a_new_version_renames_the_backend_and_moves_the_project(
 
 
 def test_a_backend_that_moved_is_found_by_its_title(
-    ls: LabelStudio, empty_project: int, stub: Backend, backend: BackendServer
+    ls: LabelStudio, empty_project: int, stub: StubBackend, backend: BackendServer
 ) -> None:
     connect(ls, empty_project, stub.url, VERSION)
     version = backend_version(backend.url, CONFIG, empty_project)
@@ -139,7 +104,7 @@ def test_a_backend_that_moved_is_found_by_its_title(
 
 
 def test_a_backend_of_another_kind_is_left_alone(
-    ls: LabelStudio, empty_project: int, stub: Backend, backend: BackendServer
+    ls: LabelStudio, empty_project: int, stub: StubBackend, backend: BackendServer
 ) -> None:
     other = {"project": empty_project, "url": backend.url, "title": "segmentation"}
     ls.request("POST", "/api/ml", json=other)
@@ -149,7 +114,7 @@ def test_a_backend_of_another_kind_is_left_alone(
 
 
 def test_a_campaign_keeps_its_order_until_a_push_brings_the_new_scores(
-    pushed: World, stub: Backend
+    pushed: World, stub: StubBackend
 ) -> None:
     project_id = int(pushed.ledger.note("project_id") or 0)
     assert connect(pushed.ls, project_id, stub.url, VERSION).live
@@ -163,7 +128,7 @@ def test_a_campaign_keeps_its_order_until_a_push_brings_the_new_scores(
 
 
 def test_imported_predictions_of_others_keep_ordering_their_project(
-    ls: LabelStudio, empty_project: int, stub: Backend
+    ls: LabelStudio, empty_project: int, stub: StubBackend
 ) -> None:
     region = {
         "from_name": "label",
@@ -178,7 +143,7 @@ def test_imported_predictions_of_others_keep_ordering_their_project(
     assert (report.live, report.queue_version) == (False, "theirs")
 
 
-def test_a_backend_with_a_password(ls: LabelStudio, empty_project: int, stub: Backend) -> None:
+def test_a_backend_with_a_password(ls: LabelStudio, empty_project: int, stub: StubBackend) -> None:
     stub.login = ("label-studio", "open sesame")
     with pytest.raises(ConfigError) as unknown:
         backend_version(stub.url, CONFIG, empty_project)
@@ -204,7 +169,7 @@ def test_a_backend_that_is_none(ls: LabelStudio, empty_project: int) -> None:
     assert "Not Found" in error.value.message
 
 
-def test_a_backend_that_is_too_slow(ls: LabelStudio, empty_project: int, stub: Backend) -> None:
+def test_a_backend_that_is_too_slow(ls: LabelStudio, empty_project: int, stub: StubBackend) -> None:
     stub.setup_takes_s = 3.5
     with pytest.raises(LabelStudioError, match="within 3 seconds"):
         connect(ls, empty_project, stub.url, VERSION)
@@ -236,7 +201,127 @@ def test_asking_an_address_without_backend(ls: LabelStudio, address: str | None,
     assert error.value.code == code
 
 
-def test_a_project_that_is_not_there(ls: LabelStudio, stub: Backend) -> None:
+def test_a_project_that_is_not_there(ls: LabelStudio, stub: StubBackend) -> None:
     with pytest.raises(LabelStudioError) as error:
         connect(ls, 999_999, stub.url, VERSION)
     assert error.value.code == "label_studio_not_found"
+
+
+def test_a_model_that_still_loads_is_waited_for(
+    ls: LabelStudio, empty_project: int, stub: StubBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub.loading = 2
+    with caplog.at_level("INFO"):
+        assert backend_version(stub.url, CONFIG, empty_project) == VERSION
+    assert "still loads its model: waiting" in caplog.text
+    stub.loading = 1
+    assert connect(ls, empty_project, stub.url, VERSION).live
+    assert stub.loading == 0
+
+
+def test_a_model_that_never_loads(empty_project: int, stub: StubBackend) -> None:
+    stub.loading = 1_000_000
+    with pytest.raises(ConfigError, match="still loads") as error:
+        backend_version(stub.url, CONFIG, empty_project, patience_s=1.0)
+    assert error.value.code == "backend_loading"
+    assert "/ready" in error.value.hint
+
+
+def hooks(ls: LabelStudio, project_id: int) -> list[dict[str, Any]]:
+    found = ls.json("GET", "/api/webhooks/", params={"project": project_id})
+    return [
+        {name: hook[name] for name in ("url", "headers", "send_payload", "is_active")}
+        | {"actions": set(hook["actions"]), "all": hook["send_for_all_actions"], "id": hook["id"]}
+        for hook in found
+    ]
+
+
+def test_the_webhook_is_one_with_the_secret(
+    ls: LabelStudio, empty_project: int, stub: StubBackend
+) -> None:
+    report = connect(ls, empty_project, stub.url, VERSION, webhook_secret="open sesame")
+    assert report.mended == ()
+    (hook,) = hooks(ls, empty_project)
+    assert hook.pop("id")
+    assert hook == {
+        "url": f"{stub.url}/webhook",
+        "headers": {"X-Clip-Secret": "open sesame"},
+        "send_payload": True,
+        "is_active": True,
+        "actions": set(WAKING_ACTIONS),
+        "all": False,
+    }
+
+
+def test_events_arrive_with_the_secret_and_only_those_that_wake(
+    ls: LabelStudio, empty_project: int, stub: StubBackend
+) -> None:
+    connect(ls, empty_project, stub.url, VERSION, webhook_secret="open sesame")
+    ls.request("POST", f"/api/projects/{empty_project}/import", json=[{"data": {"image": "x"}}])
+    assert stub.events == [("TASKS_CREATED", "open sesame")]
+
+
+def test_connecting_again_changes_nothing_where_nothing_drifted(
+    ls: LabelStudio, empty_project: int, stub: StubBackend
+) -> None:
+    connect(ls, empty_project, stub.url, VERSION, webhook_secret="open sesame")
+    before = hooks(ls, empty_project)
+    report = connect(ls, empty_project, f"{stub.url}/", VERSION, webhook_secret="open sesame")
+    assert report.mended == ()
+    assert hooks(ls, empty_project) == before
+    # Without the secret in the environment, the one that the backend asks for stays.
+    assert connect(ls, empty_project, stub.url, VERSION).mended == ()
+    assert hooks(ls, empty_project) == before
+
+
+def test_what_drifted_is_mended_and_told(
+    ls: LabelStudio, empty_project: int, stub: StubBackend
+) -> None:
+    first = connect(ls, empty_project, stub.url, VERSION, webhook_secret="old")
+    (hook,) = hooks(ls, empty_project)
+    # Without `actions` Label Studio wipes them.
+    ls.request("PATCH", f"/api/webhooks/{hook['id']}/", json={"is_active": False})
+    ls.request("POST", "/api/webhooks/", json={"project": empty_project, "url": hook["url"]})
+    twin = {"project": empty_project, "url": f"{stub.url}/", "title": "by hand"}
+    ls.request("POST", "/api/ml", json=twin)
+    renamed = {"project": empty_project, "url": stub.url, "title": "renamed"}
+    ls.request("PATCH", f"/api/ml/{first.backend_id}", json=renamed)
+    second = connect(ls, empty_project, stub.url, VERSION, webhook_secret="new")
+    told = "; ".join(second.mended)
+    for part in ("'renamed'", "1 more of this", "switched off", "did not send", "another secret"):
+        assert part in told
+    assert registered(ls, empty_project) == [(VERSION, stub.url)]
+    (mended,) = hooks(ls, empty_project)
+    assert mended["id"] == hook["id"]
+    assert (mended["is_active"], mended["actions"]) == (True, set(WAKING_ACTIONS))
+    assert mended["headers"] == {"X-Clip-Secret": "new"}
+    assert project_version(ls, empty_project) == VERSION
+
+
+def test_the_webhook_follows_a_backend_that_moved_and_others_stay(
+    ls: LabelStudio, empty_project: int, stub: StubBackend
+) -> None:
+    connect(ls, empty_project, stub.url, VERSION)
+    other = {"project": empty_project, "url": "http://127.0.0.1:9/webhook"}
+    ls.request("POST", "/api/webhooks/", json=other)
+    with stub_backend(VERSION) as moved:
+        report = connect(ls, empty_project, moved.url, VERSION)
+        assert "webhook: it went to the backend's former address" in report.mended
+        urls = [hook["url"] for hook in hooks(ls, empty_project)]
+        assert sorted(urls) == sorted([f"{moved.url}/webhook", other["url"]])
+
+
+def test_the_command_takes_the_secret_and_says_what_it_mended(
+    ls: LabelStudio, empty_project: int, stub: StubBackend, command_line: CommandLine
+) -> None:
+    stub.loading = 2
+    arguments = ("connect", "--project", empty_project, "--url", stub.url)
+    first = command_line(*arguments)
+    assert first.returncode == 0, first.stderr
+    assert "still loads its model" in first.stderr
+    assert "mended" not in first.stdout
+    second = command_line(*arguments, CLIP_WEBHOOK_SECRET="open sesame")
+    assert "webhook: it lacked the secret" in second.stdout
+    assert "open sesame" not in second.stdout + second.stderr
+    (hook,) = hooks(ls, empty_project)
+    assert hook["headers"] == {"X-Clip-Secret": "open sesame"}

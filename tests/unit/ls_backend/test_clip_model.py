@@ -138,7 +138,6 @@ def test_the_version_does_not_change_with_what_scores_do_not_hang_on(model: Clip
     plain = target()
     same = [
         dataclasses.replace(plain, from_name="other", to_name="img", image_field="photo"),
-        dataclasses.replace(plain, none_label=None),
         dataclasses.replace(plain, labels=LABELS[::-1], texts=LABELS[::-1]),
     ]
 

@@ -108,14 +108,18 @@ def test_what_is_not_there_in_time_is_left_over_and_the_rest_is_not_lost(start: 
 
 def test_one_image_does_not_wait_for_anothers_thousand(start: Start) -> None:
     vectors = start(cache_max_bytes=0, image_seconds=20.0)
-    slow = threading.Thread(
-        target=vectors.look, args=([look("/slow.png")] * 1000, time.monotonic() + 5)
-    )
-    slow.start()
+    until = time.monotonic() + 5
+    slow = [
+        threading.Thread(target=vectors.look, args=([look("/slow.png")] * 1000, until))
+        for _ in range(4)
+    ]
+    for caller in slow:
+        caller.start()
     time.sleep(0.3)
     found = vectors.look(uploads(["cat"]), time.monotonic() + 30)
-    still_slow = slow.is_alive()
-    slow.join()
+    still_slow = all(caller.is_alive() for caller in slow)
+    for caller in slow:
+        caller.join()
 
     assert not isinstance(found[0], ImageError)
     assert still_slow

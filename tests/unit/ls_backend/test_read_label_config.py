@@ -90,7 +90,6 @@ def test_readable_words(value: str, words: str) -> None:
         (config('value="$options"', choices=""), "task data"),
         (config(choices=""), "no choices"),
         (config(choices='<Choice value="a" clip_none="true"/>'), "no choices"),
-        (config(choices='<Choice value="cat"/>'), "one label"),
         (config(choices='<Choice value="a"><Choice value="b"/></Choice>'), "nested"),
         (config(image='valueList="$images"'), 'value="$field"'),
         (config(image='value="http://example.com/$image"'), 'value="$field"'),

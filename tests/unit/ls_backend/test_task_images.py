@@ -16,8 +16,9 @@ from PIL import Image
 
 from ls_backend.errors import ImageError
 from ls_backend.label_studio import Credentials
+from ls_backend.pixels import decode_image
 from ls_backend.settings import Settings
-from ls_backend.task_images import TaskImages, decode_image
+from ls_backend.task_images import TaskImages
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 UPLOAD = "/data/upload/1/a.png"

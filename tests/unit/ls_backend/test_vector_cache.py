@@ -42,10 +42,13 @@ def test_the_least_recently_used_are_dropped(tmp_path: Path) -> None:
     for number in range(SWEEP_EVERY):
         cache.put(vector(number), str(number))
         time.sleep(0.0001)
-    kept = [number for number in range(SWEEP_EVERY) if cache.get(str(number)) is not None]
+    cache.close()
+    cache = VectorCache(tmp_path, keep * (vector(0).nbytes + ROW_OVERHEAD_BYTES))
+    cache.put(vector(SWEEP_EVERY), str(SWEEP_EVERY))
+    kept = [number for number in range(SWEEP_EVERY + 1) if cache.get(str(number)) is not None]
     cache.close()
 
-    assert kept == list(range(SWEEP_EVERY - keep, SWEEP_EVERY))
+    assert kept == list(range(SWEEP_EVERY - keep + 1, SWEEP_EVERY + 1))
 
 
 def test_zero_bytes_remember_nothing(tmp_path: Path) -> None:
@@ -80,7 +83,7 @@ def test_a_damaged_file_costs_one_line(tmp_path: Path, caplog: pytest.LogCapture
 
 
 def put_for_ever(folder: Path) -> None:
-    cache = VectorCache(folder, MIB)
+    cache = VectorCache(folder, 1024 * MIB)
     number = 0
     while True:
         cache.put(vector(number), f"{os.getpid()} {number}")
@@ -100,7 +103,7 @@ def test_writers_that_are_killed_leave_it_whole(tmp_path: Path) -> None:
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
 
-    cache = VectorCache(tmp_path, MIB)
+    cache = VectorCache(tmp_path, 1024 * MIB)
     for writer in writers:
         assert cache.get(f"{writer.pid} 0") == pytest.approx(vector(0))
     cache.close()
@@ -110,7 +113,7 @@ def test_writers_that_are_killed_leave_it_whole(tmp_path: Path) -> None:
 
 
 def written(folder: Path, writers: list) -> int:
-    cache = VectorCache(folder, MIB)
+    cache = VectorCache(folder, 1024 * MIB)
     count = sum(cache.get(f"{writer.pid} 50") is not None for writer in writers)
     cache.close()
     return count

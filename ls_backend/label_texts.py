@@ -1,0 +1,48 @@
+"""What CLIP reads for a label: words, prompts, templates, default background; and odd labels."""
+
+from __future__ import annotations
+
+import re
+
+from ls_backend.errors import LabelConfigError
+
+DEFAULT_BACKGROUND = ("something else", "a background with nothing in it")
+NONE_NAMES = frozenset({"none of these", "other"})
+
+_WORD_BREAK = re.compile(r"[_\-\s]+|(?<=[a-z0-9])(?=[A-Z])")
+_VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
+
+
+def readable(value: str) -> str:
+    """The words in a choice's value: "traffic_light" and "trafficLight" → "traffic light"."""
+    return " ".join(_WORD_BREAK.sub(" ", value).split()) or value
+
+
+def split_texts(value: str | None) -> tuple[str, ...]:
+    """The texts of "a | b", without empty ones."""
+    return tuple(text.strip() for text in (value or "").split("|") if text.strip())
+
+
+def is_opaque(text: str) -> bool:
+    """Whether no text model can know what it means: "A1", "NG", "cls_07", "x"."""
+    letters = [letter for letter in text if letter.isalpha()]
+    if any(not letter.isascii() for letter in letters):
+        return False
+    code = any(sign.isdigit() for sign in text) and len(letters) <= 3
+    return len(letters) < 2 or code or not _VOWEL.search(text)
+
+
+def read_templates(value: str | None, default: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The templates of `clip_templates`, or `default`.
+
+    Raises:
+        LabelConfigError: One of them lacks {a}.
+    """
+    templates = split_texts(value) or default
+    wrong = [template for template in templates if "{a}" not in template]
+    if wrong:
+        raise LabelConfigError(
+            f"clip_templates of {name!r} has a text without {{a}}: {wrong[0]!r}.",
+            hint='Write {a} where the label goes, such as clip_templates="a photo of {a}|{a}".',
+        )
+    return templates

@@ -1,0 +1,285 @@
+"""`ls-clip doctor` on a real Label Studio: each thing that can be wrong, found and named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from command_line import CommandLine
+from plain_projects import CONFIG, OLDER, answer, drawings, new_project
+from stub_backend import StubBackend, stub_backend
+
+from importers.demo.services import LabelStudioServer
+from importers.doctor.checks import DoctorReport, Finding
+from importers.doctor.examine import CHECKS, examine
+from importers.doctor.wording import is_opaque
+from importers.label_studio.connect import connect
+from importers.label_studio.project import UNCERTAINTY_SAMPLING
+from ls_backend.label_studio import LabelStudio
+
+VERSION = "clip:test@00000000000a"
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def ls(label_studio: LabelStudioServer, monkeypatch: pytest.MonkeyPatch) -> LabelStudio:
+    use(label_studio, monkeypatch)
+    return label_studio.client()
+
+
+def use(server: LabelStudioServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABEL_STUDIO_URL", server.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", server.login.legacy_token)
+    for name in ("CLIP_WEBHOOK_SECRET", "BASIC_AUTH_USER", "BASIC_AUTH_PASS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def stub() -> Iterator[StubBackend]:
+    with stub_backend(VERSION) as backend:
+        backend.results = [answer("cat", 0.25)]
+        yield backend
+
+
+@pytest.fixture
+def healthy(ls: LabelStudio, stub: StubBackend) -> int:
+    """A project with two tasks and a connected backend, where nothing is wrong."""
+    project_id = new_project(ls, drawings(2), sampling=UNCERTAINTY_SAMPLING)
+    connect(ls, project_id, stub.url, VERSION)
+    return project_id
+
+
+def finding(report: DoctorReport, name: str) -> Finding:
+    return next(found for found in report.findings if found.name == name)
+
+
+def check_first_failure(report: DoctorReport, name: str, says: str, fix: str) -> None:
+    found = finding(report, name)
+    assert found.state == "failed", found
+    assert says in found.message
+    assert fix in found.fix
+    assert report.exit_code == 10 + found.number
+
+
+def snapshot(ls: LabelStudio, project_id: int) -> str:
+    paths = ("/api/predictions", "/api/tasks", "/api/webhooks/", "/api/ml")
+    found: list[Any] = [ls.json("GET", p, params={"project": project_id}) for p in paths]
+    for backend in found[-1]:
+        del backend["updated_at"]  # Label Studio notes when it last asked
+    found.append(ls.json("GET", f"/api/projects/{project_id}"))
+    for prediction in found[0]:
+        del prediction["created_ago"]
+    return json.dumps(found)
+
+
+def test_all_is_well_and_nothing_is_changed(
+    ls: LabelStudio, healthy: int, stub: StubBackend
+) -> None:
+    before = snapshot(ls, healthy)
+    report = examine(healthy)
+    assert {found.name: found.state for found in report.findings} == {
+        check.name: "ok" for check in CHECKS
+    }
+    assert report.exit_code == 0
+    assert stub.url in finding(report, "backend").message
+    assert "8×8" in finding(report, "image").message
+    assert "0.250" in finding(report, "prediction").message
+    assert snapshot(ls, healthy) == before
+
+
+def test_without_a_project_the_servers_alone(ls: LabelStudio, stub: StubBackend) -> None:
+    report = examine(url=stub.url)
+    ok = {found.name for found in report.findings if found.state == "ok"}
+    assert ok == {"Label Studio", "token", "backend"}
+    assert report.exit_code == 0
+    assert ls.url in finding(report, "Label Studio").message
+
+
+def test_label_studio_is_not_there(stub: StubBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABEL_STUDIO_URL", NOWHERE)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "a" * 40)
+    report = examine(1, stub.url)
+    check_first_failure(report, "Label Studio", "does not answer", "Start it")
+    assert report.exit_code == 11
+    assert finding(report, "queue").state == "skipped"
+    assert finding(report, "backend").state == "ok"
+    monkeypatch.delenv("LABEL_STUDIO_URL")
+    check_first_failure(examine(1), "Label Studio", "LABEL_STUDIO_URL", "export")
+
+
+def test_tokens(
+    label_studio: LabelStudioServer, ls: LabelStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "legacy" in finding(examine(), "token").message
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", label_studio.personal_access_token())
+    assert "personal access" in finding(examine(), "token").message
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "a" * 40)
+    report = examine()
+    check_first_failure(report, "token", "does not know the token", "Personal Access Token")
+    assert "aaaa" not in str(report)
+    assert ls.url in str(report)
+
+
+@pytest.mark.usefixtures("ls")
+def test_a_project_that_is_not_there(stub: StubBackend) -> None:
+    report = examine(999_999, stub.url)
+    check_first_failure(report, "project", "does not have it", "project's number")
+
+
+def test_a_config_that_clip_cannot_fill(ls: LabelStudio, healthy: int) -> None:
+    config = '<View><Text name="t" value="$t"/></View>'
+    empty = int(
+        ls.json("POST", "/api/projects", json={"title": "text", "label_config": config})["id"]
+    )
+    check_first_failure(examine(empty), "labeling config", "none", "")
+    opaque = CONFIG.replace("cat", "cls_07")
+    ls.request("PATCH", f"/api/projects/{healthy}", json={"label_config": opaque})
+    found = finding(examine(healthy), "label wording")
+    assert found.state == "warning"
+    assert "cls 07" in found.message
+
+
+def test_a_backend_that_is_not_registered(ls: LabelStudio, stub: StubBackend) -> None:
+    project_id = new_project(ls, ["x"], sampling=UNCERTAINTY_SAMPLING)
+    report = examine(project_id, stub.url)
+    check_first_failure(report, "registered", "no ML backend", f"--url {stub.url}")
+    assert finding(report, "webhook").state == "skipped"
+
+
+def test_a_backend_that_is_gone(ls: LabelStudio) -> None:
+    project_id = new_project(ls, drawings(1), sampling=UNCERTAINTY_SAMPLING)
+    with stub_backend(VERSION) as gone:
+        connect(ls, project_id, gone.url, VERSION)
+    report = examine(project_id)
+    check_first_failure(report, "registered", "Disconnected", "ls-clip serve")
+    assert finding(report, "backend").state == "failed"
+    assert finding(report, "image").state == "ok"
+    assert finding(report, "prediction").state == "skipped"
+
+
+def test_a_backend_that_only_label_studio_reaches(
+    healthy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = requests.get
+
+    def walled_off(url: str, **options: Any) -> requests.Response:
+        if url.endswith("/ready"):
+            raise requests.ConnectionError
+        return get(url, **options)
+
+    monkeypatch.setattr(requests, "get", walled_off)
+    report = examine(healthy)
+    assert finding(report, "backend").state == "warning"
+    # Label Studio asks for a task of its own choice, and stores nothing.
+    assert "0.250" in finding(report, "prediction").message
+    assert report.exit_code == 0
+
+
+def test_an_image_that_cannot_be_read(ls: LabelStudio, stub: StubBackend) -> None:
+    project_id = new_project(ls, ["data:image/png;base64,bm9uZQ=="], sampling=UNCERTAINTY_SAMPLING)
+    connect(ls, project_id, stub.url, VERSION)
+    stub.results = [[]]
+    report = examine(project_id)
+    check_first_failure(report, "image", "no image", "Readable are")
+    assert "gives no prediction" in finding(report, "prediction").message
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "fix"),
+    [
+        ({"show_collab_predictions": False}, "does not show predictions", "Settings > Annotation"),
+        ({"sampling": "Sequential sampling"}, "Sequential", "Uncertainty sampling"),
+        ({"maximum_annotations": 2}, "2 annotations", "Set it to 1"),
+    ],
+)
+def test_settings_that_break_the_order(
+    ls: LabelStudio, healthy: int, change: Mapping[str, Any], says: str, fix: str
+) -> None:
+    ls.request("PATCH", f"/api/projects/{healthy}", json=change)
+    check_first_failure(examine(healthy), "queue", says, fix)
+
+
+def test_a_renamed_version_and_one_of_which_there_is_nothing(
+    ls: LabelStudio, healthy: int, stub: StubBackend
+) -> None:
+    stub.version = "clip:test@00000000000b"
+    check_first_failure(examine(healthy), "queue", "answers with", "ls-clip connect")
+    stub.version = VERSION
+    (task, _) = ls.json("GET", "/api/tasks", params={"project": healthy})["tasks"]
+    earlier = {"task": task["id"], **answer(version=OLDER)}
+    ls.request("POST", f"/api/projects/{healthy}/import/predictions", json=[earlier])
+    check_first_failure(examine(healthy), "queue", "there is no prediction", "ls-clip prelabel")
+    ls.request("PATCH", f"/api/projects/{healthy}", json={"model_version": OLDER})
+    found = finding(examine(healthy), "queue")
+    assert (found.state, "no live predictions" in found.message) == ("warning", True)
+
+
+def test_a_webhook_that_does_not_work(
+    ls: LabelStudio, healthy: int, stub: StubBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (hook,) = ls.json("GET", "/api/webhooks/", params={"project": healthy})
+    stub.secret = "open sesame"
+    check_first_failure(examine(healthy), "webhook", "does not accept", "CLIP_WEBHOOK_SECRET")
+    stub.secret = None
+    monkeypatch.setenv("CLIP_WEBHOOK_SECRET", "open sesame")
+    check_first_failure(examine(healthy), "webhook", "lacked the secret", "ls-clip connect")
+    ls.request("PATCH", f"/api/webhooks/{hook['id']}/", json={"is_active": False})
+    check_first_failure(examine(healthy), "webhook", "switched off", "ls-clip connect")
+    ls.request("DELETE", f"/api/webhooks/{hook['id']}/")
+    check_first_failure(examine(healthy), "webhook", "missing", "ls-clip connect")
+
+
+class Cautious(LabelStudioServer):
+    """A Label Studio as it is when nobody has set the two address switches."""
+
+    def environment(self) -> Mapping[str, str]:
+        switches = ("ML_BLOCK_LOCAL_IP", "SSRF_PROTECTION_ENABLED")
+        return {k: v for k, v in super().environment().items() if k not in switches}
+
+
+def test_the_two_address_switches(
+    migrated_data_dir: Path, tmp_path: Path, stub: StubBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(migrated_data_dir, tmp_path / "cautious")
+    with Cautious(tmp_path / "cautious") as server:
+        use(server, monkeypatch)
+        project_id = new_project(server.client(), ["x"])
+        report = examine(project_id, stub.url)
+    check_first_failure(report, "ML address", "local or private", "ML_BLOCK_LOCAL_IP=false")
+    hooks = finding(report, "webhook address")
+    assert "SSRF_PROTECTION_ENABLED=false" in hooks.fix
+
+
+def test_the_command_says_it_in_lines_json_and_exit_code(
+    command_line: CommandLine, ls: LabelStudio, stub: StubBackend
+) -> None:
+    assert ls.url
+    well = command_line("doctor", "--url", stub.url)
+    assert well.returncode == 0
+    assert "ok" in well.stdout
+    ill = command_line("doctor", "--project", 999_999, "--url", stub.url, "--json")
+    assert ill.returncode == 13
+    report = json.loads(ill.stdout)
+    assert report["exit_code"] == 13
+    assert report["findings"][2]["fix"]
+
+
+def test_the_help_lists_every_check_with_its_exit_code(command_line: CommandLine) -> None:
+    shown = command_line("doctor", "--help").stdout
+    for number, check in enumerate(CHECKS, 11):
+        assert f"{number} {check.name}" in shown
+
+
+@pytest.mark.parametrize("text", ["07", "cls 07", "class1", "A", "item 12"])
+def test_opaque_labels(text: str) -> None:
+    assert is_opaque(text)
+
+
+@pytest.mark.parametrize("text", ["cat", "traffic light", "F16 jet", "cat 2", "class", "猫の絵"])
+def test_labels_with_words(text: str) -> None:
+    assert not is_opaque(text)

@@ -1,0 +1,87 @@
+"""label_texts and what the attributes of ours change in an answer."""
+
+from __future__ import annotations
+
+import pytest
+from drawings import Draw
+from label_studio_sdk.label_interface import LabelInterface
+
+from ls_backend.clip import Clip
+from ls_backend.errors import LabelConfigError
+from ls_backend.label_config import read_label_config
+from ls_backend.label_texts import is_opaque
+from ls_backend.model import ClipModel, prediction
+from ls_backend.zero_shot import Score
+
+
+def xml(attributes: str, *choices: str) -> str:
+    inner = "".join(f'<Choice value="{choice}"/>' for choice in choices)
+    return (
+        '<View><Image name="image" value="$image"/>'
+        f'<Choices name="what" toName="image" {attributes}>{inner}</Choices></View>'
+    )
+
+
+@pytest.mark.parametrize("text", ["A1", "NG", "cls 07", "x", "7"])
+def test_codes_are_opaque(text: str) -> None:
+    assert is_opaque(text)
+
+
+@pytest.mark.parametrize("text", ["owl", "traffic light", "sky", "猫"])
+def test_words_are_not_opaque(text: str) -> None:
+    assert not is_opaque(text)
+
+
+def test_every_template_has_a_place_for_the_label() -> None:
+    with pytest.raises(LabelConfigError, match="without"):
+        read_label_config(xml('clip_templates="a photo|{a}"', "cat", "dog"))
+
+
+def test_an_unknown_prefill_is_refused() -> None:
+    with pytest.raises(LabelConfigError, match="unknown"):
+        read_label_config(xml('clip_prefill="maybe"', "cat", "dog"))
+
+
+def score(best: float, background: float) -> Score:
+    return Score("cat", best, 0.0, "dog", best, None, background)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "background", "answer"),
+    [
+        ("", 0.1, ["cat"]),
+        ("", 0.9, ["Other"]),
+        ('clip_claim="$label"', 0.9, ["cat"]),
+        ('clip_claim="$label" clip_prefill="clip"', 0.1, ["dog"]),
+        ('clip_claim="$label" clip_prefill="none"', 0.1, None),
+    ],
+)
+def test_what_is_answered(attributes: str, background: float, answer: list[str] | None) -> None:
+    config = xml(attributes, "cat", "dog", "Other")
+    said = prediction(read_label_config(config), score(0.1, background), "v")
+    assert (
+        said["result"] == []
+        if answer is None
+        else said["result"][0]["value"] == {"choices": answer}
+    )
+    assert LabelInterface(config).validate_prediction(said)
+
+
+def test_one_label_is_told_from_default_background(clip: Clip, drawing: Draw) -> None:
+    target = read_label_config(xml("", "cat"))
+    [seen] = ClipModel(clip).score([drawing("cat")], target, [None], [None])
+    assert not seen.background_wins
+
+
+def test_drawings_are_told_apart_beside_default_background(clip: Clip, drawing: Draw) -> None:
+    names = ["cat", "dog", "house"]
+    target = read_label_config(xml("", *names, "Other"))
+    scores = ClipModel(clip).score([drawing(n) for n in names], target, [None] * 3, [None] * 3)
+    assert target.background
+    assert [s.predicted_label for s in scores if not s.background_wins] == names
+
+
+def test_warnings_name_codes_and_twins(clip: Clip) -> None:
+    said = ClipModel(clip).warnings(read_label_config(xml("", "cat", "Cat", "A1")))
+    assert any("'A1'" in line for line in said)
+    assert any("'cat' and 'Cat'" in line for line in said)

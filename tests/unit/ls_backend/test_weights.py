@@ -1,0 +1,242 @@
+"""`ls-clip weights` against an HTTP server that speaks the hub's wire format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from importers.sketch import MODEL_FOLDER
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+WEIGHTS = "open_clip_model.safetensors"
+
+# open_clip learns the tiny CLIP as "tiny/v1"; a tokenizer lies in a repository of its own.
+RUN = """
+import json, sys
+from pathlib import Path
+import open_clip, open_clip.pretrained as pretrained
+folder = Path(sys.argv.pop(1)); tokenizer = sys.argv.pop(1)
+config = json.loads((folder / "open_clip_config.json").read_text())
+if tokenizer: config["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = tokenizer
+source = Path(sys.argv.pop(1)) / "tiny.json"
+source.write_text(json.dumps(config["model_cfg"]))
+open_clip.add_model_config(source)
+pretrained._PRETRAINED["tiny"] = {"v1": pretrained._pcfg(hf_hub="me/tiny/", mean=(0, 0, 0))}
+from importers.cli import main
+main()
+"""
+
+
+class Hub(ThreadingHTTPServer):
+    """Repositories by name → files; what was asked for stands in `asked`."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.repositories: dict[str, dict[str, bytes]] = {
+            "me/tiny": {WEIGHTS: (MODEL_FOLDER / WEIGHTS).read_bytes(), "README.md": b"hi"},
+            "me/words": {"tokenizer.json": b'{"version": "1.0"}', "picture.png": b"no"},
+        }
+        self.asked: list[str] = []
+        self.cut_at = 0
+
+
+class _Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Hub
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+    def _answer(self, *, with_body: bool) -> None:
+        path = self.path.partition("?")[0]
+        asked_for = self.headers.get("Range", "")
+        self.server.asked.append(f"{self.command} {path} {asked_for}".strip())
+        for name, files in self.server.repositories.items():
+            if path.startswith(f"/api/models/{name}"):
+                listing = {
+                    "id": name,
+                    "sha": COMMIT,
+                    "siblings": [{"rfilename": file} for file in files],
+                }
+                return self._send(json.dumps(listing).encode(), {}, with_body)
+            prefix = f"/{name}/resolve/"
+            if path.startswith(prefix):
+                file = path.removeprefix(prefix).partition("/")[2]
+                if file in files:
+                    return self._file(files[file], with_body)
+        return self._send(b"{}", {}, with_body, 200 if path == "/" else 404)
+
+    def _file(self, data: bytes, with_body: bool) -> None:
+        etag = hashlib.sha256(data).hexdigest()
+        headers = {
+            "X-Repo-Commit": COMMIT,
+            "ETag": f'"{etag}"',
+            "X-Linked-Etag": f'"{etag}"',
+            "X-Linked-Size": str(len(data)),
+            "Accept-Ranges": "bytes",
+        }
+        given = self.headers.get("Range", "")
+        if not given.startswith("bytes="):
+            return self._send(data, headers, with_body)
+        start = int(given.removeprefix("bytes=").partition("-")[0])
+        headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        return self._send(data[start:], headers, with_body, 206)
+
+    def _send(
+        self, body: bytes, headers: dict[str, str], with_body: bool, status: int = 200
+    ) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if with_body and self.server.cut_at and len(body) > self.server.cut_at:
+            self.wfile.write(body[: self.server.cut_at])
+            self.server.cut_at = 0
+            self.close_connection = True
+        elif with_body:
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with serving(Hub()) as server:
+        yield server
+
+
+@contextmanager
+def serving(server: Hub) -> Iterator[Hub]:
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def weights(
+    hub: Hub, home: Path, *arguments: str, tokenizer: str = "", offline: bool = False
+) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "HF_HOME": str(home),
+        "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}",
+        "HF_HUB_OFFLINE": "1" if offline else "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "NO_PROXY": "127.0.0.1",
+    }
+    home.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-c", RUN, str(MODEL_FOLDER), tokenizer, str(home), "weights", *arguments],
+        capture_output=True, text=True, env=environment, timeout=300,
+    )  # fmt: skip
+
+
+def test_fetch_fills_the_cache_and_verify_needs_no_network(hub: Hub, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+
+    before = weights(hub, home, "verify", "tiny/v1")
+    fetched = weights(hub, home, "fetch", "tiny/v1", tokenizer="me/words")
+    asked = len(hub.asked)
+    after = weights(hub, home, "verify", "tiny/v1", "--json", tokenizer="me/words", offline=True)
+
+    assert before.returncode == 1
+    assert "ls-clip weights fetch tiny/v1" in before.stderr
+    assert fetched.returncode == 0, fetched.stderr
+    assert after.returncode == 0, after.stderr
+    files = json.loads(after.stdout)["files"]
+    assert {Path(file["path"]).name: file["state"] for file in files} == {
+        WEIGHTS: "good",
+        "tokenizer.json": "good",
+    }
+    assert files[0]["sha256"] == hashlib.sha256((MODEL_FOLDER / WEIGHTS).read_bytes()).hexdigest()
+    assert len(hub.asked) == asked
+    assert not any("README" in line or "picture" in line for line in hub.asked)
+
+
+def test_a_damaged_file_is_named_and_fetch_mends_it(hub: Hub, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    weights(hub, home, "fetch", "tiny/v1")
+    [blob] = (home / "hub").glob("models--me--tiny/blobs/*")
+    blob.write_bytes(blob.read_bytes()[:-1] + b"!")
+
+    damaged = weights(hub, home, "verify", "tiny/v1")
+    mended = weights(hub, home, "fetch", "tiny/v1")
+
+    assert damaged.returncode == 1
+    assert f"{WEIGHTS} is damaged" in damaged.stderr
+    assert "ls-clip weights fetch tiny/v1" in damaged.stderr
+    assert mended.returncode == 0, mended.stderr
+    assert weights(hub, home, "verify", "tiny/v1").returncode == 0
+
+
+def test_fetch_to_a_folder_makes_one_that_can_be_carried(hub: Hub, tmp_path: Path) -> None:
+    folder, home = tmp_path / "carried", tmp_path / "home"
+
+    made = weights(hub, home, "fetch", "tiny/v1", "--to", str(folder), tokenizer="me/words")
+    good = weights(hub, home, "verify", f"local-dir:{folder}", offline=True)
+    (folder / WEIGHTS).unlink()
+    missing = weights(hub, home, "verify", str(folder), offline=True)
+
+    assert made.returncode == 0, made.stderr
+    assert good.returncode == 0, good.stderr
+    names = {line.split()[1] for line in (folder / "SHA256SUMS").read_text().splitlines()}
+    assert names == {"open_clip_config.json", WEIGHTS, "tokenizer.json"}
+    assert missing.returncode == 1
+    assert f"{WEIGHTS} is missing" in missing.stderr
+
+
+def test_a_fetched_folder_loads_as_a_model(hub: Hub, tmp_path: Path) -> None:
+    from ls_backend.clip import Clip
+
+    folder = tmp_path / "carried"
+    made = weights(hub, tmp_path / "home", "fetch", "tiny/v1", "--to", str(folder))
+    for vocabulary in MODEL_FOLDER.glob("*.gz"):
+        (folder / vocabulary.name).write_bytes(vocabulary.read_bytes())
+
+    assert made.returncode == 0, made.stderr
+    assert Clip.load(str(folder)).encode_texts(["a cat"]).shape[0] == 1
+
+
+def test_offline_fetch_says_so_and_asks_nobody(hub: Hub, tmp_path: Path) -> None:
+    refused = weights(hub, tmp_path / "home", "fetch", "tiny/v1", offline=True)
+
+    assert refused.returncode == 1
+    assert "HF_HUB_OFFLINE" in refused.stderr
+    assert hub.asked == []
+
+
+def test_a_download_that_breaks_off_is_tried_again(hub: Hub, tmp_path: Path) -> None:
+    half = len((MODEL_FOLDER / WEIGHTS).read_bytes()) // 2
+    hub.cut_at = half
+
+    fetched = weights(hub, tmp_path / "home", "fetch", "tiny/v1")
+
+    assert fetched.returncode == 0, fetched.stderr
+    gets = [line for line in hub.asked if line.startswith(f"GET /me/tiny/resolve/main/{WEIGHTS}")]
+    assert len(gets) == 2
+
+
+def test_an_unknown_model_is_refused_with_near_names(hub: Hub, tmp_path: Path) -> None:
+    refused = weights(hub, tmp_path / "home", "fetch", "ViT-B-32/laion2b")
+
+    assert refused.returncode == 1
+    assert "ViT-B-32/laion2b_s34b_b79k" in refused.stderr
