@@ -36,9 +36,8 @@ from ls_backend.label_studio import LabelStudio
 from ls_backend.settings import Settings
 
 if TYPE_CHECKING:
-    from ls_backend.image_vectors import Look
-
     from ls_backend.clip import Vectors
+    from ls_backend.image_vectors import Look
     from ls_backend.model import ClipModel
 
 BATCH = 128
@@ -116,9 +115,8 @@ def clip_answers(model: str, label_config: str, settings: Settings) -> Iterator[
         ModelError: the model cannot be loaded.
     """
     target = read_label_config(label_config)
-    from ls_backend.image_vectors import ImageVectors
-
     from ls_backend.clip import Clip
+    from ls_backend.image_vectors import ImageVectors
     from ls_backend.model import ClipModel
     from ls_backend.task_images import TaskImages
 

@@ -6,10 +6,12 @@ import pytest
 from drawings import Draw
 from label_studio_sdk.label_interface import LabelInterface
 
+from importers.sketch.spec import OBJECTS
 from ls_backend.clip import Clip
 from ls_backend.errors import LabelConfigError
 from ls_backend.label_config import read_label_config
 from ls_backend.label_texts import is_opaque
+from ls_backend.metrics import CLAIMS
 from ls_backend.model import ClipModel, prediction
 from ls_backend.zero_shot import Score
 
@@ -74,11 +76,42 @@ def test_one_label_is_told_from_default_background(clip: Clip, drawing: Draw) ->
 
 
 def test_drawings_are_told_apart_beside_default_background(clip: Clip, drawing: Draw) -> None:
-    names = ["cat", "dog", "house"]
-    target = read_label_config(xml("", *names, "Other"))
-    scores = ClipModel(clip).score([drawing(n) for n in names], target, [None] * 3, [None] * 3)
+    target = read_label_config(xml("", *OBJECTS, "Other"))
+    nothing = [None] * len(OBJECTS)
+    scores = ClipModel(clip).score([drawing(name) for name in OBJECTS], target, nothing, nothing)
     assert target.background
-    assert [s.predicted_label for s in scores if not s.background_wins] == names
+    assert [None if s.background_wins else s.predicted_label for s in scores] == list(OBJECTS)
+
+
+def test_a_label_may_bring_the_words_that_clip_reads(clip: Clip, drawing: Draw) -> None:
+    plain, told = (
+        read_label_config(
+            '<View><Image name="image" value="$image"/><Choices name="what" toName="image">'
+            f'<Choice value="K9" {own}/><Choice value="fish"/></Choices></View>'
+        )
+        for own in ("", 'clip_prompt="dog|puppy"')
+    )
+    model = ClipModel(clip)
+    [seen] = model.score([drawing("dog")], told, [None], [None])
+    assert seen.predicted_label == "K9"
+    assert seen.predicted_probability > 0.9
+    assert model.version(plain) != model.version(told)
+    assert model.warnings(plain)
+    assert not model.warnings(told)
+
+
+def test_claims_are_counted_by_what_became_of_them(clip: Clip) -> None:
+    def counted() -> list[float]:
+        return [
+            CLAIMS.labels(name)._value.get() for name in ("verified", "no_claim", "unknown_label")
+        ]
+
+    target = read_label_config(xml('clip_claim="$label"', "cat", "dog"))
+    vector = clip.encode_texts(["a cat"])[0]
+    tasks = [{"data": {"label": claim}} for claim in ("cat", "dog", None, "", "cow")]
+    before = counted()
+    ClipModel(clip).predict(tasks, target, lambda looks: [vector for _ in looks])
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 2, 1]
 
 
 def test_warnings_name_codes_and_twins(clip: Clip) -> None:
