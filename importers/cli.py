@@ -89,7 +89,12 @@ for _command, _panel, _example in (
 ):
     app.command(rich_help_panel=_panel, epilog=f"Example: {_example}")(_command)
 
-app.add_typer(weights.app, name="weights", rich_help_panel=_SERVERS)
+app.add_typer(
+    weights.app,
+    name="weights",
+    rich_help_panel=_SERVERS,
+    epilog="Example: ls-clip weights fetch ViT-B-32/laion2b_s34b_b79k",
+)
 
 
 def main() -> None:
