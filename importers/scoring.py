@@ -12,7 +12,7 @@ from importers.ledger import Ledger
 from importers.progress import Progress
 from importers.sample import Sample, Score
 from ls_backend.errors import ImageError
-from ls_backend.task_images import decode_image
+from ls_backend.pixels import decode_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image

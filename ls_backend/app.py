@@ -27,7 +27,7 @@ from ls_backend.image_vectors import ImageVectors
 from ls_backend.label_config import LabelTarget, read_label_config
 from ls_backend.loading import ModelLoader, NotReady
 from ls_backend.metrics import LATENCY, REGISTRY, REQUESTS
-from ls_backend.settings import Settings
+from ls_backend.settings import SECRET_HEADER, Settings
 from ls_backend.task_images import TaskImages
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ PREDICTIONS_AT_ONCE = 16
 LARGEST_BODY = 256 * 1024 * 1024
 LONGEST_REASON = 400
 VERSIONS_KEPT = 100
-SECRET_HEADER = "X-Clip-Secret"
 NO_MARKUP = str.maketrans("<>&", "   ", "…")
 
 log = logging.getLogger(__name__)
@@ -89,8 +88,11 @@ def create_app(loader: ModelLoader, settings: Settings) -> Flask:
         return {"status": "UP", "model_class": "ClipModel"}
 
     @app.get("/ready")
-    def ready() -> dict[str, str]:
-        clip = loader.wait().clip
+    def ready() -> dict[str, str] | Response:
+        try:
+            clip = loader.wait().clip
+        except (NotReady, ModelError) as error:
+            return _refused(error, state=loader.state)
         return {
             "state": loader.state,
             "model": clip.name,
@@ -152,6 +154,7 @@ class _Backend:
         self._slots = threading.BoundedSemaphore(PREDICTIONS_AT_ONCE)
         self._lock = threading.Lock()
         self._vectors: ImageVectors | None = None
+        self._warned: set[str] = set()
 
     def version(self, target: LabelTarget) -> str:
         version = self._loader.wait().version(target)
@@ -173,11 +176,20 @@ class _Backend:
             )
         try:
             model = self._loader.wait(self._settings.predict_seconds)
-            self.version(target)
+            self._warn_once(model, target)
             look = partial(self._vectors_of(model).look, deadline=deadline)
             return list(model.predict(tasks, target, look))
         finally:
             self._slots.release()
+
+    def _warn_once(self, model: ClipModel, target: LabelTarget) -> None:
+        version = self.version(target)
+        with self._lock:
+            if version in self._warned:
+                return
+            self._warned.add(version)
+        for warning in model.warnings(target):
+            log.warning("%s: %s", target.from_name, warning)
 
     def _vectors_of(self, model: ClipModel) -> ImageVectors:
         with self._lock:
@@ -207,11 +219,10 @@ def _answer_errors_in_json(app: Flask) -> None:
 
     @app.errorhandler(LsClipError)
     def ours(error: LsClipError) -> Response:
-        status = STATUS.get(type(error), 500)
-        log.warning("%s answered: [%s] %s %s", status, error.code, error.message, error.hint)
-        response = _refusal(status, error.code, error.message, error.hint)
-        if isinstance(error, (BusyError, NotReady)):
-            response.headers["Retry-After"] = "5"
+        response = _refused(error)
+        log.warning(
+            "%s answered: [%s] %s %s", response.status_code, error.code, error.message, error.hint
+        )
         return response
 
     @app.errorhandler(HTTPException)
@@ -226,10 +237,18 @@ def _answer_errors_in_json(app: Flask) -> None:
         return _refusal(500, "internal", "The CLIP backend failed.", hint)
 
 
-def _refusal(status: int, code: str, message: str, hint: str) -> Response:
+def _refused(error: LsClipError, **more: str) -> Response:
+    status = STATUS.get(type(error), 500)
+    response = _refusal(status, error.code, error.message, error.hint, **more)
+    if isinstance(error, (BusyError, NotReady)):
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _refusal(status: int, code: str, message: str, hint: str, **more: str) -> Response:
     from flask import jsonify
 
-    response = jsonify(error=code, message=message, hint=hint)
+    response = jsonify(error=code, message=message, hint=hint, **more)
     # Label Studio puts the phrase into its page: no line breaks, no markup.
     reason = " ".join(f"{message} {hint}".translate(NO_MARKUP).split())[:LONGEST_REASON]
     response.status = f"{status} {reason.encode('ascii', 'replace').decode()}"

@@ -20,8 +20,7 @@ from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote, urljoin, urlsplit
 
-from ls_backend.addresses import DEFAULT_PORTS, Origin, check_public, shown
-from ls_backend.addresses import origin_of as origin_of
+from ls_backend.addresses import DEFAULT_PORTS, Origin, check_public, origin_of, shown
 from ls_backend.errors import ImageError
 
 MAX_REDIRECTS = 3

@@ -129,20 +129,20 @@ class ImageVectors:
                 future.cancel()
 
     def _vector(self, look: Look, deadline: float) -> Vector:
-        if time.monotonic() > deadline:
-            raise _out_of_time()
+        _check_time(deadline)
         name = self._images.lasting_name(look.task, look.field)
         keys = [self._key(name)] if name else []
         found = self._remembered(keys)
-        return self._encoded(look, keys) if found is None else found
+        return self._encoded(look, keys, deadline) if found is None else found
 
-    def _encoded(self, look: Look, keys: list[str]) -> Vector:
+    def _encoded(self, look: Look, keys: list[str], deadline: float) -> Vector:
         with self._batcher.expecting():
             data = self._images.fetch(look.task, look.field)
             by_content = self._key(hashlib.sha256(data).hexdigest())
             vector = self._remembered([by_content])
             if vector is None:
                 with self._decoders:
+                    _check_time(deadline)
                     pixels = self._clip.preprocess(self._images.decode(data))
                 coming = self._batcher.submit(pixels)
         if vector is None:
@@ -160,6 +160,11 @@ class ImageVectors:
             if vector is not None:
                 return vector
         return None
+
+
+def _check_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise _out_of_time()
 
 
 def _out_of_time() -> ImageError:

@@ -26,6 +26,7 @@ from ls_backend.errors import LabelConfigError
 from ls_backend.label_texts import (
     DEFAULT_BACKGROUND,
     NONE_NAMES,
+    is_opaque,
     read_templates,
     readable,
     split_texts,
@@ -57,6 +58,16 @@ class LabelTarget:
     """Per label the texts of its clip_prompt (none: `texts` is read); () where no label has any."""
     templates: tuple[str, ...] = TEMPLATES
     prefill: str = "claim"
+
+    @property
+    def opaque_labels(self) -> list[str]:
+        """Labels whose words no text model can know, and that bring no others."""
+        prompts = self.prompts or ((),) * len(self.labels)
+        return [
+            label
+            for label, text, own in zip(self.labels, self.texts, prompts, strict=True)
+            if not own and is_opaque(text)
+        ]
 
 
 def read_label_config(xml: str) -> LabelTarget:

@@ -10,7 +10,9 @@ DEFAULT_BACKGROUND = ("something else", "a background with nothing in it")
 NONE_NAMES = frozenset({"none of these", "other"})
 
 _WORD_BREAK = re.compile(r"[_\-\s]+|(?<=[a-z0-9])(?=[A-Z])")
-_VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]+")
+_VOWEL = re.compile(r"[aeiouy]")
+_PLACEHOLDERS = {"class", "label", "category", "type", "id", "item", "object", "obj"}
 
 
 def readable(value: str) -> str:
@@ -24,12 +26,17 @@ def split_texts(value: str | None) -> tuple[str, ...]:
 
 
 def is_opaque(text: str) -> bool:
-    """Whether no text model can know what it means: "A1", "NG", "cls_07", "x"."""
-    letters = [letter for letter in text if letter.isalpha()]
-    if any(not letter.isascii() for letter in letters):
-        return False
-    code = any(sign.isdigit() for sign in text) and len(letters) <= 3
-    return len(letters) < 2 or code or not _VOWEL.search(text)
+    """Whether no text model can know what it means: "A1", "NG", "cls_07", "class 2", "x"."""
+    is_numbered = any(character.isdigit() for character in text)
+    words = [word.lower() for word in _WORD.findall(text)]
+    return not any(_says_something(word, is_numbered) for word in words)
+
+
+def _says_something(word: str, is_numbered: bool) -> bool:
+    if not word.isascii():
+        return True
+    spoken = len(word) > 1 and bool(_VOWEL.search(word))
+    return spoken and not (is_numbered and word in _PLACEHOLDERS)
 
 
 def read_templates(value: str | None, default: tuple[str, ...], name: str) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from ls_backend.clip import Clip, Vectors
 from ls_backend.errors import ImageError
 from ls_backend.image_vectors import OUT_OF_TIME, Look
 from ls_backend.label_config import LabelTarget
-from ls_backend.label_texts import is_opaque
 from ls_backend.metrics import CLAIMS
 from ls_backend.zero_shot import Score, probabilities, score_shares, text_vectors
 
@@ -151,11 +150,9 @@ class ClipModel:
 
     def warnings(self, target: LabelTarget) -> list[str]:
         """Labels that no text model can know, and pairs that it can hardly tell apart."""
-        prompts = target.prompts or ((),) * len(target.labels)
         said = [
             f'CLIP cannot know what {label!r} means: give it clip_prompt="…".'
-            for label, text, own in zip(target.labels, target.texts, prompts, strict=True)
-            if not own and is_opaque(text)
+            for label in target.opaque_labels
         ]
         count = len(target.labels)
         vectors = self._texts(target)[:count]

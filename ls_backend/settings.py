@@ -32,7 +32,10 @@ from ls_backend.errors import ConfigError
 from ls_backend.label_studio import Credentials
 
 DEFAULT_MODEL = "ViT-B-32/laion2b_s34b_b79k"
-DEFAULT_CACHE_DIR = Path("~/.cache/label-studio-clip")
+DEFAULT_CACHE_DIR = "~/.cache/label-studio-clip"
+
+SECRET_HEADER = "X-Clip-Secret"
+"""In which a webhook of Label Studio says `webhook_secret`."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -58,7 +61,7 @@ class Settings:
     device: str = "auto"
     precision: Precision = "auto"
     predict_seconds: float = 80.0
-    cache_dir: Path = DEFAULT_CACHE_DIR
+    cache_dir: Path = field(default_factory=lambda: _home_folder(DEFAULT_CACHE_DIR))
     cache_max_bytes: int = 1024**3
     webhook_secret: str | None = field(default=None, repr=False)
 
@@ -84,7 +87,7 @@ def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
         device=_device(given),
         precision=_precision(given),
         predict_seconds=_number(given, "CLIP_PREDICT_SECONDS", Settings.predict_seconds),
-        cache_dir=Path(given.get("CLIP_CACHE_DIR") or DEFAULT_CACHE_DIR),
+        cache_dir=_home_folder(given.get("CLIP_CACHE_DIR") or DEFAULT_CACHE_DIR),
         cache_max_bytes=int(
             _number(given, "CLIP_CACHE_MAX_BYTES", Settings.cache_max_bytes, least=0)
         ),
@@ -116,6 +119,11 @@ def _number(given: Mapping[str, str], name: str, default: float, least: float = 
             hint=f"For example: export {name}={default:g}",
         )
     return number
+
+
+def _home_folder(text: str) -> Path:
+    # Path.expanduser raises where there is no home, as in a container with any user.
+    return Path(os.path.expanduser(text))  # noqa: PTH111
 
 
 def _device(given: Mapping[str, str]) -> str:

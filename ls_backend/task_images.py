@@ -18,7 +18,7 @@ from ls_backend.addresses import Origin, origin_of, shown
 from ls_backend.errors import ImageError, LabelStudioError, LsClipError
 from ls_backend.fetch import Limits, fetch
 from ls_backend.label_studio import Credentials, LabelStudio
-from ls_backend.pixels import decode_image as decode_image
+from ls_backend.pixels import decode_image
 from ls_backend.settings import Settings
 
 if TYPE_CHECKING:

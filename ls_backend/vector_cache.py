@@ -46,7 +46,7 @@ class VectorCache:
         if max_bytes > 0:
             try:
                 self._db = _opened(folder)
-            except (OSError, RuntimeError, sqlite3.Error) as error:
+            except (OSError, sqlite3.Error) as error:
                 self._give_up(error)
 
     def get(self, key: str) -> Vector | None:
@@ -117,7 +117,6 @@ class VectorCache:
 
 
 def _opened(folder: Path) -> sqlite3.Connection:
-    folder = folder.expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
     path.touch(mode=0o600)

@@ -8,6 +8,7 @@ import typer
 
 from importers.commands.campaign import AsJson, label_studio
 from importers.commands.output import show, watching
+from importers.commands.services import Model
 
 ProjectNumber = Annotated[
     int, typer.Option(help="Number of the project, as in its address.", show_default=False)
@@ -16,13 +17,7 @@ ProjectNumber = Annotated[
 
 def prelabel(
     project: ProjectNumber,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="CLIP model: ARCH/PRETRAINED of open_clip, a folder, or sketch.",
-            show_default="CLIP_MODEL, or ViT-B-32/laion2b_s34b_b79k",
-        ),
-    ] = None,
+    model: Model = None,
     model_version: Annotated[
         str | None,
         typer.Option(

@@ -13,18 +13,19 @@ from importers.commands.output import err, show, watching
 if TYPE_CHECKING:
     from importers.label_studio.connect import ConnectReport
 
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="CLIP model: ARCH/PRETRAINED of open_clip, a folder, or sketch.",
+        show_default="CLIP_MODEL, or ViT-B-32/laion2b_s34b_b79k",
+    ),
+]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")]
 
 
 def serve(
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="CLIP model: ARCH/PRETRAINED of open_clip, a folder, or sketch.",
-            show_default="CLIP_MODEL, or ViT-B-32/laion2b_s34b_b79k",
-        ),
-    ] = None,
+    model: Model = None,
     host: Host = "127.0.0.1",
     port: Port = 9090,
 ) -> None:

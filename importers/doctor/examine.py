@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importers.doctor import projects, servers, wording
+from importers.doctor import projects, servers
 from importers.doctor.checks import Check, DoctorReport, run_checks
 from importers.doctor.patient import Patient
 
@@ -11,7 +11,7 @@ CHECKS = (
     Check("token", servers.token, ("Label Studio",)),
     Check("project", servers.project, ("token",)),
     Check("labeling config", projects.labeling_config, ("project",)),
-    Check("label wording", wording.label_wording, ("labeling config",)),
+    Check("label wording", projects.label_wording, ("labeling config",)),
     Check("ML address", servers.address_allowed, ("project",)),
     Check("registered", servers.registered, ("project",)),
     Check("backend", servers.ready),

@@ -15,6 +15,7 @@ from importers.label_studio.webhook import faults, webhook_url, webhooks_of
 from ls_backend.errors import ConfigError, LabelStudioError
 
 _PREDICT_TIMEOUT_S = 100.0
+_SHOWN = 5
 _WEBHOOK_TIMEOUT_S = 10.0
 
 
@@ -23,6 +24,18 @@ def labeling_config(patient: Patient) -> str:
     target = patient.target
     labels = ", ".join(target.labels[:5]) + (", …" if len(target.labels) > 5 else "")
     return f"CLIP fills {target.from_name!r} on {target.to_name!r} with {labels}"
+
+
+def label_wording(patient: Patient) -> str:
+    """Every label's words say something."""
+    opaque = patient.target.opaque_labels
+    if not opaque:
+        return f"{len(patient.target.labels)} labels with words that CLIP can know"
+    named = ", ".join(map(repr, opaque[:_SHOWN])) + (", …" if len(opaque) > _SHOWN else "")
+    raise Concern(
+        f"No model can know what these labels mean: {named}.",
+        hint='Give each such Choice readable words: clip_prompt="a photo of …".',
+    )
 
 
 def image(patient: Patient) -> str:

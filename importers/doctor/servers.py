@@ -9,6 +9,7 @@ import requests
 from importers.connecting import basic_auth
 from importers.doctor.checks import Concern, NotNow
 from importers.doctor.patient import Patient
+from importers.label_studio.backend import is_refused_address
 from importers.label_studio.webhook import webhook_url
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio_errors import not_label_studio, translation
@@ -144,14 +145,13 @@ def _probe(
     try:
         patient.ls.request("POST", path, what="probe", json={"project": patient.project_id, **body})
     except LabelStudioError as error:
-        text = error.message.lower()
-        if "reserved network address" in text or "was not allowed" in text:
+        if is_refused_address(error):
             raise LabelStudioError(
                 f"Label Studio refuses {noun} at {address}: it is a local or private address.",
                 hint=f"Start Label Studio with {switch} in its environment, or give the backend a "
                 "public address.",
             ) from None
-        if "resolve" in text:
+        if "resolve" in error.message.lower():
             raise LabelStudioError(
                 f"Label Studio's machine does not know the host of {address}.",
                 hint="Register an address that it knows: `ls-clip connect --url …`.",

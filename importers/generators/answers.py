@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 
 from importers.generators.connection import Connection
 from ls_backend import fetch
+from ls_backend.addresses import origin_of
 from ls_backend.errors import GeneratorError, ImageError, OutcomeUnknown
 
 LARGEST_IMAGE = 64 * 2**20
@@ -45,7 +46,7 @@ def image_of(answer: Any, connection: Connection, timeout_s: float) -> bytes:
 
 def _fetch(url: str, connection: Connection, timeout_s: float) -> bytes:
     """Read what the API left at a URL; only its own origin gets the key, or may be private."""
-    home = fetch.origin_of(connection.shown_url)
+    home = origin_of(connection.shown_url)
     key = {"Authorization": f"Bearer {connection.key}"}
     try:
         return fetch.fetch(

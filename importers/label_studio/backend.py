@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ls_backend.errors import ConfigError
+from ls_backend.errors import ConfigError, LabelStudioError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
@@ -107,6 +107,12 @@ def _asked_version(
             code="backend_unreachable",
         ) from None
     return _version_in(response, address)
+
+
+def is_refused_address(error: LabelStudioError) -> bool:
+    """Whether Label Studio refuses an address for where it lies, local or private."""
+    text = error.message.lower()
+    return "reserved network address" in text or "url was not allowed" in text
 
 
 def check_address(backend_url: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from importers.label_studio.backend import LOADING, check_address, patiently
+from importers.label_studio.backend import LOADING, check_address, is_refused_address, patiently
 from importers.label_studio.project import (
     belongs_to_campaign,
     read_project,
@@ -168,7 +168,7 @@ def _register(ls: LabelStudio, registered: dict[str, Any] | None, settings: dict
 
 def _explained(error: LabelStudioError, backend_url: str) -> LabelStudioError:
     text = error.message.lower()
-    if "url was not allowed" in text or "reserved network address" in text:
+    if is_refused_address(error):
         return LabelStudioError(
             f"Label Studio refuses an ML backend at {backend_url}: it is a local or private "
             "address.",

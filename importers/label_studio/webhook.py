@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from importers.label_studio.backend import is_refused_address
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
+from ls_backend.settings import SECRET_HEADER
 
-SECRET_HEADER = "X-Clip-Secret"
 WAKING_ACTIONS = (
     "ANNOTATION_CREATED",
     "ANNOTATIONS_CREATED",
@@ -146,8 +147,7 @@ def _delete_others(ls: LabelStudio, hooks: Sequence[Mapping[str, Any]]) -> list[
 
 
 def _explained(error: LabelStudioError, address: str) -> LabelStudioError:
-    text = error.message.lower()
-    if "reserved network address" not in text and "not allowed" not in text:
+    if not is_refused_address(error):
         return error
     return LabelStudioError(
         f"The backend is registered, but Label Studio refuses a webhook to {address}: it is a "

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from command_line import CommandLine
+from plain_projects import CONFIG
 from review_world import NEWER_VERSION, VERSION, World, add_samples, make_campaign
 from stub_backend import StubBackend, stub_backend
 
@@ -19,12 +20,6 @@ from importers.ledger import Ledger
 from ls_backend.errors import ConfigError, LabelStudioError, LsClipError
 from ls_backend.label_studio import LabelStudio
 
-CONFIG = """
-<View>
-  <Image name="image" value="$image"/>
-  <Choices name="label" toName="image"><Choice value="cat"/><Choice value="dog"/></Choices>
-</View>
-"""
 UNFIT = '<View><Text name="text" value="$text"/></View>'
 NOWHERE = "http://127.0.0.1:9"
 

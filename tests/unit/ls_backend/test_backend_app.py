@@ -281,6 +281,7 @@ def test_while_the_model_loads_the_rest_answers_and_predict_waits(
     assert (setup.status_code, ready.status_code) == (503, 503)
     assert setup.headers["Retry-After"]
     assert setup.get_json()["error"] == ready.get_json()["error"] == "loading"
+    assert ready.get_json()["state"] == "loading"
     assert not answers
     go.set()
     caller.join()
@@ -311,6 +312,8 @@ def test_a_model_that_fails_to_load_is_said_by_every_route_that_needs_it() -> No
     for answer in (client.get("/ready"), client.post("/setup", json={"schema": CONFIG})):
         assert answer.status_code == 503
         assert answer.get_json()["hint"] == "Fetch them."
+        assert "Retry-After" not in answer.headers
+    assert client.get("/ready").get_json()["state"] == "failed"
     assert client.get("/health").status_code == 200
 
 

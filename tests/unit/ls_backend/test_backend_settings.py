@@ -30,7 +30,7 @@ def test_everything_set() -> None:
             "CLIP_DEVICE": "CUDA:1",
             "CLIP_PRECISION": "bfloat16",
             "CLIP_PREDICT_SECONDS": "20",
-            "CLIP_CACHE_DIR": "/var/cache/clip",
+            "CLIP_CACHE_DIR": "~/clip",
             "CLIP_CACHE_MAX_BYTES": "0",
             "CLIP_WEBHOOK_SECRET": "secret-header",
         }
@@ -43,7 +43,7 @@ def test_everything_set() -> None:
     assert settings.allowed_hosts == {"images.lan", "10.0.0.5:9000"}
     assert (settings.device, settings.precision) == ("cuda:1", "bfloat16")
     assert settings.predict_seconds == 20.0
-    assert (settings.cache_dir, settings.cache_max_bytes) == (Path("/var/cache/clip"), 0)
+    assert (settings.cache_dir, settings.cache_max_bytes) == (Path.home() / "clip", 0)
     assert settings.webhook_secret == "secret-header"
     assert "secret" not in repr(settings)
 

@@ -11,7 +11,7 @@ from ls_backend.clip import Clip
 from ls_backend.errors import LabelConfigError
 from ls_backend.label_config import read_label_config
 from ls_backend.label_texts import is_opaque
-from ls_backend.metrics import CLAIMS
+from ls_backend.metrics import REGISTRY
 from ls_backend.model import ClipModel, prediction
 from ls_backend.zero_shot import Score
 
@@ -24,12 +24,12 @@ def xml(attributes: str, *choices: str) -> str:
     )
 
 
-@pytest.mark.parametrize("text", ["A1", "NG", "cls 07", "x", "7"])
+@pytest.mark.parametrize("text", ["A1", "NG", "cls 07", "class1", "item 12", "x", "7"])
 def test_codes_are_opaque(text: str) -> None:
     assert is_opaque(text)
 
 
-@pytest.mark.parametrize("text", ["owl", "traffic light", "sky", "猫"])
+@pytest.mark.parametrize("text", ["owl", "traffic light", "sky", "猫", "F16 jet", "cat 2", "class"])
 def test_words_are_not_opaque(text: str) -> None:
     assert not is_opaque(text)
 
@@ -103,7 +103,8 @@ def test_a_label_may_bring_the_words_that_clip_reads(clip: Clip, drawing: Draw) 
 def test_claims_are_counted_by_what_became_of_them(clip: Clip) -> None:
     def counted() -> list[float]:
         return [
-            CLAIMS.labels(name)._value.get() for name in ("verified", "no_claim", "unknown_label")
+            REGISTRY.get_sample_value("clip_claims_total", {"outcome": name}) or 0.0
+            for name in ("verified", "no_claim", "unknown_label")
         ]
 
     target = read_label_config(xml('clip_claim="$label"', "cat", "dog"))
