@@ -1,13 +1,7 @@
-"""open_clip: images and texts → unit vectors. Owns loading a model and its fingerprint.
-
-A model is named "ARCH/PRETRAINED" as open_clip lists them, or by a folder in open_clip's
-`local-dir:` layout: `open_clip_config.json` ({"model_cfg", "preprocess_cfg"}), a weights file, and
-the tokenizer files that `text_cfg.tokenizer_kwargs` names relative to the folder.
-"""
+"""open_clip: images and texts → unit vectors. Owns loading a model and its fingerprint."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import logging
@@ -16,8 +10,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,32 +17,18 @@ from numpy.typing import NDArray
 
 from ls_backend.devices import choose_device, choose_precision, cpu_quota
 from ls_backend.errors import ModelError
+from ls_backend.model_source import ModelSource, source_of
 from ls_backend.settings import Precision
-from ls_backend.weights import weights_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-CONFIG_FILE = "open_clip_config.json"
 IMAGES_AT_ONCE = 32
 TEXTS_AT_ONCE = 256
 WIDEST_RATIO = 4
 """Longer images are cropped to this ratio of their sides before they are resized."""
 
 Vectors = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Source:
-    """How open_clip is asked for one model."""
-
-    name: str
-    model_name: str
-    pretrained: str | None
-    config: dict[str, Any]
-    tokenizer_files: dict[str, Path]
-    model_options: dict[str, Any]
-    hint: str
 
 
 class Clip:
@@ -97,7 +75,7 @@ class Clip:
         # Threads of torch that wait must not spin: beside Label Studio on the same cores that
         # makes small batches ten times slower. Counts only before torch is imported.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        source = _source(model)
+        source = source_of(model)
         _use_quota_of_threads()
         with _quiet():
             network, preprocess, tokenizer = _open(source)
@@ -198,82 +176,7 @@ def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _source(model: str) -> _Source:
-    folder = Path(model.removeprefix("local-dir:")).expanduser()
-    return _local_folder(folder) if model and folder.is_dir() else _published(model)
-
-
-def _local_folder(folder: Path) -> _Source:
-    folder = folder.resolve()
-    layout = (
-        f"A model folder holds {CONFIG_FILE} with model_cfg and preprocess_cfg, "
-        "open_clip_model.safetensors, and the tokenizer files that the config names."
-    )
-    try:
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        options = config["model_cfg"]["text_cfg"].get("tokenizer_kwargs", {})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        why = f"it has no {CONFIG_FILE}" if isinstance(error, FileNotFoundError) else repr(error)
-        raise ModelError(f"{folder} cannot be read as a CLIP model: {why}.", hint=layout) from error
-    return _Source(
-        name=folder.name,
-        model_name=f"local-dir:{folder}",
-        pretrained=None,
-        config=config["model_cfg"],
-        tokenizer_files={
-            option: folder / value
-            for option, value in options.items()
-            if isinstance(value, str) and (folder / value).is_file()
-        },
-        model_options={},
-        hint=layout,
-    )
-
-
-def _published(model: str) -> _Source:
-    import open_clip
-
-    known = [f"{arch}/{tag}" for arch, tag in open_clip.list_pretrained()]
-    if model not in known:
-        raise _unknown(model, known)
-    arch, _, tag = model.partition("/")
-    registered = open_clip.get_pretrained_cfg(arch, tag)
-    # The tag knows which activation the weights were trained with; the architecture may not.
-    quick_gelu = bool(registered.get("quick_gelu", False))
-    return _Source(
-        name=model,
-        model_name=arch,
-        pretrained=weights_file(model, registered),
-        config={**open_clip.get_model_config(arch), "quick_gelu": quick_gelu},
-        tokenizer_files={},
-        model_options={
-            "force_quick_gelu": quick_gelu,
-            "image_mean": registered.get("mean"),
-            "image_std": registered.get("std"),
-            "image_interpolation": registered.get("interpolation"),
-            "image_resize_mode": registered.get("resize_mode"),
-        },
-        hint="The weights file may be damaged: delete it from the Hugging Face cache and run this "
-        "again with network, or use another model.",
-    )
-
-
-def _unknown(model: str, known: list[str]) -> ModelError:
-    arch = model.partition("/")[0]
-    same_arch = [name for name in known if name.partition("/")[0] == arch]
-    spelled = {name.replace("/", "-").lower(): name for name in same_arch or known}
-    asked, cutoff = model.replace("/", "-").lower(), 0.3 if same_arch else 0.6
-    near = difflib.get_close_matches(asked, spelled, n=5, cutoff=cutoff)
-    names = [spelled[key] for key in near] or ["ViT-B-32/laion2b_s34b_b79k"]
-    return ModelError(
-        f"There is no CLIP model {model!r}: it is neither a folder nor an ARCH/PRETRAINED "
-        "that open_clip knows.",
-        hint=f"Nearest known: {', '.join(names)}. Or give the path of a model folder.",
-        code="unknown_model",
-    )
-
-
-def _open(source: _Source) -> tuple[Any, Any, Any]:
+def _open(source: ModelSource) -> tuple[Any, Any, Any]:
     import open_clip
 
     try:
@@ -291,7 +194,7 @@ def _open(source: _Source) -> tuple[Any, Any, Any]:
     return network, preprocess, tokenizer
 
 
-def _fingerprint(network: Any, source: _Source) -> str:
+def _fingerprint(network: Any, source: ModelSource) -> str:
     """sha256 over weights, model config, preprocessing and tokenizer: all that vectors hang on."""
     digest = hashlib.sha256()
     described = [source.config, network.visual.preprocess_cfg]

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ls_backend.errors import ModelError
+from ls_backend.model_source import folder_of, registration
 from ls_backend.weights import hub_obstacle, weights_names
-from ls_backend.weights_folder import SUMS_FILE, folder_of, read_sums, sha256_of, write_folder
+from ls_backend.weights_folder import SUMS_FILE, read_sums, sha256_of, write_folder
 
 TOKENIZERS = (
     "tokenizer.json",
@@ -68,7 +69,7 @@ def fetch(model: str, to: Path | None = None, say: Say = lambda _line: None) -> 
     Raises:
         ModelError: No such model, or the hub does not give the files.
     """
-    arch, registered = _registered(model)
+    arch, registered = registration(model)
     files = _wanted(model, arch, registered)
     paths = []
     for file in files:
@@ -89,7 +90,7 @@ def verify(model: str) -> list[FileState]:
     folder = folder_of(model)
     if folder is not None:
         return _folder_states(folder)
-    arch, registered = _registered(model)
+    arch, registered = registration(model)
     repository, _, filename = registered["hf_hub"].rpartition("/")
     weights = _cached(repository, weights_names(filename))[:1]
     states = [_blob_state(path) for path in weights]
@@ -104,24 +105,6 @@ def repair(model: str) -> str:
     if folder is None:
         return f"ls-clip weights fetch {model}"
     return f"ls-clip weights fetch ARCH/PRETRAINED --to {folder}, or copy the folder again"
-
-
-def _registered(model: str) -> tuple[str, dict[str, Any]]:
-    import difflib
-
-    import open_clip
-
-    known = [f"{arch}/{tag}" for arch, tag in open_clip.list_pretrained()]
-    arch, _, tag = model.partition("/")
-    if model not in known:
-        near = difflib.get_close_matches(model, known, n=3, cutoff=0.3)
-        raise ModelError(
-            f"There is no CLIP model {model!r}: it is neither a folder nor an ARCH/PRETRAINED "
-            "that open_clip knows.",
-            hint=f"Nearest known: {', '.join(near or ['ViT-B-32/laion2b_s34b_b79k'])}.",
-            code="unknown_model",
-        )
-    return arch, dict(open_clip.get_pretrained_cfg(arch, tag))
 
 
 def _tokenizer(arch: str) -> str:

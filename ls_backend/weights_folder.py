@@ -9,18 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-CONFIG_FILE = "open_clip_config.json"
+from ls_backend.model_source import CONFIG_FILE
+
 SUMS_FILE = "SHA256SUMS"
-PREFIX = "local-dir:"
 
 _READ_AT_ONCE = 1024 * 1024
-
-
-def folder_of(model: str) -> Path | None:
-    """The folder that "local-dir:PATH" or a path names; None for a published model."""
-    folder = Path(model.removeprefix(PREFIX)).expanduser()
-    named = model.startswith(PREFIX) or (model and folder.is_dir())
-    return folder.resolve() if named else None
 
 
 def write_folder(folder: Path, config: Mapping[str, Any], files: Sequence[Path]) -> None:

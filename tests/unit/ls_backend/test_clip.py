@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from importers.sketch import MODEL_FOLDER
-from ls_backend.clip import CONFIG_FILE, Clip
+from ls_backend.clip import Clip
 from ls_backend.errors import ModelError
+from ls_backend.model_source import CONFIG_FILE
 from ls_backend.zero_shot import probabilities, text_vectors
 
 WEIGHTS = "open_clip_model.safetensors"
