@@ -23,7 +23,7 @@ from ls_backend.batching import Batcher
 from ls_backend.clip import Clip
 from ls_backend.devices import cpu_quota
 from ls_backend.errors import ImageError
-from ls_backend.metrics import CACHE, IMAGES
+from ls_backend.metrics import CACHE, count_image
 from ls_backend.settings import Settings
 from ls_backend.task_images import TaskImages
 from ls_backend.vector_cache import VectorCache
@@ -33,6 +33,9 @@ UNDER_WAY = 32
 """Images that are read, or wait for the model, at the same time; all requests share them."""
 LEAST_UNDER_WAY = 2
 """Of one request, however many there are."""
+
+NAP_SECONDS = 1.0
+"""After which a look sees that it is to answer sooner."""
 
 OUT_OF_TIME = "out_of_time"
 
@@ -60,6 +63,7 @@ class ImageVectors:
         self._clip = clip
         self._images = images
         self._requests = 0
+        self._answer_by = float("inf")
         self._lock = threading.Lock()
         self._batcher = Batcher(clip.encode_pixels)
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="image")
@@ -86,8 +90,12 @@ class ImageVectors:
                 except ImageError as error:
                     answers[number] = error
         for answer in answers:
-            IMAGES.labels(answer.code if isinstance(answer, ImageError) else "ok").inc()
+            count_image(answer.code if isinstance(answer, ImageError) else "ok")
         return answers
+
+    def answer_by(self, moment: float) -> None:
+        """All looks, those under way too, answer by then (`time.monotonic()`)."""
+        self._answer_by = moment
 
     def close(self) -> None:
         """End all threads; what waits is dropped."""
@@ -118,11 +126,10 @@ class ImageVectors:
                 while len(under_way) < self._share() and (following := next(ahead, None)):
                     number, look = following
                     under_way[self._readers.submit(self._vector, look, deadline)] = number
-                left = deadline - time.monotonic()
+                left = min(deadline, self._answer_by) - time.monotonic()
                 if not under_way or left <= 0:
                     return
-                timeout = None if left == float("inf") else left
-                for future in wait(under_way, timeout, FIRST_COMPLETED).done:
+                for future in wait(under_way, min(left, NAP_SECONDS), FIRST_COMPLETED).done:
                     yield under_way.pop(future), future
         finally:
             for future in under_way:
@@ -133,7 +140,10 @@ class ImageVectors:
         name = self._images.lasting_name(look.task, look.field)
         keys = [self._key(name)] if name else []
         found = self._remembered(keys)
-        return self._encoded(look, keys, deadline) if found is None else found
+        if found is None:
+            return self._encoded(look, keys, deadline)
+        CACHE.labels("hit").inc()
+        return found
 
     def _encoded(self, look: Look, keys: list[str], deadline: float) -> Vector:
         with self._batcher.expecting():
@@ -145,6 +155,7 @@ class ImageVectors:
                     _check_time(deadline)
                     pixels = self._clip.preprocess(self._images.decode(data))
                 coming = self._batcher.submit(pixels)
+        CACHE.labels("miss" if vector is None else "hit").inc()
         if vector is None:
             vector = coming.result()
         self._cache.put(vector, by_content, *keys)
@@ -156,7 +167,6 @@ class ImageVectors:
     def _remembered(self, keys: Sequence[str]) -> Vector | None:
         for key in keys:
             vector = self._cache.get(key)
-            CACHE.labels("miss" if vector is None else "hit").inc()
             if vector is not None:
                 return vector
         return None

@@ -5,6 +5,10 @@ Counting is plain: whoever does a thing counts it here, and nobody else.
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import deque
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
@@ -33,9 +37,11 @@ CLAIMS = Counter(
     registry=REGISTRY,
 )
 CACHE = Counter(
-    "clip_vector_cache_total", "Image vectors looked up: hit or miss.", ["result"],
+    "clip_vector_cache_total",
+    "Images whose vector was remembered (hit), or not (miss).",
+    ["result"],
     registry=REGISTRY,
-)  # fmt: skip
+)
 BATCH_IMAGES = Histogram(
     "clip_batch_images",
     "Images in one batch on the model.",
@@ -47,3 +53,48 @@ MODEL_STATE = Gauge(
     "clip_model_state", "1 at the state that holds: loading, ready or failed.", ["state"],
     registry=REGISTRY,
 )  # fmt: skip
+
+RATE_SECONDS = 60
+
+
+class Rate:
+    """How often something happened, per second, within the last minute."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[tuple[int, int]] = deque(maxlen=RATE_SECONDS)
+        self._lock = threading.Lock()
+
+    def count(self) -> None:
+        """It has happened now."""
+        second = int(time.monotonic())
+        with self._lock:
+            last, count = self._seconds[-1] if self._seconds else (None, 0)
+            if last == second:
+                self._seconds[-1] = second, count + 1
+            else:
+                self._seconds.append((second, 1))
+
+    def per_second(self) -> float:
+        """The mean over the last 60 seconds."""
+        since = time.monotonic() - RATE_SECONDS
+        with self._lock:
+            return sum(count for second, count in self._seconds if second > since) / RATE_SECONDS
+
+
+IMAGE_RATE = Rate()
+
+
+def count_image(outcome: str) -> None:
+    """One more image has been asked for; `outcome` as IMAGES has it."""
+    IMAGES.labels(outcome).inc()
+    IMAGE_RATE.count()
+
+
+def by_label(counter: Counter) -> dict[str, int]:
+    """What a counter with one label has counted, by that label's value."""
+    return {
+        next(iter(sample.labels.values())): int(sample.value)
+        for metric in counter.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }

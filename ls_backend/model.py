@@ -209,6 +209,7 @@ def _log_failures(tasks: Sequence[Task], found: Sequence[object]) -> None:
         log.warning(
             "task %s: no prediction [%s] %s %s",
             task.get("id"), error.code, error.message, error.hint,
+            extra={"task": task.get("id"), "code": error.code},
         )  # fmt: skip
     if left_over:
         log.warning(

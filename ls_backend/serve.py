@@ -1,22 +1,28 @@
-"""`ls-clip serve`: the model loaded once, the app behind waitress, a clean stop."""
+"""`ls-clip serve`: the app behind gunicorn, or waitress where that is not to be had.
+
+gunicorn runs one worker process, which loads the model and answers in threads; a worker that
+crashes is replaced. SIGTERM stops either cleanly: no new requests, what is under way is finished.
+"""
 
 from __future__ import annotations
 
-import errno
-import logging
-import signal
-import socket
+import importlib.util
 import sys
-import threading
-from contextlib import suppress
-from types import FrameType
+from functools import partial
+from typing import TYPE_CHECKING
 
-from ls_backend.app import PREDICTIONS_AT_ONCE, create_app
-from ls_backend.errors import ConfigError
+from ls_backend.backend import PREDICTIONS_AT_ONCE
+from ls_backend.listening import bound, url_of
 from ls_backend.settings import Settings
 
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from ls_backend.loading import ModelLoader
+    from ls_backend.model import ClipModel
+    from ls_backend.servers import Failed
+
 THREADS = PREDICTIONS_AT_ONCE + 8
-BACKLOG = 1024
 
 
 def serve(model: str, host: str, port: int, settings: Settings) -> None:
@@ -28,97 +34,47 @@ def serve(model: str, host: str, port: int, settings: Settings) -> None:
         ConfigError: The address cannot be used.
         ModelError: The model cannot be loaded.
     """
-    from waitress import create_server
+    from ls_backend.logs import log_to_stderr
+    from ls_backend.servers import run_gunicorn, run_waitress
 
-    from ls_backend.clip import Clip
+    with bound(host, port) as sock:
+        log_to_stderr(settings.log_format, "gunicorn.error")
+        make_app = partial(_app, model, settings, url_of(sock))
+        run = run_gunicorn if _has_gunicorn() else run_waitress
+        run(make_app, sock, THREADS)
+
+
+def _has_gunicorn() -> bool:
+    return sys.platform != "win32" and importlib.util.find_spec("gunicorn") is not None
+
+
+def _app(model: str, settings: Settings, url: str, failed: Failed) -> Flask:
+    """The app, its model on the way; made in the process that answers."""
+    from ls_backend.app import create_app
     from ls_backend.loading import ModelLoader
+
+    def settled(loader: ModelLoader) -> None:
+        if loader.error is not None:
+            failed(loader.error)
+        else:
+            print(_ready(loader.wait().name, url, settings), flush=True)
+
+    loader = ModelLoader(partial(_loaded, model, settings), settled)
+    app = create_app(loader, settings)
+    loader.start()
+    return app
+
+
+def _loaded(model: str, settings: Settings) -> ClipModel:
+    from ls_backend.clip import Clip
     from ls_backend.model import ClipModel
 
-    with _bound(host, port) as sock:
-        _stop_on_sigterm()
-        _log_to_stderr()
-
-        def load() -> ClipModel:
-            clip = Clip.load(model, device=settings.device, precision=settings.precision)
-            return ClipModel(clip)
-
-        def settled(loader: ModelLoader) -> None:
-            if loader.error is not None:
-                signal.raise_signal(signal.SIGTERM)
-            else:
-                print(_ready(loader.wait().name, sock, settings), flush=True)
-
-        loader = ModelLoader(load, settled)
-        try:
-            server = create_server(
-                create_app(loader, settings),
-                sockets=[sock],
-                threads=THREADS,
-                backlog=BACKLOG,
-                ident="label-studio-clip",
-            )
-        except OSError as error:  # another process began to listen in between
-            raise _cannot_listen(host, port, error) from error
-        with suppress(SystemExit):
-            loader.start()
-            server.run()
-        server.close()
-        if loader.error is not None:
-            raise loader.error
+    return ClipModel(Clip.load(model, device=settings.device, precision=settings.precision))
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65_535:
-        raise _cannot_listen(host, port, ValueError("ports go from 0 to 65535"))
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        sock = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:
-        raise _cannot_listen(host, port, error) from error
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-    except OSError as error:
-        sock.close()
-        raise _cannot_listen(host, port, error) from error
-    return sock
-
-
-def _cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
-    busy = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-    why = "the port is in use" if busy else str(error)
-    return ConfigError(
-        f"The backend cannot listen on {host}:{port}: {why}.",
-        hint="Stop what uses the port, or choose another: --port 9191 (0 takes a free one).",
-        code="address",
-    )
-
-
-def _ready(name: str, sock: socket.socket, settings: Settings) -> str:
-    host, port = sock.getsockname()[:2]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+def _ready(name: str, url: str, settings: Settings) -> str:
     if settings.label_studio is None:
         reads = "reads public images only (LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY are not set)"
     else:
         reads = f"reads images of {settings.label_studio.url}"
-    return f"CLIP {name} answers on {address} and {reads}"
-
-
-def _stop_on_sigterm() -> None:
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        sys.exit(0)
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop)
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log = logging.getLogger("ls_backend")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    return f"CLIP {name} answers on {url} and {reads}"

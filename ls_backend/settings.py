@@ -16,6 +16,7 @@ CLIP_PREDICT_SECONDS 80                                 for one /predict; Label 
 CLIP_CACHE_DIR       ~/.cache/label-studio-clip         where image vectors are remembered
 CLIP_CACHE_MAX_BYTES 1073741824 (1 GiB)                 of them on disk; 0: remember nothing
 CLIP_WEBHOOK_SECRET                                     what X-Clip-Secret must say at /webhook
+CLIP_LOG_FORMAT      text                               text or json
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from ls_backend.errors import ConfigError
 from ls_backend.label_studio import Credentials
@@ -38,6 +39,7 @@ SECRET_HEADER = "X-Clip-Secret"
 """In which a webhook of Label Studio says `webhook_secret`."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
+LogFormat = Literal["text", "json"]
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -64,6 +66,7 @@ class Settings:
     cache_dir: Path = field(default_factory=lambda: _home_folder(DEFAULT_CACHE_DIR))
     cache_max_bytes: int = 1024**3
     webhook_secret: str | None = field(default=None, repr=False)
+    log_format: LogFormat = "text"
 
 
 def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
@@ -85,13 +88,14 @@ def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
         image_max_pixels=int(_number(given, "CLIP_IMAGE_MAX_PIXELS", Settings.image_max_pixels)),
         allowed_hosts=_hosts(given.get("CLIP_ALLOWED_HOSTS", "")),
         device=_device(given),
-        precision=_precision(given),
+        precision=_one_of(Precision, given, "CLIP_PRECISION", Settings.precision),
         predict_seconds=_number(given, "CLIP_PREDICT_SECONDS", Settings.predict_seconds),
         cache_dir=_home_folder(given.get("CLIP_CACHE_DIR") or DEFAULT_CACHE_DIR),
         cache_max_bytes=int(
             _number(given, "CLIP_CACHE_MAX_BYTES", Settings.cache_max_bytes, least=0)
         ),
         webhook_secret=given.get("CLIP_WEBHOOK_SECRET") or None,
+        log_format=_one_of(LogFormat, given, "CLIP_LOG_FORMAT", Settings.log_format),
     )
 
 
@@ -135,15 +139,15 @@ def _device(given: Mapping[str, str]) -> str:
     return device
 
 
-def _precision(given: Mapping[str, str]) -> Precision:
-    asked = given.get("CLIP_PRECISION", "").lower() or Settings.precision
-    for known in get_args(Precision):
-        if asked == known:
-            return cast(Precision, known)
-    raise ConfigError(
-        f"CLIP_PRECISION is {asked!r}, which is none.",
-        hint=f"Use one of {', '.join(get_args(Precision))}.",
-    )
+def _one_of(kind: Any, given: Mapping[str, str], name: str, default: str) -> Any:
+    """The value of a variable that takes one of a Literal's words."""
+    asked = given.get(name, "").lower() or default
+    if asked not in get_args(kind):
+        raise ConfigError(
+            f"{name} is {asked!r}, which is none.",
+            hint=f"Use one of {', '.join(get_args(kind))}.",
+        )
+    return asked
 
 
 def _hosts(text: str) -> frozenset[str]:

@@ -6,17 +6,28 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from backend_client import PLAIN
 from drawings import Draw, drawing_of
+from flask.testing import FlaskClient
 from image_host import ImageHost
 
 from importers.sketch import MODEL_FOLDER
+from ls_backend.app import create_app
 from ls_backend.clip import Clip
+from ls_backend.loading import ModelLoader
+from ls_backend.model import ClipModel
 
 
 @pytest.fixture(scope="session")
 def clip() -> Clip:
     """The tiny CLIP, which knows drawings."""
     return Clip.load(str(MODEL_FOLDER))
+
+
+@pytest.fixture
+def client(clip: Clip) -> FlaskClient:
+    """Asks the routes of a backend whose model is the tiny CLIP."""
+    return create_app(ModelLoader.loaded(ClipModel(clip)), PLAIN).test_client()
 
 
 @pytest.fixture(scope="session")

@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import re
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from backend_client import CONFIG, PLAIN, inline
 from drawings import Draw
 from flask.testing import FlaskClient
 
-from ls_backend.app import PREDICTIONS_AT_ONCE, create_app
+from ls_backend.app import create_app
+from ls_backend.backend import PREDICTIONS_AT_ONCE
 from ls_backend.clip import Clip
 from ls_backend.errors import ModelError
 from ls_backend.loading import ModelLoader
 from ls_backend.model import ClipModel
-from ls_backend.settings import Settings
 
-CONFIG = (
-    '<View><Image name="image" value="$image"/><Choices name="label" toName="image" '
-    'clip_claim="$label"><Choice value="cat"/><Choice value="dog"/></Choices></View>'
-)
 RECTANGLES = (
     '<View><Image name="image" value="$image"/><RectangleLabels name="box" toName="image">'
     '<Label value="cat"/></RectangleLabels></View>'
 )
-
-PLAIN = Settings(cache_max_bytes=0)
-
-
-@pytest.fixture
-def client(clip: Clip) -> FlaskClient:
-    return create_app(ModelLoader.loaded(ClipModel(clip)), PLAIN).test_client()
-
-
-def inline(drawing: Draw, label: str) -> str:
-    buffer = io.BytesIO()
-    drawing(label).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def test_health(client: FlaskClient) -> None:
@@ -230,116 +209,3 @@ def test_when_all_slots_are_taken_further_predictions_are_refused_at_once(clip: 
     assert health.status_code == 200
     assert statuses == [200] * PREDICTIONS_AT_ONCE
     assert predict() == 200
-
-
-AUTH = replace(PLAIN, basic_auth_user="studio", basic_auth_pass="wörd")
-
-
-@pytest.mark.parametrize("given", [None, ("studio", "word"), ("", ""), ("studi", "wörd")])
-def test_basic_auth_guards_all_but_the_webhook(clip: Clip, given: tuple[str, str] | None) -> None:
-    client = create_app(ModelLoader.loaded(ClipModel(clip)), AUTH).test_client()
-
-    for route in ("/health", "/versions", "/nowhere"):
-        answer = client.get(route, auth=given)
-        assert answer.status_code == 401
-        assert answer.headers["WWW-Authenticate"].startswith("Basic")
-    assert client.post("/setup", json={"schema": CONFIG}, auth=given).status_code == 401
-    assert client.post("/webhook", json={}, auth=given).status_code == 200
-
-
-def test_basic_auth_lets_in_who_knows_it(clip: Clip) -> None:
-    client = create_app(ModelLoader.loaded(ClipModel(clip)), AUTH).test_client()
-
-    assert client.get("/health", auth=("studio", "wörd")).status_code == 200
-    assert client.get("/health", headers={"Authorization": "Bearer x"}).status_code == 401
-
-
-def test_while_the_model_loads_the_rest_answers_and_predict_waits(
-    clip: Clip, drawing: Draw
-) -> None:
-    go = threading.Event()
-
-    def load() -> ClipModel:
-        go.wait(60)
-        return ClipModel(clip)
-
-    loader = ModelLoader(load)
-    app = create_app(loader, PLAIN)
-    loader.start()
-
-    def predict() -> Any:
-        body = {"tasks": [{"data": {"image": inline(drawing, "cat")}}], "label_config": CONFIG}
-        return app.test_client().post("/predict", json=body)
-
-    client = app.test_client()
-    setup = client.post("/setup", json={"schema": CONFIG})
-    ready = client.get("/ready")
-    answers: list[Any] = []
-    caller = threading.Thread(target=lambda: answers.append(predict()))
-    caller.start()
-    assert client.get("/health").status_code == 200
-    assert (setup.status_code, ready.status_code) == (503, 503)
-    assert setup.headers["Retry-After"]
-    assert setup.get_json()["error"] == ready.get_json()["error"] == "loading"
-    assert ready.get_json()["state"] == "loading"
-    assert not answers
-    go.set()
-    caller.join()
-
-    assert answers[0].get_json()["results"][0]["result"][0]["value"] == {"choices": ["cat"]}
-    assert client.get("/ready").get_json()["state"] == "ready"
-
-
-def test_predict_waits_for_the_model_no_longer_than_it_may(clip: Clip) -> None:
-    app = create_app(ModelLoader(lambda: ClipModel(clip)), replace(PLAIN, predict_seconds=0.1))
-
-    answer = app.test_client().post("/predict", json={"tasks": [], "label_config": CONFIG})
-
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"]
-
-
-def test_a_model_that_fails_to_load_is_said_by_every_route_that_needs_it() -> None:
-    def load() -> ClipModel:
-        raise ModelError("No weights.", hint="Fetch them.", code="weights_missing")
-
-    loader = ModelLoader(load)
-    client = create_app(loader, PLAIN).test_client()
-    loader.start()
-    while loader.state == "loading":
-        time.sleep(0.01)
-
-    for answer in (client.get("/ready"), client.post("/setup", json={"schema": CONFIG})):
-        assert answer.status_code == 503
-        assert answer.get_json()["hint"] == "Fetch them."
-        assert "Retry-After" not in answer.headers
-    assert client.get("/ready").get_json()["state"] == "failed"
-    assert client.get("/health").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("given", "status"), [("s3cret", 200), ("other", 401), (None, 401), ("sécret", 401)]
-)
-def test_the_webhook_asks_for_its_secret(clip: Clip, given: str | None, status: int) -> None:
-    settings = replace(AUTH, webhook_secret="s3cret")
-    client = create_app(ModelLoader.loaded(ClipModel(clip)), settings).test_client()
-    headers = {"X-Clip-Secret": given.encode("utf-8").decode("latin-1")} if given else {}
-
-    answer = client.post("/webhook", data=b"no json at all", headers=headers)
-
-    assert answer.status_code == status
-
-
-def test_metrics_count_images_by_outcome(client: FlaskClient, drawing: Draw) -> None:
-    def counted(outcome: str) -> float:
-        found = re.search(
-            rf'clip_images_total{{outcome="{outcome}"}} (\S+)', client.get("/metrics").text
-        )
-        return float(found.group(1)) if found else 0.0
-
-    before = counted("ok"), counted("no_image")
-    tasks = [{"data": {"image": inline(drawing, "cat")}}, {"data": {}}, {"data": {}}]
-    client.post("/predict", json={"tasks": tasks, "label_config": CONFIG})
-
-    assert (counted("ok"), counted("no_image")) == (before[0] + 1, before[1] + 2)
-    assert 'clip_model_state{state="ready"} 1.0' in client.get("/metrics").text

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
 import pytest
 
-from ls_backend.errors import ConfigError, ModelError
+from ls_backend.errors import ConfigError
 from ls_backend.serve import serve
 from ls_backend.settings import Settings
 
@@ -27,8 +26,3 @@ def test_a_port_in_use_is_named_before_the_model_is_loaded() -> None:
 def test_an_address_that_is_not_ours_is_named(host: str, port: int) -> None:
     with pytest.raises(ConfigError, match=f"{host}:{port}"):
         serve("no-such-model", host, port, Settings())
-
-
-def test_a_model_that_cannot_be_loaded_frees_the_port(tmp_path: Path) -> None:
-    with pytest.raises(ModelError):
-        serve(str(tmp_path), "127.0.0.1", 0, Settings())

@@ -1,0 +1,153 @@
+"""The backend behind the routes: model, images, who may predict at a time, and until when."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from ls_backend.errors import ModelError
+from ls_backend.image_vectors import ImageVectors
+from ls_backend.label_config import LabelTarget
+from ls_backend.loading import ModelLoader
+from ls_backend.model import ClipModel
+from ls_backend.refusals import BusyError
+from ls_backend.settings import Settings
+from ls_backend.task_images import TaskImages
+
+PREDICTIONS_AT_ONCE = 16
+"""Further requests are refused at once, so that threads stay free for /health and /setup."""
+
+STOP_SECONDS = 15.0
+"""What predictions under way still get when the backend is to stop."""
+
+VERSIONS_KEPT = 100
+
+log = logging.getLogger(__name__)
+
+
+class Backend:
+    """Answers setups and predictions. Safe to share between threads."""
+
+    def __init__(self, loader: ModelLoader, settings: Settings) -> None:
+        self.loader = loader
+        self.settings = settings
+        self.versions: dict[str, list[str] | None] = {}
+        """The model versions given out last, each with what is odd about its labels, once known."""
+        self._images = TaskImages(settings)
+        self._slots = threading.BoundedSemaphore(PREDICTIONS_AT_ONCE)
+        self._lock = threading.Lock()
+        self._studying = threading.Lock()
+        self._vectors: ImageVectors | None = None
+        self._stopping = False
+        self._under_way = 0
+
+    @property
+    def under_way(self) -> int:
+        """Predictions that are being made."""
+        return self._under_way
+
+    def setup(self, target: LabelTarget, hostname: str | None, token: str | None) -> str:
+        """The model version for a labeling config; its texts are encoded in the background.
+
+        Raises:
+            NotReady: The model is still loading.
+            ModelError: It could not be loaded.
+        """
+        model = self.loader.wait()
+        if hostname and token:
+            self._images.use_fallback(hostname, token)
+        version = self._given(model, target)
+        if self.versions.get(version) is None and self._studying.acquire(blocking=False):
+            threading.Thread(target=self._study_apart, args=(model, target), daemon=True).start()
+        return version
+
+    def predict(
+        self, tasks: Sequence[Mapping[str, Any]], target: LabelTarget, deadline: float
+    ) -> list[Any]:
+        """One item per task, in order.
+
+        Args:
+            deadline: `time.monotonic()` at which to answer with what is there.
+
+        Raises:
+            BusyError: Enough predictions are under way, or the backend is stopping.
+            NotReady: The model is still loading at the deadline.
+            ModelError: It could not be loaded, or fails.
+        """
+        began = time.monotonic()
+        self._begin()
+        try:
+            model = self.loader.wait(deadline - began)
+            self._study(model, target)
+            look = partial(self._vectors_of(model).look, deadline=deadline)
+            results = list(model.predict(tasks, target, look))
+        finally:
+            self._end()
+        counts = {"predicted": sum(1 for item in results if item), "tasks": len(tasks)}
+        seconds = round(time.monotonic() - began, 3)
+        log.info(
+            "predicted %(predicted)d of %(tasks)d tasks",
+            counts,
+            extra={**counts, "seconds": seconds},
+        )
+        return results
+
+    def stop(self) -> None:
+        """Take no more predictions; those under way answer soon, with what they have by then."""
+        self._stopping = True
+        if self._vectors is not None:
+            self._vectors.answer_by(time.monotonic() + STOP_SECONDS)
+
+    def _begin(self) -> None:
+        if self._stopping:
+            raise BusyError("The CLIP backend is stopping.", hint="Try again when it is back.")
+        if not self._slots.acquire(blocking=False):
+            raise BusyError(
+                f"{PREDICTIONS_AT_ONCE} predictions are under way already.", hint="Try again soon."
+            )
+        with self._lock:
+            self._under_way += 1
+
+    def _end(self) -> None:
+        with self._lock:
+            self._under_way -= 1
+        self._slots.release()
+
+    def _given(self, model: ClipModel, target: LabelTarget) -> str:
+        version = model.version(target)
+        with self._lock:
+            self.versions.setdefault(version, None)
+            if len(self.versions) > VERSIONS_KEPT:
+                del self.versions[next(iter(self.versions))]
+        return version
+
+    def _study_apart(self, model: ClipModel, target: LabelTarget) -> None:
+        try:
+            self._study(model, target)
+        except ModelError as error:
+            log.warning("[%s] %s %s", error.code, error.message, error.hint)
+        finally:
+            self._studying.release()
+
+    def _study(self, model: ClipModel, target: LabelTarget) -> None:
+        """Encode a version's texts when it first comes, and say what is odd about its labels."""
+        version = self._given(model, target)
+        if self.versions.get(version) is not None:
+            return
+        warnings = model.warnings(target)
+        with self._lock:
+            if self.versions.get(version) is not None:
+                return
+            self.versions[version] = warnings
+        for warning in warnings:
+            log.warning("%s: %s", target.from_name, warning)
+
+    def _vectors_of(self, model: ClipModel) -> ImageVectors:
+        with self._lock:
+            if self._vectors is None:
+                self._vectors = ImageVectors(model.clip, self._images, self.settings)
+            return self._vectors

@@ -1,0 +1,131 @@
+"""The log: one line for each thing, with the id of the request that it belongs to.
+
+Modules log through `logging` as everywhere; this shapes the lines, as text or as JSON, and keeps
+the last warnings for the page at /. What is logged never holds a token or an image.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ls_backend.settings import LogFormat
+
+if TYPE_CHECKING:
+    from flask import Flask, Response
+
+REQUEST_ID_HEADER = "X-Request-Id"
+WARNINGS_KEPT = 20
+
+_REQUEST_ID = re.compile(r"[\w.\-]{1,64}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A warning or an error, as it was logged; `at` in seconds since 1970."""
+
+    at: float
+    text: str
+
+
+class LastWarnings(logging.Handler):
+    """Keeps the last warnings and errors."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._kept: deque[Warned] = deque(maxlen=WARNINGS_KEPT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._kept.append(Warned(time.time(), record.getMessage()))
+
+    def newest_first(self) -> list[Warned]:
+        return list(reversed(self._kept.copy()))
+
+
+LAST_WARNINGS = LastWarnings()
+
+
+def log_to_stderr(form: LogFormat, *others: str) -> None:
+    """Log what this package says, and the loggers named besides, to stderr."""
+    import structlog
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_described(form),
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_rendered(form),
+            ],
+        )
+    )
+    for name in ("ls_backend", *others):
+        log = logging.getLogger(name)
+        log.handlers = [handler, LAST_WARNINGS]
+        log.propagate = False
+    logging.getLogger("ls_backend").setLevel(logging.INFO)
+
+
+def name_requests(app: Flask) -> None:
+    """Give each request an id: in every line of the log about it, and in the answer's header."""
+    from flask import g, request
+    from structlog.contextvars import bind_contextvars, clear_contextvars
+
+    @app.before_request
+    def begin() -> None:
+        given = request.headers.get(REQUEST_ID_HEADER, "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else _new_id()
+        clear_contextvars()
+        bind_contextvars(request=g.request_id)
+
+    @app.after_request
+    def say(response: Response) -> Response:
+        if "request_id" in g:
+            response.headers[REQUEST_ID_HEADER] = g.request_id
+        return response
+
+
+def _new_id() -> str:
+    import uuid
+
+    return uuid.uuid4().hex[:12]
+
+
+def _described(form: LogFormat) -> list[Any]:
+    import structlog
+
+    fields = [structlog.stdlib.ExtraAdder()] if form == "json" else []
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        *fields,
+        structlog.processors.TimeStamper(fmt="iso", utc=form == "json"),
+        _on_one_line,
+    ]
+
+
+def _rendered(form: LogFormat) -> list[Any]:
+    import structlog
+
+    if form == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    # A traceback that shows local variables would show tokens.
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            pad_event_to=0,
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    ]
+
+
+def _on_one_line(_log: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    # Task data may end up in a message: it must not look like a line of its own.
+    event["event"] = _CONTROL.sub(" ", str(event["event"]))
+    return event

@@ -1,0 +1,222 @@
+"""The ML backend as a process of its own, and the requests that Label Studio 1.23 was recorded
+sending it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from flask import Flask, Response, abort, request
+from werkzeug.serving import make_server
+
+from importers.sketch import MODEL_FOLDER
+from importers.sketch.draw import draw
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+LABELS = ("apple", "cat", "dog", "fish")
+CONFIG = (
+    '<View><Image name="image" value="$image"/><Header value="Prompt: $prompt"/>'
+    '<Choices name="label" toName="image" choice="single-radio" clip_claim="$label">'
+    + "".join(f'<Choice value="{label}" hotkey="{n}"/>' for n, label in enumerate(LABELS, 1))
+    + '<Choice value="None of these / unusable" hotkey="0" clip_none="true"/></Choices></View>'
+)
+RECTANGLES = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="box" toName="image">'
+    '<Label value="cat"/></RectangleLabels></View>'
+)
+PROJECT = "3.1795336526"
+HEADERS = {"User-Agent": "heartex/1.23.2+0.g1234567"}
+MAIN = """
+import sys
+from ls_backend.serve import serve
+from ls_backend.settings import settings_from_env
+serve(sys.argv[1], "127.0.0.1", 0, settings_from_env())
+"""
+
+
+@dataclass
+class Uploads:
+    """Label Studio as far as the backend knows it: uploads behind a token."""
+
+    url: str = ""
+    release: threading.Event = field(default_factory=threading.Event)
+    """Until then images whose names begin with "held-" do not come."""
+    asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    """Counts those that were asked for."""
+
+    def app(self) -> Flask:
+        app = Flask("uploads")
+        drawings = {label: draw(f"a photo of a red {label}", 1, 64).png for label in LABELS}
+
+        @app.get("/data/upload/3/<name>.png")
+        def upload(name: str) -> Response:
+            if request.headers.get("Authorization") != f"Token {TOKEN}":
+                abort(401)
+            if name.startswith("held-"):
+                self.asked.release()
+                self.release.wait(120)
+            label = name.rpartition("-")[2]
+            if label not in drawings:
+                abort(404)
+            return Response(drawings[label], mimetype="image/png")
+
+        return app
+
+
+@dataclass
+class Served:
+    """The backend's process."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+    session: requests.Session
+
+    def get(self, route: str) -> requests.Response:
+        return self.session.get(self.url + route, timeout=60)
+
+    def post(self, route: str, body: dict[str, Any]) -> requests.Response:
+        return self.session.post(self.url + route, json=body, timeout=120)
+
+    def predict(self, *images: str, label: str = "cat") -> list[Any]:
+        answer = self.post("/predict", predict_body(*images, label=label))
+        assert answer.status_code == 200
+        return list(answer.json()["results"])
+
+
+@contextmanager
+def serve_uploads() -> Iterator[Uploads]:
+    """Uploads on a free port."""
+    uploads = Uploads()
+    server = make_server("127.0.0.1", 0, uploads.app(), threaded=True)
+    uploads.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield uploads
+    finally:
+        uploads.release.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def serve_backend(
+    folder: Path,
+    label_studio: str,
+    *,
+    main: str = MAIN,
+    model: str = str(MODEL_FOLDER),
+    **more: str,
+) -> Iterator[Served]:
+    """The backend, ready to answer; at the end it is asked to stop, and must do so cleanly."""
+    with start_backend(folder, label_studio, main=main, model=model, **more) as served:
+        assert served.process.stdout is not None
+        try:
+            ready = served.process.stdout.readline()
+            served.url = ready.partition(" answers on ")[2].partition(" ")[0]
+            assert served.url, served.log.read_text()
+            yield served
+        finally:
+            served.process.terminate()
+        assert served.process.wait(60) == 0
+
+
+@contextmanager
+def start_backend(
+    folder: Path,
+    label_studio: str,
+    *,
+    main: str = MAIN,
+    model: str = str(MODEL_FOLDER),
+    **more: str,
+) -> Iterator[Served]:
+    """The backend's process, whatever becomes of it."""
+    log = folder / "backend.log"
+    settings = {
+        "LABEL_STUDIO_URL": label_studio,
+        "LABEL_STUDIO_API_KEY": TOKEN,
+        "CLIP_IMAGE_SECONDS": "100",
+        "CLIP_CACHE_DIR": str(folder),
+        **more,
+    }
+    warnings = ["-W", "error", "-W", "ignore::ResourceWarning"]  # gunicorn leaves a socket open
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            [sys.executable, *warnings, "-c", main, model],
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+        requests.Session() as session,
+    ):
+        session.headers.update(HEADERS)
+        session.trust_env = False
+        yield Served("", process, log, session)
+
+
+def setup_body(schema: str = CONFIG) -> dict[str, Any]:
+    return {
+        "project": PROJECT,
+        "schema": schema,
+        "hostname": "http://127.0.0.1:8181",
+        "access_token": "f" * 40,
+        "extra_params": None,
+    }
+
+
+def task(number: int, image: str, label: str) -> dict[str, Any]:
+    return {
+        "id": number,
+        "data": {
+            "image": f"/data/upload/3/{image}.png",
+            "prompt": f"a photo of a red {label}",
+            "label": label,
+            "clip_score": 0.5,
+            "audit": False,
+            "sample": f"{number:064x}",
+        },
+        "meta": {},
+        "created_at": "2026-11-22T08:00:00.000000Z",
+        "updated_at": "2026-11-22T08:00:00.000000Z",
+        "is_labeled": False,
+        "overlap": 1,
+        "inner_id": number,
+        "total_annotations": 0,
+        "cancelled_annotations": 0,
+        "total_predictions": 0,
+        "comment_count": 0,
+        "unresolved_comment_count": 0,
+        "last_comment_updated_at": None,
+        "project": 3,
+        "updated_by": None,
+        "file_upload": None,
+        "comment_authors": [],
+        "annotations": [],
+        "predictions": [],
+    }
+
+
+def predict_body(*images: str, label: str, context: Any = None) -> dict[str, Any]:
+    return {
+        "tasks": [task(number, image, label) for number, image in enumerate(images, 1)],
+        "project": PROJECT,
+        "label_config": CONFIG,
+        "params": {"login": None, "password": None, "context": context},
+    }
+
+
+def choices(results: list[Any]) -> list[str | None]:
+    return [answer["result"][0]["value"]["choices"][0] if answer else None for answer in results]

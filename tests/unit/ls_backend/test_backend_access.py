@@ -1,0 +1,47 @@
+"""Who may ask the backend what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from backend_client import CONFIG, PLAIN
+
+from ls_backend.app import create_app
+from ls_backend.clip import Clip
+from ls_backend.loading import ModelLoader
+from ls_backend.model import ClipModel
+
+AUTH = replace(PLAIN, basic_auth_user="studio", basic_auth_pass="wörd")
+
+
+@pytest.mark.parametrize("given", [None, ("studio", "word"), ("", ""), ("studi", "wörd")])
+def test_basic_auth_guards_all_but_the_webhook(clip: Clip, given: tuple[str, str] | None) -> None:
+    client = create_app(ModelLoader.loaded(ClipModel(clip)), AUTH).test_client()
+
+    for route in ("/health", "/versions", "/nowhere"):
+        answer = client.get(route, auth=given)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic")
+    assert client.post("/setup", json={"schema": CONFIG}, auth=given).status_code == 401
+    assert client.post("/webhook", json={}, auth=given).status_code == 200
+
+
+def test_basic_auth_lets_in_who_knows_it(clip: Clip) -> None:
+    client = create_app(ModelLoader.loaded(ClipModel(clip)), AUTH).test_client()
+
+    assert client.get("/health", auth=("studio", "wörd")).status_code == 200
+    assert client.get("/health", headers={"Authorization": "Bearer x"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("given", "status"), [("s3cret", 200), ("other", 401), (None, 401), ("sécret", 401)]
+)
+def test_the_webhook_asks_for_its_secret(clip: Clip, given: str | None, status: int) -> None:
+    settings = replace(AUTH, webhook_secret="s3cret")
+    client = create_app(ModelLoader.loaded(ClipModel(clip)), settings).test_client()
+    headers = {"X-Clip-Secret": given.encode("utf-8").decode("latin-1")} if given else {}
+
+    answer = client.post("/webhook", data=b"no json at all", headers=headers)
+
+    assert answer.status_code == status
