@@ -14,8 +14,9 @@ from importers.label_studio.connect import OUR_TITLES, registered_backends
 from importers.label_studio.predictions import find_task
 from importers.label_studio.project import read_project
 from ls_backend.errors import ImageError, LabelConfigError, LabelStudioError, LsClipError
-from ls_backend.label_config import LabelTarget, read_label_config
+from ls_backend.label_config import read_label_config
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_target import LabelTarget
 
 _PAGE = 100
 

@@ -31,8 +31,9 @@ from importers.label_studio.project import (
 )
 from importers.progress import Progress, silent
 from ls_backend.errors import ConfigError, ImageError, LabelStudioError
-from ls_backend.label_config import LabelTarget, read_label_config
+from ls_backend.label_config import read_label_config
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_target import LabelTarget
 from ls_backend.settings import Settings
 
 if TYPE_CHECKING:

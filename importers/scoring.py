@@ -17,7 +17,7 @@ from ls_backend.pixels import decode_image
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ls_backend.label_config import LabelTarget
+    from ls_backend.label_target import LabelTarget
     from ls_backend.model import ClipModel
 
 BATCH = 32

@@ -71,7 +71,9 @@ def _protocol(app: Flask, backend: Backend) -> None:
         body = read_body(PREDICT, request.get_data())
         target = read_label_config(body["label_config"])
         deadline = g.began + backend.settings.predict_seconds
-        return {"results": backend.predict(body["tasks"], target, deadline)}
+        params = body.get("params")
+        context = params.get("context") if params else None
+        return {"results": backend.predict(body["tasks"], target, deadline, context)}
 
     @app.post("/webhook")
     def webhook() -> dict[str, str] | Response:

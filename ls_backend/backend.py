@@ -11,7 +11,7 @@ from typing import Any
 
 from ls_backend.errors import ModelError
 from ls_backend.image_vectors import ImageVectors
-from ls_backend.label_config import LabelTarget
+from ls_backend.label_target import LabelTarget
 from ls_backend.loading import ModelLoader
 from ls_backend.model import ClipModel
 from ls_backend.refusals import BusyError
@@ -66,11 +66,16 @@ class Backend:
         return version
 
     def predict(
-        self, tasks: Sequence[Mapping[str, Any]], target: LabelTarget, deadline: float
+        self,
+        tasks: Sequence[Mapping[str, Any]],
+        target: LabelTarget,
+        deadline: float,
+        context: Mapping[str, Any] | None = None,
     ) -> list[Any]:
         """One item per task, in order.
 
         Args:
+            context: In interactive mode, what a person has just drawn.
             deadline: `time.monotonic()` at which to answer with what is there.
 
         Raises:
@@ -84,7 +89,7 @@ class Backend:
             model = self.loader.wait(deadline - began)
             self._study(model, target)
             look = partial(self._vectors_of(model).look, deadline=deadline)
-            results = list(model.predict(tasks, target, look))
+            results = list(model.predict(tasks, target, look, context))
         finally:
             self._end()
         counts = {"predicted": sum(1 for item in results if item), "tasks": len(tasks)}

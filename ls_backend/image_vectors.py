@@ -24,6 +24,8 @@ from ls_backend.clip import Clip
 from ls_backend.devices import cpu_quota
 from ls_backend.errors import ImageError
 from ls_backend.metrics import CACHE, count_image
+from ls_backend.pixels import cropped
+from ls_backend.regions import Box
 from ls_backend.settings import Settings
 from ls_backend.task_images import TaskImages
 from ls_backend.vector_cache import VectorCache
@@ -40,14 +42,17 @@ NAP_SECONDS = 1.0
 OUT_OF_TIME = "out_of_time"
 
 Vector = NDArray[np.float32]
+Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Look:
-    """One image to look at: the one in `field` of the task's data."""
+    """One image to look at: the one in `field` of the task's data, as a whole or parts of it."""
 
     task: Mapping[str, Any]
     field: str
+    boxes: tuple[Box | None, ...] = (None,)
+    """Which parts; None is the whole image."""
 
 
 class ImageVectors:
@@ -72,8 +77,8 @@ class ImageVectors:
 
     def look(
         self, looks: Sequence[Look], deadline: float = float("inf")
-    ) -> list[Vector | ImageError]:
-        """One unit vector, shape (d,), for each look, in order; an ImageError where it failed.
+    ) -> list[Vectors | ImageError]:
+        """For each look, in order, a unit vector per box, shape (boxes, d); or why there is none.
 
         Args:
             deadline: `time.monotonic()` at which to answer; what is left over then has failed with
@@ -82,7 +87,7 @@ class ImageVectors:
         Raises:
             ModelError: The model fails.
         """
-        answers: list[Vector | ImageError] = [_out_of_time()] * len(looks)
+        answers: list[Vectors | ImageError] = [_out_of_time()] * len(looks)
         with self._counted():
             for number, future in self._finished(looks, deadline):
                 try:
@@ -118,14 +123,14 @@ class ImageVectors:
 
     def _finished(
         self, looks: Sequence[Look], deadline: float
-    ) -> Iterator[tuple[int, Future[Vector]]]:
+    ) -> Iterator[tuple[int, Future[Vectors]]]:
         ahead = iter(enumerate(looks))
-        under_way: dict[Future[Vector], int] = {}
+        under_way: dict[Future[Vectors], int] = {}
         try:
             while True:
                 while len(under_way) < self._share() and (following := next(ahead, None)):
                     number, look = following
-                    under_way[self._readers.submit(self._vector, look, deadline)] = number
+                    under_way[self._readers.submit(self._vectors, look, deadline)] = number
                 left = min(deadline, self._answer_by) - time.monotonic()
                 if not under_way or left <= 0:
                     return
@@ -135,41 +140,48 @@ class ImageVectors:
             for future in under_way:
                 future.cancel()
 
-    def _vector(self, look: Look, deadline: float) -> Vector:
+    def _vectors(self, look: Look, deadline: float) -> Vectors:
         _check_time(deadline)
         name = self._images.lasting_name(look.task, look.field)
-        keys = [self._key(name)] if name else []
-        found = self._remembered(keys)
-        if found is None:
-            return self._encoded(look, keys, deadline)
-        CACHE.labels("hit").inc()
-        return found
+        found = [self._cache.get(self._key(name, box)) if name else None for box in look.boxes]
+        if any(vector is None for vector in found):
+            found = self._encoded(look, name, deadline)
+        else:
+            CACHE.labels("hit").inc()
+        return np.stack([vector for vector in found if vector is not None])
 
-    def _encoded(self, look: Look, keys: list[str], deadline: float) -> Vector:
+    def _encoded(self, look: Look, name: str | None, deadline: float) -> list[Vector | None]:
         with self._batcher.expecting():
             data = self._images.fetch(look.task, look.field)
-            by_content = self._key(hashlib.sha256(data).hexdigest())
-            vector = self._remembered([by_content])
-            if vector is None:
-                with self._decoders:
-                    _check_time(deadline)
-                    pixels = self._clip.preprocess(self._images.decode(data))
-                coming = self._batcher.submit(pixels)
-        CACHE.labels("miss" if vector is None else "hit").inc()
-        if vector is None:
-            vector = coming.result()
-        self._cache.put(vector, by_content, *keys)
-        return vector
-
-    def _key(self, what: str) -> str:
-        return f"{self._clip.fingerprint[:32]} {what}"
-
-    def _remembered(self, keys: Sequence[str]) -> Vector | None:
-        for key in keys:
-            vector = self._cache.get(key)
+            content = hashlib.sha256(data).hexdigest()
+            found = [self._cache.get(self._key(content, box)) for box in look.boxes]
+            missing = [number for number, vector in enumerate(found) if vector is None]
+            CACHE.labels("miss" if missing else "hit").inc()
+            coming = self._submitted(data, [look.boxes[number] for number in missing], deadline)
+        for number, future in zip(missing, coming, strict=True):
+            found[number] = future.result()
+        for box, vector in zip(look.boxes, found, strict=True):
             if vector is not None:
-                return vector
-        return None
+                names = [content, name] if name else [content]
+                self._cache.put(vector, *(self._key(what, box) for what in names))
+        return found
+
+    def _submitted(
+        self, data: bytes, boxes: Sequence[Box | None], deadline: float
+    ) -> list[Future[Vector]]:
+        if not boxes:
+            return []
+        with self._decoders:
+            _check_time(deadline)
+            image = self._images.decode(data)
+            return [
+                self._batcher.submit(self._clip.preprocess(cropped(image, box) if box else image))
+                for box in boxes
+            ]
+
+    def _key(self, what: str, box: Box | None) -> str:
+        place = "" if box is None else " {:.6f} {:.6f} {:.6f} {:.6f}".format(*box)
+        return f"{self._clip.fingerprint[:32]} {what}{place}"
 
 
 def _check_time(deadline: float) -> None:

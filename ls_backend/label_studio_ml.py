@@ -57,9 +57,14 @@ class ClipBackend(LabelStudioMLBase):  # type: ignore[misc,unused-ignore]
     def predict(
         self,
         tasks: Sequence[Mapping[str, Any]],
+        context: Mapping[str, Any] | None = None,
         **_params: Any,
     ) -> list[dict[str, Any] | list[Any]]:
-        """One prediction per task, in order; [] where an image failed. All else is not used.
+        """One prediction per task, in order; [] where an image failed.
+
+        Args:
+            context: In interactive mode, what a person has just drawn.
+            _params: What else the server passes; not used.
 
         Raises:
             LabelConfigError: There is no labeling config, or no control in it for CLIP.
@@ -71,7 +76,7 @@ class ClipBackend(LabelStudioMLBase):  # type: ignore[misc,unused-ignore]
             )
         shared = _shared()
         target = read_label_config(self.label_config)
-        return shared.model.predict(tasks, target, shared.vectors.look)
+        return shared.model.predict(tasks, target, shared.vectors.look, context)
 
 
 def _shared() -> _Loaded:

@@ -1,7 +1,6 @@
 """ClipModel: tasks in, predictions out. Owns the model version.
 
-What is pushed and what is served live are built here, by the same two functions, so they cannot
-disagree: `ClipModel.score` says what CLIP thinks and `prediction` what Label Studio is told.
+`ClipModel.score` says what CLIP thinks of images, `ls_backend.answers` what Label Studio is told.
 """
 
 from __future__ import annotations
@@ -10,28 +9,52 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ls_backend.answers import (
+    Answer,
+    Prediction,
+    answer,
+    answer_of_several,
+    prediction,
+    region_prediction,
+)
 from ls_backend.clip import Clip, Vectors
 from ls_backend.errors import ImageError
 from ls_backend.image_vectors import OUT_OF_TIME, Look
-from ls_backend.label_config import LabelTarget
+from ls_backend.label_target import LabelTarget
 from ls_backend.metrics import CLAIMS
-from ls_backend.zero_shot import Score, probabilities, score_shares, text_vectors
+from ls_backend.regions import Box, Region, drawn_in, regions_of
+from ls_backend.zero_shot import (
+    Score,
+    independent_probabilities,
+    probabilities,
+    score_shares,
+    text_vectors,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Task = Mapping[str, Any]
-LookAt = Callable[[Sequence[Look]], Sequence["NDArray[np.float32] | ImageError"]]
+LookAt = Callable[[Sequence[Look]], Sequence[Vectors | ImageError]]
 
 _NEAR_SAME = 0.95
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _View:
+    """What is looked at for one task: boxes of its image, and the regions that they are around."""
+
+    task: Task
+    boxes: tuple[Box | None, ...]
+    regions: tuple[Region, ...]
 
 
 class ClipModel:
@@ -60,6 +83,11 @@ class ClipModel:
             decides.append(sorted(zip(target.labels, target.prompts, strict=True)))
         if target.prefill != "claim":
             decides.append(["prefill", target.prefill])
+        if target.control != "choices" or target.per_region:
+            decides.append(["control", target.control, target.per_region])
+        if target.takes_several:
+            pairs = zip(target.labels, target.thresholds, strict=True)
+            decides.append(["thresholds", *sorted(pairs)])
         if target.none_label and target.background and not target.claim_field:
             decides.append(["none", target.none_label])
         digest = hashlib.sha256(json.dumps(decides).encode()).hexdigest()
@@ -78,53 +106,73 @@ class ClipModel:
         """
         if not images:
             return []
-        return self._scores(self.clip.encode_images(images), target, claims, prompts)
+        vectors = self.clip.encode_images(images)
+        return self._scores(vectors, target, claims, self._similarities(vectors, prompts))
 
     def predict(
-        self, tasks: Sequence[Task], target: LabelTarget, look: LookAt
-    ) -> list[dict[str, Any] | list[Any]]:
-        """One item per task, in order: its prediction, or [] where its image failed (logged).
+        self,
+        tasks: Sequence[Task],
+        target: LabelTarget,
+        look: LookAt,
+        context: Mapping[str, Any] | None = None,
+    ) -> list[Prediction | list[Any]]:
+        """One item per task, in order: its prediction; [] where its image failed (logged), or
+        where it has no region to label.
 
-        `look` answers with the image's vector for each look, in order, or why there is none.
+        Args:
+            look: Answers with the image's vectors for each look, in order, or why there are none.
+            context: In interactive mode, what a person has just drawn.
         """
         version = self.version(target)
-        looks = [Look(task, target.image_field) for task in tasks]
+        views = [_View(task, *_places(task, target, context)) for task in tasks]
+        shown = [view for view in views if view.boxes]
+        looks = [Look(view.task, target.image_field, view.boxes) for view in shown]
         found = look(looks) if looks else []
-        _log_failures(tasks, found)
+        _log_failures([view.task for view in shown], found)
         seen = [
-            (task, vector)
-            for task, vector in zip(tasks, found, strict=True)
-            if not isinstance(vector, ImageError)
+            (view, vectors)
+            for view, vectors in zip(shown, found, strict=True)
+            if not isinstance(vectors, ImageError)
         ]
-        scores = iter(self._scores_of(seen, target))
-        return [
-            [] if isinstance(item, ImageError) else prediction(target, next(scores), version)
-            for item in found
-        ]
+        answers = self._answers(seen, target)
+        return [_predicted(view, answers.get(id(view)), target, version) for view in views]
 
-    def _scores_of(
-        self, seen: Sequence[tuple[Task, NDArray[np.float32]]], target: LabelTarget
-    ) -> list[Score]:
+    def _answers(
+        self, seen: Sequence[tuple[_View, Vectors]], target: LabelTarget
+    ) -> dict[int, list[Answer]]:
+        """Per view its answers, one for each of its boxes."""
         if not seen:
-            return []
-        claims = [_text(task, target.claim_field) for task, _ in seen]
-        _count_claims(claims, target)
-        return self._scores(
-            np.stack([vector for _, vector in seen]),
-            target,
-            claims,
-            [_text(task, target.fit_field) for task, _ in seen],
-        )
+            return {}
+        vectors = np.concatenate([vectors for _, vectors in seen])
+        tasks = [view.task for view, _ in seen for _ in view.boxes]
+        _count_claims([view.task for view, _ in seen], target)
+        similarities = self._similarities(vectors, [_text(t, target.fit_field) for t in tasks])
+        claims = [_claims(task, target) for task in tasks]
+        if target.takes_several:
+            held = independent_probabilities(
+                vectors,
+                self._texts(target),
+                len(target.labels),
+                self.clip.logit_scale,
+            )
+            answers = iter(
+                answer_of_several(target, row, said, fit)
+                for row, said, fit in zip(held, claims, similarities, strict=True)
+            )
+        else:
+            one = [said[0] if said else None for said in claims]
+            scores = self._scores(vectors, target, one, similarities)
+            answers = iter(answer(target, score) for score in scores)
+        return {id(view): [next(answers) for _ in view.boxes] for view, _ in seen}
 
     def _scores(
         self,
         vectors: Vectors,
         target: LabelTarget,
         claims: Sequence[str | None],
-        prompts: Sequence[str | None],
+        similarities: Sequence[float | None],
     ) -> list[Score]:
         shares = probabilities(vectors, self._texts(target), self.clip.logit_scale)
-        similarities = self._similarities(vectors, prompts)
         return [
             score_shares(row, target.labels, claim, similarity)
             for row, claim, similarity in zip(shares, claims, similarities, strict=True)
@@ -161,41 +209,46 @@ class ClipModel:
         return said + [f"{a!r} and {b!r} read almost the same to CLIP." for a, b in pairs]
 
 
-def prediction(target: LabelTarget, score: Score, version: str) -> dict[str, Any]:
-    """What Label Studio is told of one task; its score is finite and in [0, 1].
-
-    The score is the label's probability; with `clip_fit`, the fit to the prompt instead (a cosine,
-    below 0 shown as 0) where the task has one.
-    """
-    shown = score.label_probability
-    if target.fit_field and score.similarity is not None:
-        shown = score.similarity
-    shown = min(1.0, max(0.0, shown))
-    answer = score.label
-    if target.prefill == "clip":
-        answer = score.predicted_label
-    nothing = score.background_wins and not target.claim_field
-    if nothing and target.none_label:
-        answer = target.none_label
-        shown = min(1.0, score.background_probability)
-    if target.prefill == "none" or (nothing and not target.none_label):
-        return {"model_version": version, "score": shown, "result": []}
-    region = {
-        "from_name": target.from_name,
-        "to_name": target.to_name,
-        "type": "choices",
-        "value": {"choices": [answer]},
-        "score": shown,
-    }
-    return {"model_version": version, "score": shown, "result": [region]}
+def _places(
+    task: Task, target: LabelTarget, context: Mapping[str, Any] | None
+) -> tuple[tuple[Box | None, ...], tuple[Region, ...]]:
+    """Where to look: at the regions, or the whole image, or what a person has just marked in it."""
+    if target.per_region:
+        regions = tuple(regions_of(task, target, context))
+        return tuple(region.box for region in regions), regions
+    marked = drawn_in(context or {}, target)
+    return (marked[-1].box if marked else None,), ()
 
 
-def _count_claims(claims: Sequence[str | None], target: LabelTarget) -> None:
+def _predicted(
+    view: _View, answers: list[Answer] | None, target: LabelTarget, version: str
+) -> Prediction | list[Any]:
+    if answers is None:
+        return []
+    if target.per_region:
+        said = list(zip(view.regions, answers, strict=True))
+        return region_prediction(target, said, version)
+    return prediction(target, answers[0], version)
+
+
+def _claims(task: Task, target: LabelTarget) -> list[str]:
+    """The labels that the task claims and the target has."""
+    labels = [target.label_of(claim) for claim in _claimed(task, target)]
+    return [label for label in labels if label is not None]
+
+
+def _claimed(task: Task, target: LabelTarget) -> list[str]:
+    value = task["data"].get(target.claim_field) if target.claim_field else None
+    several = value if isinstance(value, list) and target.takes_several else [value]
+    return [claim for claim in several if isinstance(claim, str) and claim]
+
+
+def _count_claims(tasks: Sequence[Task], target: LabelTarget) -> None:
     if not target.claim_field:
         return
-    for claim in claims:
-        known = "verified" if claim in target.labels else "unknown_label"
-        CLAIMS.labels(known if claim else "no_claim").inc()
+    for task in tasks:
+        known = "verified" if _claims(task, target) else "unknown_label"
+        CLAIMS.labels(known if _claimed(task, target) else "no_claim").inc()
 
 
 def _log_failures(tasks: Sequence[Task], found: Sequence[object]) -> None:

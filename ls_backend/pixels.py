@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING
 
 from ls_backend.errors import ImageError
+from ls_backend.regions import Box
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -45,6 +47,14 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image:
         raise _undecodable("The file is no image that can be read.", "not_an_image") from error
     except Exception as error:  # damaged files make Pillow raise nearly anything
         raise _undecodable(f"The image is damaged: {error}.", "damaged") from error
+
+
+def cropped(image: Image, box: Box) -> Image:
+    """The part of an image within a box, at least one pixel wide and high."""
+    left, top = int(box[0] * image.width), int(box[1] * image.height)
+    right = max(left + 1, math.ceil(box[2] * image.width))
+    bottom = max(top + 1, math.ceil(box[3] * image.height))
+    return image.crop((left, top, min(right, image.width), min(bottom, image.height)))
 
 
 def _upright_rgb(image: Image) -> Image:

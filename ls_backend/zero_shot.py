@@ -74,6 +74,32 @@ def probabilities(images: Vectors, texts: Vectors, logit_scale: float) -> NDArra
     return shares
 
 
+def independent_probabilities(
+    images: Vectors,
+    texts: Vectors,
+    labels: int,
+    logit_scale: float,
+    logit_bias: float | None = None,
+) -> NDArray[np.float64]:
+    """Per image and label, shape (images, labels): does the label hold, whatever others do.
+
+    With CLIP that is the label's share of the softmax over itself and the background texts; SigLIP
+    is trained to say it of each text alone (https://arxiv.org/abs/2303.15343).
+
+    Args:
+        texts: Vectors of the labels, then of the background texts (at least one).
+        labels: How many of them are labels.
+    """
+    logits = logit_scale * (images.astype(np.float64) @ texts.astype(np.float64).T)
+    if logit_bias is None:
+        background = np.logaddexp.reduce(logits[:, labels:], axis=1, keepdims=True)
+        against = logits[:, :labels] - background
+    else:
+        against = logits[:, :labels] + logit_bias
+    held: NDArray[np.float64] = np.exp(-np.logaddexp(0.0, -against))
+    return held
+
+
 def score_shares(
     shares: NDArray[np.float64], labels: Sequence[str], claim: str | None, similarity: float | None
 ) -> Score:

@@ -12,8 +12,9 @@ from importers.campaign import Campaign
 from importers.label_studio.label_config import review_config
 from importers.ledger import Ledger
 from ls_backend.errors import LabelConfigError, LabelStudioError
-from ls_backend.label_config import LabelTarget, read_label_config
+from ls_backend.label_config import read_label_config
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_target import LabelTarget
 
 PROJECT_NOTE = "project_id"
 UNCERTAINTY_SAMPLING = "Uncertainty sampling"

@@ -7,9 +7,10 @@ from typing import Any
 
 from importers.campaign import Campaign
 from importers.sample import Sample, Score
+from ls_backend.answers import answer, prediction
 from ls_backend.errors import LabelStudioError
-from ls_backend.label_config import LabelTarget, read_label_config
-from ls_backend.model import prediction
+from ls_backend.label_config import read_label_config
+from ls_backend.label_target import LabelTarget
 from ls_backend.zero_shot import Score as ClipScore
 
 
@@ -72,7 +73,7 @@ class TaskBuilder:
     def prediction(self, sample: Sample) -> dict[str, Any]:
         """The prediction to import, the same that the ML backend would give."""
         score = _score_of(sample)
-        answer = ClipScore(
+        clip_score = ClipScore(
             label=sample.prompt.label,
             label_probability=score.label_probability,
             margin=score.margin,
@@ -80,7 +81,7 @@ class TaskBuilder:
             predicted_probability=score.predicted_probability,
             similarity=score.similarity,
         )
-        made = prediction(self._target, answer, score.model_version)
+        made = prediction(self._target, answer(self._target, clip_score), score.model_version)
         self._checker.check(made)
         return made
 

@@ -29,9 +29,9 @@ CONFIG = (
     + "".join(f'<Choice value="{label}" hotkey="{n}"/>' for n, label in enumerate(LABELS, 1))
     + '<Choice value="None of these / unusable" hotkey="0" clip_none="true"/></Choices></View>'
 )
-RECTANGLES = (
-    '<View><Image name="image" value="$image"/><RectangleLabels name="box" toName="image">'
-    '<Label value="cat"/></RectangleLabels></View>'
+KEY_POINTS = (
+    '<View><Image name="image" value="$image"/><KeyPointLabels name="point" toName="image">'
+    '<Label value="cat"/></KeyPointLabels></View>'
 )
 PROJECT = "3.1795336526"
 HEADERS = {"User-Agent": "heartex/1.23.2+0.g1234567"}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 from backend_process import (
+    KEY_POINTS,
     LABELS,
-    RECTANGLES,
     TOKEN,
     Served,
     Uploads,
@@ -101,11 +101,11 @@ def test_every_event_is_taken(served: Served, event: dict[str, Any]) -> None:
 
 
 def test_label_studio_shows_why_a_config_cannot_be_answered(served: Served) -> None:
-    answer = served.post("/setup", setup_body(RECTANGLES))
+    answer = served.post("/setup", setup_body(KEY_POINTS))
 
     with pytest.raises(requests.HTTPError) as shown:  # what Label Studio puts before people
         answer.raise_for_status()
-    assert "CLIP can fill a single-choice Choices on an Image" in str(shown.value)
+    assert "CLIP can fill Choices, Taxonomy," in str(shown.value)
     assert answer.json()["hint"]
 
 
@@ -130,7 +130,7 @@ def test_label_studio_is_answered_while_every_prediction_waits(
 
 def test_the_log_names_what_failed_and_keeps_the_secrets(served: Served) -> None:
     served.predict("a-nothing")
-    served.post("/setup", setup_body(RECTANGLES))
+    served.post("/setup", setup_body(KEY_POINTS))
 
     log = served.log.read_text()
 

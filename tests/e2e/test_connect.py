@@ -172,10 +172,10 @@ def test_a_backend_that_is_too_slow(ls: LabelStudio, empty_project: int, stub: S
 
 def test_a_config_that_the_backend_cannot_answer(ls: LabelStudio, backend: BackendServer) -> None:
     project_id = new_project(ls, UNFIT)
-    with pytest.raises(ConfigError, match="single-choice Choices") as asked:
+    with pytest.raises(ConfigError, match="CLIP can fill Choices") as asked:
         backend_version(backend.url, UNFIT, project_id)
     assert asked.value.code == "backend_refuses_config"
-    with pytest.raises(LabelStudioError, match="single-choice Choices"):
+    with pytest.raises(LabelStudioError, match="CLIP can fill Choices"):
         connect(ls, project_id, backend.url, VERSION)
 
 

@@ -55,7 +55,8 @@ def test_generating_stores_every_image_and_a_second_run_asks_nobody(
         assert (report.planned, report.generated, report.missing) == (6, 6, 0)
         assert report.cost_usd == Decimal(0)
         assert report.unpriced == 0
-        assert seen == [(done, 6) for done in range(7)]
+        assert seen == sorted(seen)  # two that finish together may be told as one step
+        assert (seen[0], seen[-1]) == ((0, 6), (6, 6))
         store = ImageStore(campaign.images_path)
         for sample in ledger.samples():
             assert sample.sha256 is not None

@@ -26,7 +26,7 @@ from importers.sketch.randomness import rng_for
 from importers.sketch.spec import OBJECTS, OUTSIDE_OBJECTS, Spec, random_spec
 from importers.sketch.training.dataset import held_out
 from importers.sketch.training.measures import Measure, separation, share, table
-from ls_backend.label_config import LabelTarget
+from ls_backend.label_target import LabelTarget
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool

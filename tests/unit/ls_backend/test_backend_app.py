@@ -18,9 +18,9 @@ from ls_backend.errors import ModelError
 from ls_backend.loading import ModelLoader
 from ls_backend.model import ClipModel
 
-RECTANGLES = (
-    '<View><Image name="image" value="$image"/><RectangleLabels name="box" toName="image">'
-    '<Label value="cat"/></RectangleLabels></View>'
+KEY_POINTS = (
+    '<View><Image name="image" value="$image"/><KeyPointLabels name="point" toName="image">'
+    '<Label value="cat"/></KeyPointLabels></View>'
 )
 
 
@@ -96,8 +96,8 @@ def test_a_malformed_body_is_refused_with_a_reason(
 @pytest.mark.parametrize(
     ("route", "body"),
     [
-        ("/setup", {"schema": RECTANGLES}),
-        ("/predict", {"tasks": [], "label_config": RECTANGLES}),
+        ("/setup", {"schema": KEY_POINTS}),
+        ("/predict", {"tasks": [], "label_config": KEY_POINTS}),
     ],
 )
 def test_a_config_that_clip_cannot_answer_is_refused_in_plain_words(
@@ -108,7 +108,7 @@ def test_a_config_that_clip_cannot_answer_is_refused_in_plain_words(
     assert answer.status_code == 400
     assert answer.get_json()["error"] == "label_config"
     reason = answer.status.partition(" ")[2]
-    assert reason.startswith("CLIP can fill a single-choice Choices on an Image")
+    assert reason.startswith("CLIP can fill Choices, Taxonomy,")
 
 
 def test_a_reason_has_no_markup_and_no_line_breaks(client: FlaskClient) -> None:

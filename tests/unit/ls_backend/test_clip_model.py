@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from label_studio_sdk.label_interface import LabelInterface
 from PIL import Image
 
+from ls_backend.answers import answer, prediction
 from ls_backend.clip import Clip
 from ls_backend.errors import ImageError
 from ls_backend.image_vectors import Look
-from ls_backend.label_config import LabelTarget, read_label_config
-from ls_backend.model import ClipModel, prediction
+from ls_backend.label_config import read_label_config
+from ls_backend.label_target import LabelTarget
+from ls_backend.model import ClipModel
 from ls_backend.zero_shot import Score
 
 LABELS = ("cat", "dog", "bus", "fish")
@@ -156,11 +158,12 @@ def test_label_studio_accepts_every_prediction(model: ClipModel, drawing: Draw) 
     config = xml('clip_claim="$label"')
     asked = read_label_config(config)
 
-    answer = prediction(asked, score(model, drawing("cat"), "dog", target=asked), "clip:x@1")
+    scored = score(model, drawing("cat"), "dog", target=asked)
+    said = prediction(asked, answer(asked, scored), "clip:x@1")
 
-    assert LabelInterface(config).validate_prediction(answer, return_errors=True) == []
-    assert answer["result"][0]["value"] == {"choices": ["dog"]}
-    assert answer["result"][0]["score"] == answer["score"]
+    assert LabelInterface(config).validate_prediction(said, return_errors=True) == []
+    assert said["result"][0]["value"] == {"choices": ["dog"]}
+    assert said["result"][0]["score"] == said["score"]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +172,8 @@ def test_label_studio_accepts_every_prediction(model: ClipModel, drawing: Draw) 
 def test_with_a_fit_field_the_fit_is_shown(similarity: float | None, shown: float) -> None:
     scored = Score("cat", 0.7, 0.4, "cat", 0.7, similarity)
 
-    assert prediction(target('clip_fit="$prompt"'), scored, "v")["score"] == shown
-    assert prediction(target(), scored, "v")["score"] == 0.7
+    assert answer(target('clip_fit="$prompt"'), scored).score == shown
+    assert answer(target(), scored).score == 0.7
 
 
 class Reader:
@@ -188,7 +191,7 @@ class Reader:
             return ImageError("The image is empty.", hint="Replace it.", code="empty")
         if label == "late":
             return ImageError("The time was over.", hint="Ask for fewer.", code="out_of_time")
-        return self.clip.encode_images([self.drawing(label)])[0]
+        return self.clip.encode_images([self.drawing(label)])
 
 
 def task(number: int, image: str, **data: object) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_each_look_gets_its_own_vector_or_its_own_error(
             assert answer.code == "http_404"
         else:
             assert not isinstance(answer, ImageError)
-            assert np.abs(answer - expected[label]).max() <= 1e-5
+            assert np.abs(answer[0] - expected[label]).max() <= 1e-5
 
 
 def test_an_upload_is_fetched_once_and_another_address_each_time(
@@ -123,3 +123,21 @@ def test_one_image_does_not_wait_for_anothers_thousand(start: Start) -> None:
 
     assert not isinstance(found[0], ImageError)
     assert still_slow
+
+
+def test_parts_of_an_image_are_read_once_and_remembered_apart(
+    start: Start, host: ImageHost, clip: Clip, drawing: Draw
+) -> None:
+    boxes = ((0.0, 0.0, 0.5, 1.0), None, (0.5, 0.0, 1.0, 1.0))
+    task = {"id": 1, "data": {"image": "/data/upload/1/cat.png"}}
+    looks = [Look(task, "image", boxes), Look(task, "image", boxes[1:])]
+    cat = drawing("cat")
+    left = cat.crop((0, 0, cat.width // 2, cat.height))
+    right = cat.crop((cat.width // 2, 0, cat.width, cat.height))
+
+    first, second = start().look(looks[:1])[0], start().look(looks[1:])[0]
+
+    assert not isinstance(first, ImageError)
+    assert np.abs(first - clip.encode_images([left, cat, right])).max() <= 1e-5
+    assert np.array_equal(first[1:], np.array(second))
+    assert len(host.asked) == 1

@@ -64,7 +64,7 @@ class NoImages:
 
     def look(self, looks: Sequence[Any], _deadline: float | None = None) -> list[Any]:
         vector = np.full(self.size, self.size**-0.5, dtype=np.float32)
-        return [vector for _ in looks]
+        return [vector[None] for _ in looks]
 
 
 @pytest.fixture

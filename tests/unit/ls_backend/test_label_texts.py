@@ -7,12 +7,13 @@ from drawings import Draw
 from label_studio_sdk.label_interface import LabelInterface
 
 from importers.sketch.spec import OBJECTS
+from ls_backend.answers import answer, prediction
 from ls_backend.clip import Clip
 from ls_backend.errors import LabelConfigError
 from ls_backend.label_config import read_label_config
 from ls_backend.label_texts import is_opaque
 from ls_backend.metrics import REGISTRY
-from ls_backend.model import ClipModel, prediction
+from ls_backend.model import ClipModel
 from ls_backend.zero_shot import Score
 
 
@@ -49,7 +50,7 @@ def score(best: float, background: float) -> Score:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "background", "answer"),
+    ("attributes", "background", "expected"),
     [
         ("", 0.1, ["cat"]),
         ("", 0.9, ["Other"]),
@@ -58,13 +59,14 @@ def score(best: float, background: float) -> Score:
         ('clip_claim="$label" clip_prefill="none"', 0.1, None),
     ],
 )
-def test_what_is_answered(attributes: str, background: float, answer: list[str] | None) -> None:
+def test_what_is_answered(attributes: str, background: float, expected: list[str] | None) -> None:
     config = xml(attributes, "cat", "dog", "Other")
-    said = prediction(read_label_config(config), score(0.1, background), "v")
+    target = read_label_config(config)
+    said = prediction(target, answer(target, score(0.1, background)), "v")
     assert (
         said["result"] == []
-        if answer is None
-        else said["result"][0]["value"] == {"choices": answer}
+        if expected is None
+        else said["result"][0]["value"] == {"choices": expected}
     )
     assert LabelInterface(config).validate_prediction(said)
 
@@ -108,7 +110,7 @@ def test_claims_are_counted_by_what_became_of_them(clip: Clip) -> None:
         ]
 
     target = read_label_config(xml('clip_claim="$label"', "cat", "dog"))
-    vector = clip.encode_texts(["a cat"])[0]
+    vector = clip.encode_texts(["a cat"])
     tasks = [{"data": {"label": claim}} for claim in ("cat", "dog", None, "", "cow")]
     before = counted()
     ClipModel(clip).predict(tasks, target, lambda looks: [vector for _ in looks])

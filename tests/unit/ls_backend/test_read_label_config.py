@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ls_backend.errors import LabelConfigError
-from ls_backend.label_config import LabelTarget, read_label_config, readable
+from ls_backend.label_config import read_label_config
+from ls_backend.label_target import LabelTarget
+from ls_backend.label_texts import readable
 
 CHOICES = '<Choice value="cat"/><Choice value="dog"/>'
 
@@ -85,23 +87,22 @@ def test_readable_words(value: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("xml", "why"),
     [
-        (config('choice="multiple"'), "several answers"),
-        (config('perRegion="true"'), "per region"),
-        (config('value="$options"', choices=""), "task data"),
-        (config(choices=""), "no choices"),
-        (config(choices='<Choice value="a" clip_none="true"/>'), "no choices"),
+        (config('perItem="true"'), "per item"),
+        (config('value="$options"', choices=""), "come from the task data"),
+        (config(choices=""), "no labels"),
+        (config(choices='<Choice value="a" clip_none="true"/>'), "no labels"),
         (config(choices='<Choice value="a"><Choice value="b"/></Choice>'), "nested"),
         (config(image='valueList="$images"'), 'value="$field"'),
         (config(image='value="http://example.com/$image"'), 'value="$field"'),
         (config().replace('toName="img"', 'toName="text"'), "not an Image"),
-        ('<View><Image name="img" value="$image"/></View>', "none."),
-        ("<View></View>", "none."),
+        ('<View><Image name="img" value="$image"/></View>', "none that it can."),
+        ("<View></View>", "none that it can."),
     ],
 )
 def test_what_cannot_be_filled_says_why(xml: str, why: str) -> None:
     message = reason(xml)
 
-    assert "CLIP can fill a single-choice Choices on an Image" in message
+    assert message.startswith("CLIP can fill Choices, Taxonomy, RectangleLabels or EllipseLabels")
     assert why in message
 
 
@@ -116,8 +117,8 @@ SECOND = (
 
 
 def test_of_several_controls_one_must_be_marked() -> None:
-    assert "'label', 'verdict'" in reason(config(more=SECOND.format("")))
-    assert "'label', 'verdict'" in reason(
+    assert "Choices 'label', Choices 'verdict'" in reason(config(more=SECOND.format("")))
+    assert "Choices 'label', Choices 'verdict'" in reason(
         config('clip_target="true"', more=SECOND.format('clip_target="true"'))
     )
 
@@ -127,13 +128,13 @@ def test_of_several_controls_one_must_be_marked() -> None:
 
 
 def test_a_control_that_cannot_be_filled_does_not_compete() -> None:
-    assert read_label_config(config(more=SECOND.format('choice="multiple"'))).from_name == "label"
+    assert read_label_config(config(more=SECOND.format('perItem="true"'))).from_name == "label"
 
 
 def test_a_marked_control_that_cannot_be_filled_is_not_passed_over() -> None:
-    xml = config(more=SECOND.format('choice="multiple" clip_target="true"'))
+    xml = config(more=SECOND.format('perItem="true" clip_target="true"'))
 
-    assert "'verdict': it takes several answers" in reason(xml)
+    assert "Choices 'verdict': it is answered per item" in reason(xml)
 
 
 @pytest.mark.parametrize("attributes", ['clip_background="a tree"', 'clip_fit="$prompt"'])
