@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 from drawings import Draw, drawing_of
+from fsspec.registry import _registry
 from image_host import ImageHost
 
 from importers.sketch import MODEL_FOLDER
@@ -23,6 +24,14 @@ def clip() -> Clip:
 def drawing() -> Draw:
     """`drawing("cat")`: a picture of a cat."""
     return drawing_of
+
+
+@pytest.fixture
+def forget_storages() -> Iterator[None]:
+    """fsspec remembers the storages it has imported: not from one test to another."""
+    yield
+    for protocol in ("s3", "gs", "az"):
+        _registry.pop(protocol, None)
 
 
 @pytest.fixture
