@@ -17,15 +17,19 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LookupTimeout
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urljoin, urlsplit
 
 from ls_backend.addresses import DEFAULT_PORTS, Origin, check_public, origin_of, shown
 from ls_backend.errors import ImageError
+from ls_backend.tls import TRUST_HINT, tls_context
 
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 4.0
 CHUNK = 64 * 1024
+
+_tls = lru_cache(maxsize=4)(tls_context)
 
 # getaddrinfo knows no timeout: it waits here, and its caller no longer than the deadline.
 _resolver = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
@@ -45,12 +49,14 @@ def fetch(
     *,
     trusted: Callable[[Origin], bool],
     headers: Callable[[Origin], Mapping[str, str]],
+    ca_bundle: Path | None = None,
 ) -> bytes:
     """The body that `url` answers with.
 
     Args:
         trusted: Origins that may lie on a private address.
         headers: What to send to an origin besides the usual; asked again after each redirect.
+        ca_bundle: PEM file of authorities to trust besides the public ones.
 
     Raises:
         ImageError: With a code that says which bound or step failed.
@@ -59,14 +65,14 @@ def fetch(
     for _ in range(MAX_REDIRECTS + 1):
         origin = origin_of(url)
         try:
-            with _connect(origin, deadline, trusted(origin)) as sock:
+            with _connect(origin, deadline, trusted(origin), ca_bundle) as sock:
                 response = _get(sock, origin, url, headers(origin), deadline)
                 location = response.getheader("Location")
                 if response.status not in (301, 302, 303, 307, 308) or not location:
                     return _body(response, url, limits.max_bytes)
         except (OSError, http.client.HTTPException) as error:
             raise _failure(url, error, limits) from error
-        url = urljoin(url, location)
+        url = _target(url, location)
     raise ImageError(
         f"{shown(url)} is reached only after more than {MAX_REDIRECTS} redirects.",
         hint="Put the address into the task at which the image itself lies.",
@@ -74,7 +80,20 @@ def fetch(
     )
 
 
-def _connect(origin: Origin, deadline: float, is_trusted: bool) -> socket.socket:
+def _target(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise ImageError(
+            f"{shown(url)} redirects to what is no address: {error}.",
+            hint="Put the address into the task at which the image itself lies.",
+            code="url",
+        ) from error
+
+
+def _connect(
+    origin: Origin, deadline: float, is_trusted: bool, ca_bundle: Path | None
+) -> socket.socket:
     found = _resolved(origin, deadline)
     if not is_trusted:
         for *_, address in found:
@@ -85,7 +104,7 @@ def _connect(origin: Origin, deadline: float, is_trusted: bool) -> socket.socket
         try:
             sock.settimeout(min(CONNECT_SECONDS, _left(deadline)))
             sock.connect(address)
-            return _secured(sock, origin, deadline)
+            return _secured(sock, origin, deadline, ca_bundle)
         except OSError as error:
             sock.close()
             problem = error
@@ -97,25 +116,19 @@ def _resolved(origin: Origin, deadline: float) -> list[tuple[Any, ...]]:
     try:
         return list(lookup.result(timeout=_left(deadline)))
     except LookupTimeout:
+        lookup.cancel()  # if it still waits for its turn: others wait behind it
         raise TimeoutError from None
     except ValueError as error:  # no name at all: a null byte, a label of more than 63 letters
         raise OSError(f"{origin.host[:80]!r} is no host name") from error
 
 
-def _secured(sock: socket.socket, origin: Origin, deadline: float) -> socket.socket:
+def _secured(
+    sock: socket.socket, origin: Origin, deadline: float, ca_bundle: Path | None
+) -> socket.socket:
     if origin.scheme == "http":
         return sock
     sock.settimeout(_left(deadline))
-    return _tls().wrap_socket(sock, server_hostname=origin.host)
-
-
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    import certifi
-
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
+    return _tls(ca_bundle).wrap_socket(sock, server_hostname=origin.host)
 
 
 def _get(
@@ -154,12 +167,12 @@ def _body(response: http.client.HTTPResponse, url: str, max_bytes: int) -> bytes
         )
     expected = response.length
     if expected is not None and expected > max_bytes:
-        raise _too_large(url, max_bytes)
+        raise too_large(url, max_bytes)
     body = io.BytesIO()
     while chunk := response.read(CHUNK):
         body.write(chunk)
         if body.tell() > max_bytes:
-            raise _too_large(url, max_bytes)
+            raise too_large(url, max_bytes)
     if expected is not None and body.tell() < expected:
         raise http.client.IncompleteRead(b"", expected - body.tell())
     return body.getvalue()
@@ -180,7 +193,7 @@ def _refused(status: int, url: str) -> ImageError:
     )
 
 
-def _too_large(url: str, max_bytes: int) -> ImageError:
+def too_large(url: str, max_bytes: int) -> ImageError:
     return ImageError(
         f"{shown(url)} is larger than {max_bytes} bytes.",
         hint="Use a smaller file, or raise CLIP_IMAGE_MAX_BYTES.",
@@ -188,17 +201,21 @@ def _too_large(url: str, max_bytes: int) -> ImageError:
     )
 
 
+def too_slow(url: str, limits: Limits) -> ImageError:
+    return ImageError(
+        f"{shown(url)} did not arrive in time (limit {limits.seconds:g} s).",
+        hint="Look at its server and the network between, or raise CLIP_IMAGE_SECONDS.",
+        code="timeout",
+    )
+
+
 def _failure(url: str, error: Exception, limits: Limits) -> ImageError:
     if isinstance(error, TimeoutError):
-        return ImageError(
-            f"{shown(url)} did not arrive in time (limit {limits.seconds:g} s).",
-            hint="Look at its server and the network between, or raise CLIP_IMAGE_SECONDS.",
-            code="timeout",
-        )
+        return too_slow(url, limits)
     if isinstance(error, ssl.SSLError):
         return ImageError(
             f"{shown(url)} has no valid TLS certificate: {error.reason or 'handshake failed'}.",
-            hint="Mend its certificate, or let this machine trust its authority (SSL_CERT_FILE).",
+            hint=TRUST_HINT,
             code="tls",
         )
     if isinstance(error, OSError):

@@ -12,16 +12,17 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 
-from ls_backend.errors import ConfigError, LsClipError
+from ls_backend.errors import ConfigError, LabelStudioUnauthorized, LsClipError
 from ls_backend.label_studio_errors import (
     WRONG_TOKEN_HINT,
     not_label_studio,
@@ -29,6 +30,7 @@ from ls_backend.label_studio_errors import (
     translation,
     unauthorized,
 )
+from ls_backend.tls import TrustingAdapter, ca_bundle_from_env, tls_context
 
 if TYPE_CHECKING:
     import httpx
@@ -48,10 +50,12 @@ class Credentials:
     Attributes:
         url: Address of the server, without a slash at its end.
         token: A Personal Access Token or a legacy token; never shown.
+        ca_bundle: PEM file of authorities to trust besides the public ones.
     """
 
     url: str
     token: str = field(repr=False)
+    ca_bundle: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", _checked_url(self.url))
@@ -59,10 +63,13 @@ class Credentials:
 
 
 def credentials_from_env(url: str | None = None) -> Credentials:
-    """Credentials from LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY; `url` goes before the variable.
+    """Credentials from LABEL_STUDIO_URL, LABEL_STUDIO_API_KEY and CLIP_CA_BUNDLE.
+
+    Args:
+        url: Goes before the variable.
 
     Raises:
-        ConfigError: one is missing, or cannot be an address or a token.
+        ConfigError: one is missing, or cannot be an address, a token or such a file.
     """
     address = url or os.environ.get(URL_VARIABLE, "")
     if not address.strip():
@@ -77,7 +84,7 @@ def credentials_from_env(url: str | None = None) -> Credentials:
             hint=f"In Label Studio: your initials > Account & Settings > Personal Access Token. "
             f"Then: export {TOKEN_VARIABLE}=<that token>",
         )
-    return Credentials(address, token)
+    return Credentials(address, token, ca_bundle_from_env(os.environ))
 
 
 class LabelStudio:
@@ -97,6 +104,9 @@ class LabelStudio:
         self._session = requests.Session()
         # A ~/.netrc entry for the host would replace our Authorization header.
         self._session.auth = _keep_headers
+        self._ca_bundle = credentials.ca_bundle
+        if self._ca_bundle is not None:
+            self._session.mount("https://", TrustingAdapter(self._ca_bundle))
 
     def close(self) -> None:
         self._session.close()
@@ -109,20 +119,32 @@ class LabelStudio:
 
     @cached_property
     def sdk(self) -> Sdk:
-        """The SDK's client, signed in the same way; use it inside `translated`."""
+        """The SDK's client, which signs in, and once anew, like `request`.
+
+        Use it inside `translated`.
+        """
         import httpx
         from label_studio_sdk import LabelStudio as Sdk
 
-        def sign_in(request: httpx.Request) -> httpx.Request:
-            request.headers.update(self.headers())
-            return request
+        server = self
+
+        class SignIn(httpx.Auth):
+            def auth_flow(
+                self, request: httpx.Request
+            ) -> Generator[httpx.Request, httpx.Response, None]:
+                request.headers.update(server.headers())
+                response = yield request
+                if response.status_code == 401 and server.forget_access():
+                    request.headers.update(server.headers())
+                    yield request
 
         client = httpx.Client(
-            auth=sign_in,
+            auth=SignIn(),
+            verify=tls_context(self._ca_bundle),
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             limits=httpx.Limits(max_keepalive_connections=0),
         )
-        # The key is a placeholder: `sign_in` sets the header. Retries would repeat a POST that
+        # The key is a placeholder: `SignIn` sets the header. Retries would repeat a POST that
         # Label Studio has already carried out.
         return Sdk(base_url=self.url, api_key="-", httpx_client=client, max_retries=0)
 
@@ -140,13 +162,24 @@ class LabelStudio:
     ) -> requests.Response:
         """Send a request to `path` of this server.
 
+        A 401 means that nothing was done. So where Label Studio may only have forgotten our access
+        token, the request is sent once more with a new one.
+
         Args:
             what: What we are about, for messages: "create the project".
-            options: As `requests.request` takes them; the timeout defaults to 120 s.
+            options: As `requests.request` takes them, bodies as bytes rather than streams, which
+                cannot be sent again; the timeout defaults to 120 s.
         """
-        with self.translated(what or f"use {path}"):
-            headers = {**options.pop("headers", {}), **self.headers()}
-            return self._send(method, path, what or f"use {path}", headers=headers, **options)
+        about = what or f"use {path}"
+        given = options.pop("headers", {})
+        with self.translated(about):
+            signed = {**given, **self.headers()}
+            try:
+                return self._send(method, path, about, headers=signed, **options)
+            except LabelStudioUnauthorized:
+                if not self.forget_access():
+                    raise
+            return self._send(method, path, about, headers={**given, **self.headers()}, **options)
 
     def json(self, method: str, path: str, *, what: str | None = None, **options: Any) -> Any:
         """Like `request`, and returns the answer's JSON."""

@@ -17,6 +17,7 @@ from ls_backend.errors import (
     LabelStudioUnauthorized,
     LabelStudioUnreachable,
 )
+from ls_backend.tls import TRUST_HINT
 
 WRONG_TOKEN_HINT = (
     "In Label Studio: your initials > Account & Settings > Personal Access Token. "
@@ -151,11 +152,13 @@ _REFUSALS = {403: _forbidden, 404: _not_found}
 
 
 def _no_answer(reason: str, url: str, what: str) -> LabelStudioUnreachable:
-    hint = "Start it, or correct its address in LABEL_STUDIO_URL or [review] url."
+    hint, code = "Start it, or correct its address in LABEL_STUDIO_URL or [review] url.", None
     if "SSL" in reason or "certificate" in reason:
-        hint = "Is it http instead of https? If not, this machine must trust its certificate."
+        hint, code = f"Is it http instead of https? If not: {TRUST_HINT}", "tls"
     return LabelStudioUnreachable(
-        f"Could not {what}: Label Studio at {url} does not answer ({reason}).", hint=hint
+        f"Could not {what}: Label Studio at {url} does not answer ({reason}).",
+        hint=hint,
+        code=code,
     )
 
 

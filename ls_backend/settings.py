@@ -10,6 +10,11 @@ CLIP_IMAGE_MAX_BYTES     33554432 (32 MiB)              of one image file
 CLIP_IMAGE_MAX_PIXELS    50000000                       of one image, width x height
 CLIP_ALLOWED_HOSTS                                      hosts whose images may lie on private
                                                         addresses: "images.lan, 10.0.0.5:9000"
+CLIP_CA_BUNDLE                                          PEM file of authorities to trust besides
+                                                        the public ones: Label Studio and images
+CLIP_CLOUD_DIRECT                                       storages read with credentials of this
+                                                        machine: "s3, gs, azure-blob"; the others
+                                                        through Label Studio
 CLIP_DEVICE          auto                               auto, cpu, cuda or cuda:N
 CLIP_PRECISION       auto                               auto, float32 or bfloat16
 CLIP_PREDICT_SECONDS 80                                 for one /predict; Label Studio waits 100
@@ -29,8 +34,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ls_backend.cloud_files import cloud_direct_from_env
 from ls_backend.errors import ConfigError
 from ls_backend.label_studio import Credentials
+from ls_backend.tls import ca_bundle_from_env
 
 DEFAULT_MODEL = "ViT-B-32/laion2b_s34b_b79k"
 DEFAULT_CACHE_DIR = "~/.cache/label-studio-clip"
@@ -60,6 +67,8 @@ class Settings:
     image_max_bytes: int = 32 * 1024 * 1024
     image_max_pixels: int = 50_000_000
     allowed_hosts: frozenset[str] = frozenset()
+    ca_bundle: Path | None = None
+    cloud_direct: frozenset[str] = frozenset()
     device: str = "auto"
     precision: Precision = "auto"
     predict_seconds: float = 80.0
@@ -73,20 +82,24 @@ def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from environment variables, as the table at the top of this file lists them.
 
     Raises:
-        ConfigError: A value is out of range, or one of a pair is missing.
+        ConfigError: A value is out of range, one of a pair is missing, or a file or package that
+            is named cannot be used.
     """
     given = {k: v.strip() for k, v in (os.environ if environ is None else environ).items()}
     url, token = _pair(given, "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY")
+    bundle = ca_bundle_from_env(given)
     user, password = _pair(given, "BASIC_AUTH_USER", "BASIC_AUTH_PASS")
     return Settings(
         model=given.get("CLIP_MODEL") or DEFAULT_MODEL,
-        label_studio=Credentials(url, token) if url else None,
+        label_studio=Credentials(url, token, bundle) if url else None,
         basic_auth_user=user or None,
         basic_auth_pass=password or None,
         image_seconds=_number(given, "CLIP_IMAGE_SECONDS", Settings.image_seconds),
         image_max_bytes=int(_number(given, "CLIP_IMAGE_MAX_BYTES", Settings.image_max_bytes)),
         image_max_pixels=int(_number(given, "CLIP_IMAGE_MAX_PIXELS", Settings.image_max_pixels)),
         allowed_hosts=_hosts(given.get("CLIP_ALLOWED_HOSTS", "")),
+        ca_bundle=bundle,
+        cloud_direct=cloud_direct_from_env(given),
         device=_device(given),
         precision=_one_of(Precision, given, "CLIP_PRECISION", Settings.precision),
         predict_seconds=_number(given, "CLIP_PREDICT_SECONDS", Settings.predict_seconds),

@@ -1,8 +1,8 @@
 """The image a task points to → RGB pixels, safely.
 
 A task may point to an upload or any other path of the configured Label Studio, to an absolute
-http(s) URL, or carry a data URI. Label Studio's token goes to Label Studio's origin and nowhere
-else. Every failure is an ImageError with a code.
+http(s) URL, to a file in a cloud storage, or carry a data URI. Label Studio's token goes to Label
+Studio's origin and nowhere else. Every failure is an ImageError with a code.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ls_backend.addresses import Origin, origin_of, shown
+from ls_backend.cloud_files import CloudFiles, scheme_of
 from ls_backend.errors import ImageError, LabelStudioError, LsClipError
 from ls_backend.fetch import Limits, fetch
 from ls_backend.label_studio import Credentials, LabelStudio
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 UPLOADS = "/data/upload/"
-CLOUD = ("s3://", "gs://", "azure-blob://")
 _LEGACY_TOKEN = re.compile(r"[0-9a-f]{40}")
 
 
@@ -35,6 +35,7 @@ class TaskImages:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._limits = Limits(settings.image_seconds, settings.image_max_bytes)
+        self._cloud_files = CloudFiles(self._limits)
         self._label_studio: LabelStudio | None = None
         self._label_studio_origin: Origin | None = None
         self._fallback: tuple[LabelStudio, Origin] | None = None
@@ -79,9 +80,10 @@ class TaskImages:
                 code="no_image",
             )
         source = source.strip()
-        if source.lower().startswith(CLOUD):
-            source = _presign_path(source, task)
-        return self._bytes_of(source)
+        scheme = scheme_of(source)
+        if scheme in self._settings.cloud_direct:
+            return self._cloud_files.read(source)
+        return self._bytes_of(_presign_path(source, task) if scheme else source)
 
     def decode(self, data: bytes) -> Image:
         """The pixels of an image file, as `decode_image` reads them, within the settings' bound."""
@@ -114,7 +116,13 @@ class TaskImages:
             return self._get(url)
 
     def _get(self, url: str) -> bytes:
-        return fetch(url, self._limits, trusted=self._is_trusted, headers=self._headers)
+        return fetch(
+            url,
+            self._limits,
+            trusted=self._is_trusted,
+            headers=self._headers,
+            ca_bundle=self._settings.ca_bundle,
+        )
 
     def _may_renew(self, url: str) -> bool:
         """Whether Label Studio may have forgotten an access token that can be bought anew."""

@@ -9,6 +9,7 @@ import pytest
 from backend_client import PLAIN
 from drawings import Draw, drawing_of
 from flask.testing import FlaskClient
+from fsspec.registry import _registry
 from image_host import ImageHost
 
 from importers.sketch import MODEL_FOLDER
@@ -34,6 +35,14 @@ def client(clip: Clip) -> FlaskClient:
 def drawing() -> Draw:
     """`drawing("cat")`: a picture of a cat."""
     return drawing_of
+
+
+@pytest.fixture
+def forget_storages() -> Iterator[None]:
+    """fsspec remembers the storages it has imported: not from one test to another."""
+    yield
+    for protocol in ("s3", "gs", "az"):
+        _registry.pop(protocol, None)
 
 
 @pytest.fixture

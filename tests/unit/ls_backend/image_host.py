@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -33,9 +34,12 @@ class _Server(ThreadingHTTPServer):
 
 
 class ImageHost:
-    """`host.routes["/a.png"] = body(b"…")`; `host.asked` has what arrived, in order."""
+    """`host.routes["/a.png"] = body(b"…")`; `host.asked` has what arrived, in order.
 
-    def __init__(self) -> None:
+    With `tls`, its certificate in it, the host speaks https.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.routes: dict[str, Answer] = {}
         self.asked: list[Asked] = []
         outer = self
@@ -50,7 +54,9 @@ class ImageHost:
         self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
     def __enter__(self) -> ImageHost:
         self._thread.start()

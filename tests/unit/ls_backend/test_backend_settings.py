@@ -33,6 +33,7 @@ def test_everything_set() -> None:
             "CLIP_CACHE_DIR": "~/clip",
             "CLIP_CACHE_MAX_BYTES": "0",
             "CLIP_WEBHOOK_SECRET": "secret-header",
+            "CLIP_CLOUD_DIRECT": "S3, s3://,",
         }
     )
 
@@ -45,6 +46,7 @@ def test_everything_set() -> None:
     assert settings.predict_seconds == 20.0
     assert (settings.cache_dir, settings.cache_max_bytes) == (Path.home() / "clip", 0)
     assert settings.webhook_secret == "secret-header"
+    assert settings.cloud_direct == {"s3"}
     assert "secret" not in repr(settings)
 
 
@@ -65,6 +67,10 @@ def test_everything_set() -> None:
         ("CLIP_PRECISION", "half", "CLIP_PRECISION"),
         ("CLIP_PREDICT_SECONDS", "0", "CLIP_PREDICT_SECONDS"),
         ("CLIP_CACHE_MAX_BYTES", "-1", "CLIP_CACHE_MAX_BYTES"),
+        ("CLIP_CLOUD_DIRECT", "s3, ftp", "'ftp'"),
+        ("CLIP_CA_BUNDLE", "/nowhere/ca.pem", "No such file"),
+        ("CLIP_CA_BUNDLE", __file__, "CLIP_CA_BUNDLE"),
+        ("CLIP_CA_BUNDLE", "/", "CLIP_CA_BUNDLE"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(variable: str, value: str, named: str) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask, Response, abort, request
 from werkzeug.serving import make_server
 
-from ls_backend.errors import ImageError
-from ls_backend.label_studio import Credentials
+from ls_backend.errors import ImageError, LabelStudioUnauthorized
+from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.settings import Settings
 from ls_backend.task_images import TaskImages
 
@@ -23,10 +23,12 @@ def jwt(**claims: object) -> str:
 
 
 class Studio:
-    """Gives out access tokens; uploads are for those of `knows` alone."""
+    """Gives out access tokens, and forgets the first of them; or all."""
 
     def __init__(self) -> None:
         self.given: list[str] = []
+        self.titles: list[str] = []
+        self.asked = 0
         self.forgets_all = False
         app = Flask("studio")
 
@@ -38,13 +40,23 @@ class Studio:
 
         @app.get("/data/upload/1/cat.png")
         def upload() -> Response:
-            known = [] if self.forgets_all else self.given[1:]
-            if request.headers.get("Authorization") not in [f"Bearer {one}" for one in known]:
-                abort(401)
+            self.check_token()
             return Response(b"the file")
+
+        @app.post("/api/projects/")
+        def create() -> dict[str, object]:
+            self.check_token()
+            self.titles.append((request.json or {})["title"])
+            return {"id": len(self.titles), "title": self.titles[-1]}
 
         self.server = make_server("127.0.0.1", 0, app, threaded=True)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def check_token(self) -> None:
+        self.asked += 1
+        known = [] if self.forgets_all else self.given[1:]
+        if request.headers.get("Authorization") not in [f"Bearer {one}" for one in known]:
+            abort(401)
 
 
 @pytest.fixture
@@ -77,3 +89,54 @@ def test_a_token_that_is_never_accepted_is_not_tried_for_ever(studio: Studio) ->
 
     assert refusal.value.code == "http_401"
     assert len(studio.given) == 2
+
+
+def by_request(ls: LabelStudio) -> int:
+    return ls.json("POST", "/api/projects/", json={"title": "Cats"})["id"]
+
+
+def by_sdk(ls: LabelStudio) -> int:
+    with ls.translated("create the project"):
+        return ls.sdk.projects.create(title="Cats").id
+
+
+both_ways = pytest.mark.parametrize("create", [by_request, by_sdk])
+
+
+@pytest.fixture
+def label_studio(studio: Studio) -> Iterator[LabelStudio]:
+    label_studio = LabelStudio(Credentials(studio.url, jwt(token_type="refresh")))
+    yield label_studio
+    label_studio.close()
+
+
+@both_ways
+def test_a_request_is_sent_again_and_done_once(
+    studio: Studio, label_studio: LabelStudio, create: Callable[[LabelStudio], int]
+) -> None:
+    assert create(label_studio) == 1
+    assert create(label_studio) == 2
+    assert studio.titles == ["Cats", "Cats"]
+    assert len(studio.given) == 2
+
+
+@both_ways
+def test_a_request_that_is_never_accepted_is_sent_twice(
+    studio: Studio, label_studio: LabelStudio, create: Callable[[LabelStudio], int]
+) -> None:
+    studio.forgets_all = True
+
+    with pytest.raises(LabelStudioUnauthorized):
+        create(label_studio)
+
+    assert len(studio.given) == 2
+
+
+def test_a_legacy_token_is_not_sent_again(studio: Studio) -> None:
+    label_studio = LabelStudio(Credentials(studio.url, "0123456789abcdef0123456789abcdef01234567"))
+
+    with pytest.raises(LabelStudioUnauthorized):
+        by_request(label_studio)
+
+    label_studio.close()
+    assert (studio.asked, studio.given) == (1, [])

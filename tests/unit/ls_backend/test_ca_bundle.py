@@ -1,0 +1,140 @@
+"""Label Studio and images behind a certificate that an authority of our own has signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificates import Authority, authority
+from image_host import ImageHost, body
+
+from ls_backend.errors import ConfigError, ImageError, LabelStudioUnreachable
+from ls_backend.label_studio import LabelStudio, credentials_from_env
+from ls_backend.settings import settings_from_env
+from ls_backend.task_images import TaskImages
+from ls_backend.tls import tls_context
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+UPLOAD = "/data/upload/1/cat.png"
+NO_PROJECTS = b'{"count": 0, "next": null, "previous": null, "results": []}'
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return authority(tmp_path_factory.mktemp("ours"))
+
+
+@pytest.fixture
+def studio(ours: Authority) -> Iterator[ImageHost]:
+    """A Label Studio over https with one upload and no projects."""
+    with ImageHost(ours.server) as host:
+        host.routes[UPLOAD] = body(b"the file")
+        host.routes["/api/projects/"] = body(NO_PROJECTS, Content_Type="application/json")
+        yield host
+
+
+def variables(studio: ImageHost, bundle: Path | None) -> dict[str, str]:
+    given = {"LABEL_STUDIO_URL": studio.url, "LABEL_STUDIO_API_KEY": TOKEN}
+    return {**given, "CLIP_CA_BUNDLE": str(bundle)} if bundle else given
+
+
+def upload(studio: ImageHost, bundle: Path | None) -> bytes:
+    images = TaskImages(settings_from_env(variables(studio, bundle)))
+    return images.fetch({"id": 1, "data": {"image": UPLOAD}}, "image")
+
+
+@pytest.fixture
+def connect(studio: ImageHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    opened: list[LabelStudio] = []
+
+    def connect(bundle: Path | None) -> LabelStudio:
+        for name, value in variables(studio, bundle).items():
+            monkeypatch.setenv(name, value)
+        opened.append(LabelStudio(credentials_from_env()))
+        return opened[-1]
+
+    yield connect
+    for ls in opened:
+        ls.close()
+
+
+def by_request(ls: LabelStudio) -> Any:
+    return ls.json("GET", "/api/projects/")["results"]
+
+
+def by_sdk(ls: LabelStudio) -> Any:
+    with ls.translated("read the projects"):
+        return list(ls.sdk.projects.list())
+
+
+both_ways = pytest.mark.parametrize("projects", [by_request, by_sdk])
+Connect = Callable[[Path | None], LabelStudio]
+
+
+def test_an_image_is_read_with_the_bundle(studio: ImageHost, ours: Authority) -> None:
+    assert upload(studio, ours.pem) == b"the file"
+
+
+def test_without_the_bundle_its_setting_is_named(studio: ImageHost) -> None:
+    with pytest.raises(ImageError) as refusal:
+        upload(studio, None)
+
+    assert refusal.value.code == "tls"
+    assert "CLIP_CA_BUNDLE" in refusal.value.hint
+    assert studio.asked == []
+
+
+def test_the_bundle_of_another_authority_does_not_help(studio: ImageHost, tmp_path: Path) -> None:
+    with pytest.raises(ImageError) as refusal:
+        upload(studio, authority(tmp_path).pem)
+
+    assert refusal.value.code == "tls"
+    assert studio.asked == []
+
+
+def test_a_certificate_is_for_the_name_that_is_asked(studio: ImageHost, ours: Authority) -> None:
+    given = {"CLIP_CA_BUNDLE": str(ours.pem), "CLIP_ALLOWED_HOSTS": "localhost"}
+    images = TaskImages(settings_from_env(given))
+    source = f"https://localhost:{studio.port}{UPLOAD}"
+
+    with pytest.raises(ImageError, match=r"ertificate") as refusal:
+        images.fetch({"id": 1, "data": {"image": source}}, "image")
+
+    assert refusal.value.code == "tls"
+    assert studio.asked == []
+
+
+def test_the_public_authorities_stay_trusted(ours: Authority) -> None:
+    public = tls_context(None).get_ca_certs()
+
+    assert public
+    assert len(tls_context(ours.pem).get_ca_certs()) == len(public) + 1
+
+
+@both_ways
+def test_label_studio_is_asked_with_the_bundle(
+    connect: Connect, ours: Authority, projects: Callable[[LabelStudio], Any]
+) -> None:
+    assert projects(connect(ours.pem)) == []
+
+
+@both_ways
+def test_a_label_studio_that_is_not_trusted_says_so(
+    studio: ImageHost, connect: Connect, projects: Callable[[LabelStudio], Any]
+) -> None:
+    with pytest.raises(LabelStudioUnreachable) as refusal:
+        projects(connect(None))
+
+    assert refusal.value.code == "tls"
+    assert "CLIP_CA_BUNDLE" in refusal.value.hint
+    assert studio.asked == []
+
+
+def test_a_bundle_that_is_none_stops_a_command_too(
+    studio: ImageHost, connect: Connect, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="CLIP_CA_BUNDLE"):
+        connect(tmp_path / "missing.pem")
+    assert studio.asked == []
