@@ -123,7 +123,8 @@ class ClipModel:
         claims: Sequence[str | None],
         prompts: Sequence[str | None],
     ) -> list[Score]:
-        shares = probabilities(vectors, self._texts(target), self.clip.logit_scale)
+        scale, bias = self.clip.logit_scale, self.clip.logit_bias
+        shares = probabilities(vectors, self._texts(target), scale, bias)
         similarities = self._similarities(vectors, prompts)
         return [
             score_shares(row, target.labels, claim, similarity)

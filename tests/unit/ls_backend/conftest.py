@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from drawings import Draw, drawing_of
@@ -17,6 +19,12 @@ from ls_backend.clip import Clip
 def clip() -> Clip:
     """The tiny CLIP, which knows drawings."""
     return Clip.load(str(MODEL_FOLDER))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the tiny CLIP, to be changed."""
+    return Path(shutil.copytree(MODEL_FOLDER, tmp_path / "my-clip"))
 
 
 @pytest.fixture(scope="session")
