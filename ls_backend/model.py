@@ -154,6 +154,7 @@ class ClipModel:
                 self._texts(target),
                 len(target.labels),
                 self.clip.logit_scale,
+                self.clip.logit_bias,
             )
             answers = iter(
                 answer_of_several(target, row, said, fit)
@@ -172,7 +173,8 @@ class ClipModel:
         claims: Sequence[str | None],
         similarities: Sequence[float | None],
     ) -> list[Score]:
-        shares = probabilities(vectors, self._texts(target), self.clip.logit_scale)
+        scale, bias = self.clip.logit_scale, self.clip.logit_bias
+        shares = probabilities(vectors, self._texts(target), scale, bias)
         return [
             score_shares(row, target.labels, claim, similarity)
             for row, claim, similarity in zip(shares, claims, similarities, strict=True)

@@ -2,33 +2,39 @@
 
 A model is named "ARCH/PRETRAINED" as open_clip lists them, or by a folder in open_clip's
 `local-dir:` layout: `open_clip_config.json` ({"model_cfg", "preprocess_cfg"}), a weights file, and
-the tokenizer files that `text_cfg.tokenizer_kwargs` names relative to the folder.
+the tokenizer files: those that `text_cfg.tokenizer_kwargs` names relative to the folder, or, with
+`text_cfg.hf_tokenizer_name`, those of that repository.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ls_backend.errors import ModelError
-from ls_backend.weights import weights_file
+from ls_backend.model_folder import LAYOUT, read_config
+from ls_backend.weights import TOKENIZER_FILES, tokenizer_files, weights_file
 
-CONFIG_FILE = "open_clip_config.json"
 PREFIX = "local-dir:"
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """How open_clip is asked for one model."""
+    """How open_clip is asked for one model; `folder` is None for a published one.
+
+    `tokenizer_files` are those that do not come with open_clip.
+    """
 
     name: str
+    folder: Path | None
     model_name: str
     pretrained: str | None
     config: dict[str, Any]
-    tokenizer_files: dict[str, Path]
+    tokenizer_files: list[Path]
+    tokenizer_options: dict[str, Any]
     model_options: dict[str, Any]
     hint: str
 
@@ -66,28 +72,27 @@ def registration(model: str) -> tuple[str, dict[str, Any]]:
 
 
 def _local_folder(folder: Path) -> ModelSource:
-    layout = (
-        f"A model folder holds {CONFIG_FILE} with model_cfg and preprocess_cfg, "
-        "open_clip_model.safetensors, and the tokenizer files that the config names."
-    )
-    try:
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        options = config["model_cfg"]["text_cfg"].get("tokenizer_kwargs", {})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        why = f"it has no {CONFIG_FILE}" if isinstance(error, FileNotFoundError) else repr(error)
-        raise ModelError(f"{folder} cannot be read as a CLIP model: {why}.", hint=layout) from error
+    config = read_config(folder)
+    options = config["model_cfg"]["text_cfg"].get("tokenizer_kwargs", {})
+    named = {
+        option: folder / value
+        for option, value in sorted(options.items())
+        if isinstance(value, str) and (folder / value).is_file()
+    }
+    beside: list[Path] = []
+    if config["model_cfg"]["text_cfg"].get("hf_tokenizer_name"):
+        _check_transformers(folder.name)
+        beside = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
     return ModelSource(
         name=folder.name,
+        folder=folder,
         model_name=f"{PREFIX}{folder}",
         pretrained=None,
         config=config["model_cfg"],
-        tokenizer_files={
-            option: folder / value
-            for option, value in options.items()
-            if isinstance(value, str) and (folder / value).is_file()
-        },
+        tokenizer_files=[*named.values(), *beside],
+        tokenizer_options={option: str(path) for option, path in named.items()},
         model_options={},
-        hint=layout,
+        hint=LAYOUT,
     )
 
 
@@ -97,12 +102,20 @@ def _published(model: str) -> ModelSource:
     arch, registered = registration(model)
     # The tag knows which activation the weights were trained with; the architecture may not.
     quick_gelu = bool(registered.get("quick_gelu", False))
+    config = {**open_clip.get_model_config(arch), "quick_gelu": quick_gelu}
+    repository = config["text_cfg"].get("hf_tokenizer_name")
+    files = tokenizer_files(model, repository) if repository else []
+    if repository:
+        _check_transformers(model)
     return ModelSource(
         name=model,
+        folder=None,
         model_name=arch,
         pretrained=weights_file(model, registered),
-        config={**open_clip.get_model_config(arch), "quick_gelu": quick_gelu},
-        tokenizer_files={},
+        config=config,
+        tokenizer_files=files,
+        # Otherwise transformers asks the hub at each start whether its files are still the newest.
+        tokenizer_options={"local_files_only": True} if repository else {},
         model_options={
             "force_quick_gelu": quick_gelu,
             "image_mean": registered.get("mean"),
@@ -110,9 +123,18 @@ def _published(model: str) -> ModelSource:
             "image_interpolation": registered.get("interpolation"),
             "image_resize_mode": registered.get("resize_mode"),
         },
-        hint="The weights file may be damaged: delete it from the Hugging Face cache and run this "
-        "again with network, or use another model.",
+        hint=f"See which file is damaged with: ls-clip weights verify {model}; mend it with: "
+        f"ls-clip weights fetch {model}.",
     )
+
+
+def _check_transformers(name: str) -> None:
+    if find_spec("transformers") is None:
+        raise ModelError(
+            f"{name} has a tokenizer that needs the package transformers, which is not installed.",
+            hint="pip install transformers",
+            code="tokenizer",
+        )
 
 
 def _unknown(model: str, known: list[str]) -> ModelError:

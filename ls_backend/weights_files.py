@@ -17,27 +17,14 @@ from typing import Any, Literal
 
 from ls_backend.errors import ModelError
 from ls_backend.model_source import folder_of, registration
-from ls_backend.weights import hub_obstacle, weights_names
+from ls_backend.weights import (
+    TOKENIZER_FILES,
+    TOKENIZERS,
+    cached_files,
+    hub_obstacle,
+    weights_names,
+)
 from ls_backend.weights_folder import SUMS_FILE, read_sums, sha256_of, write_folder
-
-TOKENIZERS = (
-    "tokenizer.json",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "tokenizer.model",
-    "vocab.txt",
-    "vocab.json",
-)
-"""One of these at least makes a tokenizer."""
-
-TOKENIZER_FILES = (
-    *TOKENIZERS,
-    "merges.txt",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "config.json",
-)
 
 State = Literal["good", "damaged", "missing", "unchecked"]
 Say = Callable[[str], None]
@@ -92,7 +79,7 @@ def verify(model: str) -> list[FileState]:
         return _folder_states(folder)
     arch, registered = registration(model)
     repository, _, filename = registered["hf_hub"].rpartition("/")
-    weights = _cached(repository, weights_names(filename))[:1]
+    weights = cached_files(repository, weights_names(filename))[:1]
     states = [_blob_state(path) for path in weights]
     if not weights:
         states.append(FileState(f"{repository}/{weights_names(filename)[0]}", "missing", ""))
@@ -178,17 +165,10 @@ def _not_brought(model: str, why: str) -> ModelError:
     )
 
 
-def _cached(repository: str, names: list[str] | tuple[str, ...]) -> list[Path]:
-    from huggingface_hub import try_to_load_from_cache
-
-    found = [try_to_load_from_cache(repository, name) for name in names]
-    return [Path(path) for path in found if isinstance(path, str)]
-
-
 def _tokenizer_states(repository: str) -> list[FileState]:
     if not repository:
         return []
-    paths = _cached(repository, TOKENIZER_FILES)
+    paths = cached_files(repository, TOKENIZER_FILES)
     states = [_blob_state(path) for path in paths]
     if not any(path.name in TOKENIZERS for path in paths):
         states.append(FileState(f"{repository}/{TOKENIZERS[0]}", "missing", ""))

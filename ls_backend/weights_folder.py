@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ls_backend.model_source import CONFIG_FILE
+from ls_backend.golden import measure, write_golden
+from ls_backend.model_folder import CONFIG_FILE, WEIGHTS_FILE
+from ls_backend.model_source import PREFIX
 
 SUMS_FILE = "SHA256SUMS"
 
@@ -31,8 +33,25 @@ def write_folder(folder: Path, config: Mapping[str, Any], files: Sequence[Path])
         shutil.copyfile(path, part)
         part.replace(folder / name)
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in [CONFIG_FILE, *names]]
-    (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8")
+    _write_sums(folder, {name: sha256_of(folder / name) for name in [CONFIG_FILE, *names]})
+
+
+def keep_golden(folder: Path) -> Path:
+    """Write golden.json: what the model in `folder` answers now. Returns the file.
+
+    Where there is a SHA256SUMS, the file gets its line in it.
+
+    Raises:
+        ModelError: The folder is no model that can be loaded.
+        OSError: The folder cannot be written.
+    """
+    from ls_backend.clip import Clip
+
+    clip = Clip.load(f"{PREFIX}{folder}", device="cpu", precision="float32", check_golden=False)
+    path = write_golden(folder, measure(clip))
+    if sums := read_sums(folder):
+        _write_sums(folder, {**sums, path.name: sha256_of(path)})
+    return path
 
 
 def read_sums(folder: Path) -> dict[str, str]:
@@ -54,6 +73,11 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _write_sums(folder: Path, sums: Mapping[str, str]) -> None:
+    lines = [f"{promised}  {name}\n" for name, promised in sums.items()]
+    (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8")
+
+
 def _weights_name(path: Path) -> str:
     safe = path.suffix == ".safetensors"
-    return "open_clip_model.safetensors" if safe else "open_clip_pytorch_model.bin"
+    return WEIGHTS_FILE if safe else "open_clip_pytorch_model.bin"

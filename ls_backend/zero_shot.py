@@ -1,6 +1,7 @@
 """Zero-shot answers from vectors: which label, how sure, and by what margin. Plain numpy.
 
-Owns the prompt templates around a label's words and the softmax over labels and background.
+Owns the prompt templates around a label's words and each model family's head: what turns cosines
+into probabilities of labels and background.
 All vectors are unit vectors, so a dot product is a cosine.
 """
 
@@ -29,8 +30,9 @@ class Score:
     """What CLIP says of one image. Probabilities are in [0, 1], cosines in [-1, 1].
 
     `label` is the claimed label, or `predicted_label` where nothing valid is claimed.
-    `label_probability` is that label's share of the softmax over labels and background, `margin`
-    its lead over the strongest other, `similarity` the cosine of the image and its whole prompt.
+    `label_probability` is that label's share among labels and background (and, where the model
+    has a logit bias, among "none of them" too), `margin` its lead over the strongest other,
+    `similarity` the cosine of the image and its whole prompt.
     """
 
     label: str
@@ -66,9 +68,29 @@ def text_vectors(
     return unit
 
 
-def probabilities(images: Vectors, texts: Vectors, logit_scale: float) -> NDArray[np.float64]:
-    """Softmax over texts of each image's scaled cosines, shape (images, texts), rows sum to 1."""
-    logits = logit_scale * (images.astype(np.float64) @ texts.astype(np.float64).T)
+def probabilities(
+    images: Vectors, texts: Vectors, logit_scale: float, logit_bias: float | None = None
+) -> NDArray[np.float64]:
+    """How likely each text is the one that fits, shape (images, texts), in [0, 1].
+
+    Without a bias (CLIP, trained with a softmax over a batch): the softmax over texts of the scaled
+    cosines; each row sums to 1, also for an image that none of them fits.
+
+    With one (SigLIP, trained pair by pair: Zhai et al. 2023, "Sigmoid Loss for Language Image
+    Pre-Training"): a text fits with probability sigmoid(scale * cosine + bias), whatever the other
+    texts are. Given that one fits at most, text i is it with probability
+    exp(logit_i) / (1 + sum of exp(logit_j)): the softmax, which chooses, times a gate, the sigmoid
+    of the logits' log-sum-exp. A row sums to the gate, 1 at most; the rest is "none of them". A
+    single text gets exactly its sigmoid, and none ever gets more.
+    """
+    cosines = images.astype(np.float64) @ texts.astype(np.float64).T
+    if logit_bias is None:
+        return _softmax(logit_scale * cosines)
+    none_of_them = np.zeros((len(cosines), 1))
+    return _softmax(np.hstack([logit_scale * cosines + logit_bias, none_of_them]))[:, :-1]
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
     return shares

@@ -52,6 +52,18 @@ def verify(model: Model = None, json: AsJson = False) -> None:
     _report(_named(model), weights_files.verify(_named(model)), json)
 
 
+@app.command(epilog="Example: ls-clip weights golden models/b32")
+def golden(
+    folder: Annotated[Path, typer.Argument(help="A model folder whose answers are known good.")],
+) -> None:
+    """Keep what a model folder answers now; from then on it is refused if that changes."""
+    from rich.markup import escape
+
+    from ls_backend.weights_folder import keep_golden
+
+    show([f"written   {escape(str(keep_golden(folder.resolve())))}"])
+
+
 def _named(model: str | None) -> str:
     from importers.sketch import resolve_model
     from ls_backend.settings import settings_from_env

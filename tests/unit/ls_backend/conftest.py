@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from backend_client import PLAIN
@@ -29,6 +31,12 @@ def clip() -> Clip:
 def client(clip: Clip) -> FlaskClient:
     """Asks the routes of a backend whose model is the tiny CLIP."""
     return create_app(ModelLoader.loaded(ClipModel(clip)), PLAIN).test_client()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the tiny CLIP, to be changed."""
+    return Path(shutil.copytree(MODEL_FOLDER, tmp_path / "my-clip"))
 
 
 @pytest.fixture(scope="session")

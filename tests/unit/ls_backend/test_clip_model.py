@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from drawings import Draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_studio_sdk.label_interface import LabelInterface
+from model_folders import siglip_of_sketch_clip
 from PIL import Image
 
+from importers.sketch import MODEL_FOLDER
 from ls_backend.answers import answer, prediction
 from ls_backend.clip import Clip
 from ls_backend.errors import ImageError
@@ -75,6 +78,52 @@ def test_background_lowers_what_it_explains(model: ClipModel, drawing: Draw) -> 
     assert lowered.predicted_probability < 0.1 < plain.predicted_probability
 
 
+PICTURES = ("cat", "dog", "bus", "fish", "tree", "star")
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    label=st.sampled_from(PICTURES),
+    before=st.lists(st.sampled_from(PICTURES), max_size=20),
+    after=st.lists(st.sampled_from(PICTURES), max_size=20),
+    claim=st.sampled_from([None, *LABELS]),
+)
+def test_a_score_does_not_depend_on_the_batch(
+    model: ClipModel,
+    drawing: Draw,
+    label: str,
+    before: list[str],
+    after: list[str],
+    claim: str | None,
+) -> None:
+    assert model.clip.precision == "float32"
+    batch = [drawing(each) for each in (*before, label, *after)]
+    claims = [*(None for _ in before), claim, *(None for _ in after)]
+    asked = target('clip_background="tree"')
+
+    among = model.score(batch, asked, claims, [f"a {label}"] * len(batch))[len(before)]
+    alone = score(model, drawing(label), claim, target=asked, prompt=f"a {label}")
+
+    assert (among.label, among.predicted_label) == (alone.label, alone.predicted_label)
+    for name in (
+        "label_probability", "margin", "predicted_probability", "similarity",
+        "background_probability",
+    ):  # fmt: skip
+        assert abs(getattr(among, name) - getattr(alone, name)) <= 1e-5
+
+
+def test_a_model_with_a_bias_scores_what_fits_nothing_low(drawing: Draw, tmp_path: Path) -> None:
+    clip = Clip.load(str(siglip_of_sketch_clip(tmp_path / "biased")))
+    plain, biased = ClipModel(Clip.load(str(MODEL_FOLDER))), ClipModel(clip)
+    stranger, known = drawing("tree"), drawing("cat")
+
+    assert score(biased, known, "cat").label_probability > 0.5
+    assert score(biased, stranger, None).label_probability < 0.1
+    assert score(plain, stranger, None).label_probability > 0.3
+    digests = {each.version(target()).partition("@")[2] for each in (plain, biased)}
+    assert len(digests) == 2
+
+
 def test_similarity_is_the_fit_to_the_whole_prompt(model: ClipModel, drawing: Draw) -> None:
     cat = drawing("cat")
 
@@ -86,28 +135,6 @@ def test_similarity_is_the_fit_to_the_whole_prompt(model: ClipModel, drawing: Dr
     assert -1 <= wrong < right <= 1
     assert score(model, cat, "cat", prompt=None).similarity is None
     assert score(model, cat, "cat", prompt="").similarity is None
-
-
-@settings(max_examples=15, deadline=None)
-@given(mates=st.lists(st.sampled_from(LABELS), max_size=35))
-def test_a_score_does_not_depend_on_the_batch(
-    model: ClipModel, drawing: Draw, mates: list[str]
-) -> None:
-    batch = ["cat", *mates]
-    asked = target('clip_background="tree"')
-    scores = model.score(
-        [drawing(label) for label in batch],
-        asked,
-        [None] * len(batch),
-        [f"a {label}" for label in batch],
-    )
-
-    alone = score(model, drawing("cat"), None, target=asked, prompt="a cat")
-
-    assert dataclasses.astuple(scores[0])[1:3] == pytest.approx(
-        dataclasses.astuple(alone)[1:3], abs=1e-5
-    )
-    assert scores[0].similarity == pytest.approx(alone.similarity, abs=1e-5)
 
 
 def test_no_images_no_scores(model: ClipModel) -> None:

@@ -73,6 +73,47 @@ def test_large_scales_stay_finite() -> None:
     assert shares.diagonal() == pytest.approx([1, 1, 1])
 
 
+def test_with_a_bias_a_single_text_gets_its_sigmoid() -> None:
+    image, scale, bias = unit([0.2, 1, 0]), 100.0, -12.0
+    for text in (0, 1, 2):
+        cosine = float((image @ TEXTS[[text]].T).item())
+
+        [[share]] = probabilities(image, TEXTS[[text]], scale, bias)
+
+        assert share == pytest.approx(1 / (1 + np.exp(-(scale * cosine + bias))), rel=1e-6)
+
+
+def test_with_a_bias_an_image_that_fits_nothing_scores_low() -> None:
+    fits, fits_nothing = unit([0.12, 0, 1]), unit([0.12, 0.1, -1])
+
+    known = probabilities(fits, TEXTS, 100.0, -15.0)[0]
+    stranger = probabilities(fits_nothing, TEXTS, 100.0, -15.0)[0]
+    softmax = probabilities(fits_nothing, TEXTS, 100.0)[0]
+
+    assert known[2] > 0.99
+    assert stranger.sum() < 0.1 < 0.8 < softmax[0]
+    assert (stranger / stranger.sum()) == pytest.approx(softmax)
+
+
+def test_with_a_bias_background_and_margin_keep_their_meaning() -> None:
+    texts, labels = TEXTS, ["a", "b"]
+
+    def scored(*image: float) -> Score:
+        row = probabilities(unit(list(image)), texts, 100.0, -20.0)[0]
+        return score_shares(row, labels, "a", None)
+
+    right, wrong, background, nothing = (
+        scored(1, 0, 0), scored(0, 1, 0), scored(0, 0, 1), scored(-1, -1, -1),
+    )  # fmt: skip
+
+    assert wrong.margin < -0.99 < 0.99 < right.margin
+    assert background.background_wins
+    assert background.background_probability > 0.99
+    assert not right.background_wins
+    assert abs(nothing.margin) < 1e-6
+    assert nothing.label_probability < 1e-6
+
+
 def score(shares: list[float], claim: str | None, labels: str = "ab") -> Score:
     return score_shares(np.array(shares), list(labels), claim, None)
 
@@ -113,15 +154,18 @@ def test_similarity_is_kept_within_a_cosine() -> None:
 @given(
     logits=st.lists(st.floats(-1, 1), min_size=2, max_size=8),
     scale=st.floats(0.01, 200),
+    bias=st.none() | st.floats(-500, 500),
     claim=st.integers(0, 7),
 )
 def test_a_score_is_a_probability_whatever_comes(
-    logits: list[float], scale: float, claim: int
+    logits: list[float], scale: float, bias: float | None, claim: int
 ) -> None:
     cosines = np.array([logits], dtype=np.float32)
     labels = [str(number) for number in range(len(logits))]
-    row = probabilities(np.ones((1, 1), dtype=np.float32), cosines.T, scale)[0]
+    row = probabilities(np.ones((1, 1), dtype=np.float32), cosines.T, scale, bias)[0]
 
+    assert np.isfinite(row).all()
+    assert 0 <= row.min() <= row.sum() <= 1 + 1e-9
     result = score_shares(row, labels, str(claim), None)
 
     assert 0 <= result.label_probability <= result.predicted_probability <= 1

@@ -47,7 +47,7 @@ def test_sketch_is_the_name_of_the_model_folder() -> None:
 def test_the_model_folder_is_complete_small_and_readable() -> None:
     names = {path.name for path in MODEL_FOLDER.iterdir()}
     wanted = {"open_clip_config.json", "open_clip_model.safetensors", "sketch_bpe.txt.gz"}
-    assert names == {*wanted, "README.md"}
+    assert names == {*wanted, "golden.json", "README.md"}
     assert (MODEL_FOLDER / "open_clip_model.safetensors").stat().st_size < 5_000_000
     assert all(path.stat().st_mode & 0o444 == 0o444 for path in MODEL_FOLDER.iterdir())
 
