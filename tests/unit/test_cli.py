@@ -265,7 +265,7 @@ def test_ctrl_c_finishes_what_is_in_the_air_and_says_what_stands(
 def test_a_second_ctrl_c_leaves_at_once(
     write_campaign: WriteCampaign, start_images_api: Any
 ) -> None:
-    api = start_images_api(limits=Limits(latency_s=3.0))
+    api = start_images_api(limits=Limits(latency_s=30.0))
     folder = write_campaign(api.base_url)
     process = subprocess.Popen(command("generate", folder), stderr=subprocess.PIPE, text=True)
     path = load_campaign(folder).ledger_path
