@@ -9,7 +9,7 @@ import requests
 from importers.connecting import basic_auth
 from importers.doctor.checks import Concern, NotNow
 from importers.doctor.patient import Patient
-from importers.label_studio.backend import is_refused_address
+from importers.label_studio.backend import is_refused_address, unauthorized
 from importers.label_studio.webhook import webhook_url
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio_errors import not_label_studio, translation
@@ -97,10 +97,7 @@ def ready(patient: Patient) -> str:
         raise _not_here(patient, type(error).__name__) from None
     answer = _json(response)
     if response.status_code == 401:
-        raise ConfigError(
-            f"The ML backend at {patient.url} asks for a user name and password.",
-            hint="Set BASIC_AUTH_USER and BASIC_AUTH_PASS to those that it was started with.",
-        )
+        raise unauthorized(ConfigError, patient.url, basic_auth() is not None)
     if response.ok and answer.get("state") == "ready":
         how = " ".join(str(answer[k]) for k in ("device", "precision") if answer.get(k))
         return f"{patient.url} is ready: {answer.get('model')}{f' on {how}' if how else ''}"

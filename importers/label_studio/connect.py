@@ -13,7 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from importers.label_studio.backend import LOADING, check_address, is_refused_address, patiently
+from importers.label_studio.backend import (
+    LOADING,
+    check_address,
+    is_refused_address,
+    patiently,
+    unauthorized,
+)
 from importers.label_studio.project import (
     belongs_to_campaign,
     read_project,
@@ -162,11 +168,11 @@ def _register(ls: LabelStudio, registered: dict[str, Any] | None, settings: dict
             timeout=_REGISTER_TIMEOUT_S,
         )
     except LabelStudioError as error:
-        raise _explained(error, settings["url"]) from None
+        raise _explained(error, settings["url"], "basic_auth_user" in settings) from None
     return int(answer["id"])
 
 
-def _explained(error: LabelStudioError, backend_url: str) -> LabelStudioError:
+def _explained(error: LabelStudioError, backend_url: str, presented: bool) -> LabelStudioError:
     text = error.message.lower()
     if is_refused_address(error):
         return LabelStudioError(
@@ -196,11 +202,7 @@ def _explained(error: LabelStudioError, backend_url: str) -> LabelStudioError:
             code="backend_refuses_setup",
         )
     if "authentication" in text:
-        return LabelStudioError(
-            f"The ML backend at {backend_url} asks for a user name and password.",
-            hint="Give those that it was started with.",
-            code="backend_unauthorized",
-        )
+        return unauthorized(LabelStudioError, backend_url, presented)
     return error
 
 
