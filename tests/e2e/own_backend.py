@@ -24,10 +24,10 @@ class OwnBackend(BackendServer):
 
     def __init__(self, folder: Path, credentials: Credentials, **variables: str) -> None:
         super().__init__(folder / "backend.log", model="sketch", credentials=credentials)
-        self._variables = variables
+        self.variables = variables
 
     def environment(self) -> Mapping[str, str]:
-        return {**super().environment(), **self._variables}
+        return {**super().environment(), **self.variables}
 
     def kill(self) -> None:
         """End all its processes at once, as a crash or a lack of memory does."""

@@ -85,8 +85,11 @@ def add_tasks(ls: LabelStudio, project_id: int, images: Sequence[str]) -> None:
 
 
 def drawings(count: int) -> list[str]:
-    pictures = (base64.b64encode(picture(seed)).decode() for seed in range(count))
-    return [f"data:image/png;base64,{text}" for text in pictures]
+    return [data_uri(picture(seed)) for seed in range(count)]
+
+
+def data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def answer(label: str = "cat", score: float = 0.5, version: str = VERSION) -> dict[str, Any]:
