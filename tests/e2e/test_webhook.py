@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from command_line import CommandLine
 from plain_projects import project_version, registered, webhooks
 from review_world import VERSION
 from stub_backend import StubBackend, stub_backend
 
 from importers.label_studio.connect import connect
-from importers.label_studio.webhook import WAKING_ACTIONS
+from importers.label_studio.webhook import WAKING_ACTIONS, mend_webhook
+from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
 
 
@@ -85,6 +87,16 @@ def test_the_webhook_follows_a_backend_that_moved_and_others_stay(
         assert "webhook: it went to the backend's former address" in report.mended
         urls = [hook["url"] for hook in webhooks(ls, empty_project)]
         assert sorted(urls) == sorted([f"{moved.url}/webhook", other["url"]])
+
+
+def test_a_host_name_without_a_dot_is_explained(ls: LabelStudio, empty_project: int) -> None:
+    with pytest.raises(LabelStudioError, match="a host name with a dot") as refused:
+        mend_webhook(ls, empty_project, ["http://backend:9090"], None)
+    assert refused.value.code == "webhook_address_refused"
+    assert webhooks(ls, empty_project) == []
+    for better in ("http://backend.internal:9090", "http://ls-clip.default.svc:9090"):
+        mend_webhook(ls, empty_project, [better], None)
+        assert webhooks(ls, empty_project)[-1]["url"] == f"{better}/webhook"
 
 
 def test_the_command_takes_the_secret_and_says_what_it_mended(
