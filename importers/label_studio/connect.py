@@ -67,7 +67,7 @@ def connect(
     ls: LabelStudio,
     project_id: int,
     backend_url: str,
-    model_version: str,
+    model_version: str | None,
     basic_auth: tuple[str, str] | None = None,
     webhook_secret: str | None = None,
 ) -> ConnectReport:
@@ -75,7 +75,8 @@ def connect(
 
     Args:
         backend_url: Where Label Studio reaches the backend.
-        model_version: What the backend answers for this project: see `backend_version`.
+        model_version: What the backend answers for this project: see `backend_version`. None has
+            Label Studio ask it.
         basic_auth: User name and password that the backend asks for.
         webhook_secret: What X-Clip-Secret says in the webhook.
 
@@ -87,13 +88,18 @@ def connect(
     check_address(backend_url)
     registered, others = _ours(ls, project_id, backend_url)
     before = read_project(ls, project_id)["model_version"]
+    title = registered["title"] if registered else backend_url
     settings = {
         "project": project_id,
         "url": backend_url,
-        "title": model_version,
+        "title": model_version or title,
         **_auth_settings(basic_auth),
     }
     backend_id = patiently(backend_url)(_register, ls, registered, settings)
+    if model_version is None:
+        model_version = _version_told_to_label_studio(ls, project_id, backend_id)
+        settings["title"] = model_version
+        _register(ls, {"id": backend_id}, settings)
     mended = _drifted(registered, settings) + _delete(ls, others)
     queue_version = _settle_queue(ls, project_id, model_version, before)
     addresses = [backend_url, *([registered["url"]] if registered else [])]
@@ -118,6 +124,11 @@ def registered_backends(ls: LabelStudio, project_id: int) -> list[dict[str, Any]
         params={"project": project_id},
     )
     return backends
+
+
+def _version_told_to_label_studio(ls: LabelStudio, project_id: int, backend_id: int) -> str:
+    backends = registered_backends(ls, project_id)
+    return next(str(b["model_version"]) for b in backends if b["id"] == backend_id)
 
 
 def _ours(

@@ -105,3 +105,28 @@ def test_a_wrong_password_is_told_by_doctor(signed: Signed, project_id: int) -> 
     assert "does not know this user name and password" in said
     assert "BASIC_AUTH_USER and BASIC_AUTH_PASS" in said
     assert metric(signed.backend, "clip_requests_total", route="predict", status="401") > 0
+
+
+def test_a_backend_that_only_label_studio_reaches(
+    signed: Signed, label_studio: LabelStudioServer, ls: LabelStudio, project_id: int
+) -> None:
+    nowhere = "http://127.0.0.1:9"  # between us and the backend, not between us and Label Studio
+    walled_off = CommandLine(
+        LABEL_STUDIO_URL=f"http://localhost:{label_studio.port}",
+        LABEL_STUDIO_API_KEY=label_studio.login.legacy_token,
+        **dict.fromkeys(("HTTP_PROXY", "http_proxy"), nowhere),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), "localhost"),
+        **AUTH,
+    )
+    connect = ("connect", "--project", project_id, "--url", signed.backend.url)
+    report = walled_off.report(*connect)
+    assert (report["created"], report["mended"]) == (True, [])
+    version = report["model_version"]
+    assert version.startswith("clip:")
+    assert registered(ls, project_id) == [(version, signed.backend.url)]
+    the_one_prediction(ls.json("GET", f"/api/projects/{project_id}/next"), version)
+    again = walled_off.report(*connect)
+    assert (again["created"], again["mended"], again["model_version"]) == (False, [], version)
+    gone = walled_off(*connect[:-1], nowhere)
+    assert gone.returncode == 1
+    assert "Label Studio cannot reach the ML backend" in " ".join(gone.stderr.split())
