@@ -17,17 +17,20 @@ log = logging.getLogger(__name__)
 
 
 def connect_project(ls: LabelStudio, project_id: int, backend_url: str) -> ConnectReport:
-    """Connect the backend to any project.
-
-    Args:
-        backend_url: Where Label Studio reaches the backend; it must be reached from here, too.
+    """Connect the backend to any project; Label Studio alone needs to reach it.
 
     Raises:
-        ConfigError: the backend does not answer, or cannot answer the project's labeling config.
+        ConfigError: the backend cannot answer the project's labeling config.
         LabelStudioError: Label Studio refuses, or cannot use the backend.
     """
     config = read_project(ls, project_id)["label_config"]
-    version = backend_version(backend_url, config, project_id, basic_auth())
+    version: str | None = None
+    try:
+        version = backend_version(backend_url, config, project_id, basic_auth())
+    except ConfigError as error:
+        if error.code != "backend_unreachable":
+            raise
+        log.warning("%s is not reached from here: Label Studio is to ask it.", backend_url)
     return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
 
 

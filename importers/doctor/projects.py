@@ -10,6 +10,7 @@ from importers.connecting import basic_auth, webhook_secret
 from importers.doctor.checks import Concern, NotNow
 from importers.doctor.patient import Patient
 from importers.doctor.servers import reached_from_here
+from importers.label_studio.backend import unauthorized
 from importers.label_studio.project import UNCERTAINTY_SAMPLING, stored_versions
 from importers.label_studio.webhook import faults, webhook_url, webhooks_of
 from ls_backend.errors import ConfigError, LabelStudioError
@@ -129,6 +130,8 @@ def _predicted(patient: Patient, task: dict[str, Any]) -> Any:
             f"({type(error).__name__}).",
             hint="Its log has the reason.",
         ) from None
+    if response.status_code == 401:
+        raise unauthorized(ConfigError, patient.url, basic_auth() is not None)
     if not response.ok:
         raise ConfigError(
             f"The ML backend refuses /predict: {answer.get('message', response.status_code)}",

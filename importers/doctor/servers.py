@@ -9,8 +9,8 @@ import requests
 from importers.connecting import basic_auth
 from importers.doctor.checks import Concern, NotNow
 from importers.doctor.patient import Patient
-from importers.label_studio.backend import is_refused_address
-from importers.label_studio.webhook import webhook_url
+from importers.label_studio.backend import is_refused_address, unauthorized
+from importers.label_studio.webhook import is_no_address, webhook_needs_a_dot, webhook_url
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio_errors import not_label_studio, translation
 
@@ -58,19 +58,7 @@ def registered(patient: Patient) -> str:
     state = patient.backend["readable_state"]
     if state in {"Connected", "Predicting", "Training"}:
         return f"Label Studio reaches {patient.url}"
-    reason = " ".join(str(patient.backend["error_message"] or "").split())[:300]
-    hint = (
-        "Start it with `ls-clip serve`. From a container, 127.0.0.1 is the container itself: "
-        "register an address that Label Studio's machine can reach."
-    )
-    raise LabelStudioError(
-        f"Label Studio says of the ML backend at {patient.url}: {state}"
-        + (f" ({reason})." if state == "Error" and reason else "."),
-        hint="Its log says what it was asked; then: " + _connect(patient)
-        if state == "Error"
-        else hint,
-        code="backend_unreachable",
-    )
+    raise _out_of_reach(patient, state, str(patient.backend["error_message"] or ""))
 
 
 def address_allowed(patient: Patient) -> str:
@@ -97,10 +85,7 @@ def ready(patient: Patient) -> str:
         raise _not_here(patient, type(error).__name__) from None
     answer = _json(response)
     if response.status_code == 401:
-        raise ConfigError(
-            f"The ML backend at {patient.url} asks for a user name and password.",
-            hint="Set BASIC_AUTH_USER and BASIC_AUTH_PASS to those that it was started with.",
-        )
+        raise unauthorized(ConfigError, patient.url, basic_auth() is not None)
     if response.ok and answer.get("state") == "ready":
         how = " ".join(str(answer[k]) for k in ("device", "precision") if answer.get(k))
         return f"{patient.url} is ready: {answer.get('model')}{f' on {how}' if how else ''}"
@@ -121,6 +106,32 @@ def reached_from_here(patient: Patient) -> bool:
     """Whether the backend can be asked directly."""
     try:
         return requests.get(f"{patient.url}/ready", auth=basic_auth(), timeout=_TIMEOUT_S).ok
+    except requests.RequestException:
+        return False
+
+
+def _out_of_reach(patient: Patient, state: str, said: str) -> LabelStudioError:
+    reason = " ".join(said.split())[:300] if state == "Error" else ""
+    told = f"Label Studio says of the ML backend at {patient.url}: {state}"
+    if state == "Error":
+        hint = f"Its log says what it was asked; then: {_connect(patient)}"
+    elif _asks_for_a_password(patient):
+        # Label Studio does not tell a refused password from a dead backend.
+        reason = "it asks for a user name and password, perhaps for others than Label Studio has"
+        hint = f"With the backend's BASIC_AUTH_USER and BASIC_AUTH_PASS set: {_connect(patient)}"
+    else:
+        hint = (
+            "Start it with `ls-clip serve`. From a container, 127.0.0.1 is the container itself: "
+            "register an address that Label Studio's machine can reach."
+        )
+    return LabelStudioError(
+        told + (f" ({reason})." if reason else "."), hint=hint, code="backend_unreachable"
+    )
+
+
+def _asks_for_a_password(patient: Patient) -> bool:
+    try:
+        return requests.get(f"{patient.url}/health", timeout=_TIMEOUT_S).status_code == 401
     except requests.RequestException:
         return False
 
@@ -151,6 +162,8 @@ def _probe(
                 hint=f"Start Label Studio with {switch} in its environment, or give the backend a "
                 "public address.",
             ) from None
+        if is_no_address(error):
+            raise webhook_needs_a_dot(address) from None
         if "resolve" in error.message.lower():
             raise LabelStudioError(
                 f"Label Studio's machine does not know the host of {address}.",

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 
-from ls_backend.errors import ConfigError, LabelStudioError
+from ls_backend.errors import ConfigError, LabelStudioError, LsClipError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
@@ -21,6 +21,8 @@ MODEL_MAY_LOAD_S = 180.0
 LOADING = "backend_loading"
 _LONGEST_PAUSE_S = 10.0
 _SETUP_TIMEOUT_S = 10.0
+
+Error = TypeVar("Error", bound=LsClipError)
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +108,20 @@ def _asked_version(
             hint="Start it with `ls-clip serve`, or correct its address.",
             code="backend_unreachable",
         ) from None
+    if response.status_code == 401:
+        raise unauthorized(ConfigError, address, basic_auth is not None)
     return _version_in(response, address)
+
+
+def unauthorized(kind: type[Error], address: str, presented: bool) -> Error:
+    """An error of this kind for a backend that does not let in whom we presented, or nobody."""
+    what = "does not know this" if presented else "asks for a"
+    return kind(
+        f"The ML backend at {address} {what} user name and password.",
+        hint="Set BASIC_AUTH_USER and BASIC_AUTH_PASS to those that it was started with, then run "
+        "this again.",
+        code="backend_unauthorized",
+    )
 
 
 def is_refused_address(error: LabelStudioError) -> bool:
@@ -129,12 +144,6 @@ def check_address(backend_url: str) -> None:
 
 
 def _version_in(response: requests.Response, address: str) -> str:
-    if response.status_code == 401:
-        raise ConfigError(
-            f"The ML backend at {address} asks for a user name and password.",
-            hint="Give those that it was started with.",
-            code="backend_unauthorized",
-        )
     try:
         answer = response.json()
     except requests.JSONDecodeError:

@@ -13,7 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from importers.label_studio.backend import LOADING, check_address, is_refused_address, patiently
+from importers.label_studio.backend import (
+    LOADING,
+    check_address,
+    is_refused_address,
+    patiently,
+    unauthorized,
+)
 from importers.label_studio.project import (
     belongs_to_campaign,
     read_project,
@@ -61,7 +67,7 @@ def connect(
     ls: LabelStudio,
     project_id: int,
     backend_url: str,
-    model_version: str,
+    model_version: str | None,
     basic_auth: tuple[str, str] | None = None,
     webhook_secret: str | None = None,
 ) -> ConnectReport:
@@ -69,7 +75,8 @@ def connect(
 
     Args:
         backend_url: Where Label Studio reaches the backend.
-        model_version: What the backend answers for this project: see `backend_version`.
+        model_version: What the backend answers for this project: see `backend_version`. None has
+            Label Studio ask it.
         basic_auth: User name and password that the backend asks for.
         webhook_secret: What X-Clip-Secret says in the webhook.
 
@@ -81,13 +88,18 @@ def connect(
     check_address(backend_url)
     registered, others = _ours(ls, project_id, backend_url)
     before = read_project(ls, project_id)["model_version"]
+    title = registered["title"] if registered else backend_url
     settings = {
         "project": project_id,
         "url": backend_url,
-        "title": model_version,
+        "title": model_version or title,
         **_auth_settings(basic_auth),
     }
     backend_id = patiently(backend_url)(_register, ls, registered, settings)
+    if model_version is None:
+        model_version = _version_told_to_label_studio(ls, project_id, backend_id)
+        settings["title"] = model_version
+        _register(ls, {"id": backend_id}, settings)
     mended = _drifted(registered, settings) + _delete(ls, others)
     queue_version = _settle_queue(ls, project_id, model_version, before)
     addresses = [backend_url, *([registered["url"]] if registered else [])]
@@ -112,6 +124,11 @@ def registered_backends(ls: LabelStudio, project_id: int) -> list[dict[str, Any]
         params={"project": project_id},
     )
     return backends
+
+
+def _version_told_to_label_studio(ls: LabelStudio, project_id: int, backend_id: int) -> str:
+    backends = registered_backends(ls, project_id)
+    return next(str(b["model_version"]) for b in backends if b["id"] == backend_id)
 
 
 def _ours(
@@ -162,11 +179,11 @@ def _register(ls: LabelStudio, registered: dict[str, Any] | None, settings: dict
             timeout=_REGISTER_TIMEOUT_S,
         )
     except LabelStudioError as error:
-        raise _explained(error, settings["url"]) from None
+        raise _explained(error, settings["url"], "basic_auth_user" in settings) from None
     return int(answer["id"])
 
 
-def _explained(error: LabelStudioError, backend_url: str) -> LabelStudioError:
+def _explained(error: LabelStudioError, backend_url: str, presented: bool) -> LabelStudioError:
     text = error.message.lower()
     if is_refused_address(error):
         return LabelStudioError(
@@ -196,11 +213,7 @@ def _explained(error: LabelStudioError, backend_url: str) -> LabelStudioError:
             code="backend_refuses_setup",
         )
     if "authentication" in text:
-        return LabelStudioError(
-            f"The ML backend at {backend_url} asks for a user name and password.",
-            hint="Give those that it was started with.",
-            code="backend_unauthorized",
-        )
+        return unauthorized(LabelStudioError, backend_url, presented)
     return error
 
 

@@ -146,7 +146,25 @@ def _delete_others(ls: LabelStudio, hooks: Sequence[Mapping[str, Any]]) -> list[
     return [f"{number} more of the same {'was' if number == 1 else 'were'} deleted"] * bool(hooks)
 
 
+def is_no_address(error: LabelStudioError) -> bool:
+    """Whether Label Studio refuses an address for how it is written."""
+    return "enter a valid url" in error.message.lower()
+
+
+def webhook_needs_a_dot(address: str) -> LabelStudioError:
+    """What to tell of names such as `backend`: good for an ML backend, refused for its webhook."""
+    return LabelStudioError(
+        f"Label Studio refuses a webhook to {address}: it wants a host name with a dot in it.",
+        hint="Connect with another name of the backend, such as backend.internal in "
+        "docker/compose.yaml or SERVICE.NAMESPACE.svc in Kubernetes, or with its IP address. "
+        "Predictions come without the webhook, too.",
+        code="webhook_address_refused",
+    )
+
+
 def _explained(error: LabelStudioError, address: str) -> LabelStudioError:
+    if is_no_address(error):
+        return webhook_needs_a_dot(address)
     if not is_refused_address(error):
         return error
     return LabelStudioError(

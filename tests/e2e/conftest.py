@@ -1,4 +1,6 @@
-"""Scored campaigns for the tests of pushing."""
+"""What tests against a real Label Studio begin with: campaigns, projects, a backend that says
+what a test wants.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from review_world import SCORES, MakeWorld, World, add_samples, make_campaign
+from plain_projects import new_project
+from review_world import SCORES, VERSION, MakeWorld, World, add_samples, make_campaign
+from stub_backend import StubBackend, stub_backend
 
 from importers.demo.services import LabelStudioServer
 from importers.ledger import Ledger
+from ls_backend.label_studio import LabelStudio
 
 
 @pytest.fixture
@@ -27,3 +32,19 @@ def make_world(label_studio: LabelStudioServer, tmp_path: Path) -> Iterator[Make
             return World(label_studio.client(), campaign, ledger)
 
         yield make
+
+
+@pytest.fixture
+def ls(label_studio: LabelStudioServer) -> LabelStudio:
+    return label_studio.client()
+
+
+@pytest.fixture
+def stub() -> Iterator[StubBackend]:
+    with stub_backend(VERSION) as backend:
+        yield backend
+
+
+@pytest.fixture
+def empty_project(ls: LabelStudio) -> int:
+    return new_project(ls, [])

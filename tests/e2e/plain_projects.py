@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from review_world import picture
 
+from importers.label_studio.predictions import project_tasks
+from importers.label_studio.uploads import upload
 from ls_backend.label_studio import LabelStudio
 
 CONFIG = """
@@ -23,14 +26,70 @@ OLDER = "clip:test@000000000009"
 def new_project(ls: LabelStudio, images: Sequence[str], **settings: Any) -> int:
     settings = {"title": "prelabel", "label_config": CONFIG, **settings}
     project_id = int(ls.json("POST", "/api/projects", json=settings)["id"])
-    tasks = [{"data": {"image": image}} for image in images]
-    ls.request("POST", f"/api/projects/{project_id}/import", json=tasks)
+    if images:
+        add_tasks(ls, project_id, images)
     return project_id
 
 
+def uploaded(ls: LabelStudio, project_id: int, folder: Path, count: int) -> list[str]:
+    """Pictures in Label Studio's own storage, which gives them only to those who sign in."""
+    files = {str(seed): folder / f"{seed}.png" for seed in range(count)}
+    for seed, file in files.items():
+        file.write_bytes(picture(int(seed)))
+    return [path for part in upload(ls, project_id, files) for path in part.values()]
+
+
+def task_ids(ls: LabelStudio, project_id: int) -> list[int]:
+    """Numbers of all tasks, ascending; asks no ML backend."""
+    pages = project_tasks(ls, project_id, 1000)
+    return [int(task["id"]) for page in pages for task in page]
+
+
+def predictions(ls: LabelStudio, project_id: int) -> list[dict[str, Any]]:
+    """All that are stored; asks no ML backend."""
+    found: list[dict[str, Any]] = ls.json("GET", "/api/predictions", params={"project": project_id})
+    return found
+
+
+def act_on_all_tasks(ls: LabelStudio, project_id: int, action: str) -> None:
+    """An action of the Data Manager's menu, with all tasks ticked."""
+    ls.request(
+        "POST",
+        "/api/dm/actions",
+        params={"id": action, "project": project_id},
+        json={"project": str(project_id), "selectedItems": {"all": True, "excluded": []}},
+    )
+
+
+def project_version(ls: LabelStudio, project_id: int) -> str:
+    return str(ls.json("GET", f"/api/projects/{project_id}")["model_version"])
+
+
+def registered(ls: LabelStudio, project_id: int) -> list[tuple[str, str]]:
+    backends = ls.json("GET", "/api/ml", params={"project": project_id})
+    return [(backend["title"], backend["url"]) for backend in backends]
+
+
+def webhooks(ls: LabelStudio, project_id: int) -> list[dict[str, Any]]:
+    found = ls.json("GET", "/api/webhooks/", params={"project": project_id})
+    return [
+        {name: hook[name] for name in ("url", "headers", "send_payload", "is_active")}
+        | {"actions": set(hook["actions"]), "all": hook["send_for_all_actions"], "id": hook["id"]}
+        for hook in found
+    ]
+
+
+def add_tasks(ls: LabelStudio, project_id: int, images: Sequence[str]) -> None:
+    tasks = [{"data": {"image": image}} for image in images]
+    ls.request("POST", f"/api/projects/{project_id}/import", json=tasks)
+
+
 def drawings(count: int) -> list[str]:
-    pictures = (base64.b64encode(picture(seed)).decode() for seed in range(count))
-    return [f"data:image/png;base64,{text}" for text in pictures]
+    return [data_uri(picture(seed)) for seed in range(count)]
+
+
+def data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def answer(label: str = "cat", score: float = 0.5, version: str = VERSION) -> dict[str, Any]:

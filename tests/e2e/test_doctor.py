@@ -236,6 +236,12 @@ def test_a_webhook_that_does_not_work(
     check_first_failure(examine(healthy), "webhook", "missing", "ls-clip connect")
 
 
+def test_a_host_name_that_label_studio_takes_for_no_webhook(healthy: int) -> None:
+    found = finding(examine(healthy, "http://backend:9090"), "webhook address")
+    assert found.state == "failed"
+    assert "a host name with a dot" in found.message
+
+
 class Cautious(LabelStudioServer):
     """A Label Studio as it is when nobody has set the two address switches."""
 

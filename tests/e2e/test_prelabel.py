@@ -22,11 +22,6 @@ from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
 
 
-@pytest.fixture
-def ls(label_studio: LabelStudioServer) -> LabelStudio:
-    return label_studio.client()
-
-
 def run(ls: LabelStudio, project_id: int, note: Path, answers: Any = None) -> PrelabelReport:
     give = answers or (lambda tasks: [answer() for _ in tasks])
     return prelabel(ls, project_id, give, VERSION, note)

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from docker_files import DOCKER, ROOT, compose, environment_of, example, image_environment, steps
 from typer.testing import CliRunner
 
 from importers.cli import app
+from importers.demo.services import find_label_studio
+from ls_backend.errors import ConfigError
+from ls_backend.servers import STOP_WITHIN_S
+from ls_backend.settings import Settings, settings_from_env
 
-ROOT = Path(__file__).parents[2]
-DOCKER = ROOT / "docker"
+FILLED = {name: value or "a" * 40 for name, value in example().items()}
+# Read by Python, pip and the Hugging Face hub.
+OTHERS = {"PYTHONUNBUFFERED", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_CACHE_DIR", "HF_HOME"}
 
 
-@pytest.fixture(scope="module")
-def compose() -> dict[str, Any]:
-    parsed: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))
-    return parsed
+@pytest.fixture(scope="module", name="compose")
+def parsed_compose() -> dict[str, Any]:
+    return compose()
 
 
-@pytest.fixture(scope="module")
-def steps() -> list[tuple[str, str]]:
-    """The Dockerfile as (instruction, argument), continued lines joined."""
-    text = (DOCKER / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return [(line.split()[0], line.split(maxsplit=1)[1]) for line in lines]
+@pytest.fixture(scope="module", name="steps")
+def parsed_steps() -> list[tuple[str, str]]:
+    return steps()
 
 
 def test_label_studio_has_the_version_that_is_tested(compose: dict[str, Any]) -> None:
@@ -67,9 +67,8 @@ def test_no_secret_has_a_default(compose: dict[str, Any]) -> None:
 
 def test_every_variable_that_must_be_filled_in_stands_in_the_example() -> None:
     text = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
-    example = (DOCKER / "env.example").read_text(encoding="utf-8")
 
-    assert set(re.findall(r"\$\{(\w+):\?", text)) == set(re.findall(r"^(\w+)=", example, re.M))
+    assert set(re.findall(r"\$\{(\w+):\?", text)) == set(example())
 
 
 def test_nothing_is_published_beyond_this_machine(compose: dict[str, Any]) -> None:
@@ -136,3 +135,60 @@ def test_the_command_of_the_image_is_one_that_ls_clip_has(steps: list[tuple[str,
 def test_pip_is_given_no_index_of_its_own(steps: list[tuple[str, str]]) -> None:
     assert dict(steps)["ARG"] == 'TORCH_INDEX=""'
     assert not [given for name, given in steps if name == "RUN" and "://" in given]
+
+
+def test_every_variable_of_the_backend_is_one_that_it_reads() -> None:
+    environment = environment_of("backend", {**FILLED, "CLIP_MODEL": "RN50/openai"})
+    environment |= {k: v for k, v in image_environment().items() if k not in OTHERS}
+    whole = settings_from_env(environment)
+
+    assert len(environment) >= 7
+    for name in environment:
+        assert settings_without(name, environment) != whole, name
+
+
+def settings_without(name: str, environment: dict[str, str]) -> Settings | None:
+    """None where it is missed."""
+    try:
+        return settings_from_env({k: v for k, v in environment.items() if k != name})
+    except ConfigError:
+        return None
+
+
+def test_every_variable_of_label_studio_is_one_that_it_reads(compose: dict[str, Any]) -> None:
+    [package] = find_label_studio().parents[1].glob("lib/python*/site-packages/label_studio")
+    sources = [package / "server.py", *(package / "core").rglob("*.py")]
+    text = "".join(source.read_text(encoding="utf-8") for source in sources)
+    environment = compose["services"]["label-studio"]["environment"]
+
+    # It leaves the prefix out where it asks for a variable.
+    unread = [
+        name
+        for name in environment
+        if not re.search(
+            rf"env\(\s*['\"](LABEL_STUDIO_)?{name.removeprefix('LABEL_STUDIO_')}['\"]", text
+        )
+    ]
+    assert unread == []
+
+
+def test_label_studio_takes_the_backends_name_for_webhooks_too(compose: dict[str, Any]) -> None:
+    """It wants a dot in a host name there; the documents name the same one."""
+    [alias] = compose["services"]["backend"]["networks"]["default"]["aliases"]
+
+    assert "." in alias
+    for document in ("README.md", "docs/ml-backend.md"):
+        assert f"http://{alias}:9090" in (ROOT / document).read_text(encoding="utf-8")
+
+
+def test_the_backend_has_the_time_that_a_clean_stop_takes(compose: dict[str, Any]) -> None:
+    grace = compose["services"]["backend"]["stop_grace_period"]
+
+    assert int(grace.removesuffix("s")) > STOP_WITHIN_S
+
+
+def test_label_studio_sends_nothing_to_its_makers(compose: dict[str, Any]) -> None:
+    environment = compose["services"]["label-studio"]["environment"]
+
+    assert environment["COLLECT_ANALYTICS"] == environment["LATEST_VERSION_CHECK"] == "false"
+    assert environment["SENTRY_DSN"] == environment["FRONTEND_SENTRY_DSN"] == ""
