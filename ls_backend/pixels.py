@@ -46,7 +46,8 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image:
     except PIL.UnidentifiedImageError as error:
         raise _undecodable("The file is no image that can be read.", "not_an_image") from error
     except Exception as error:  # damaged files make Pillow raise nearly anything
-        raise _undecodable(f"The image is damaged: {error}.", "damaged") from error
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise _undecodable(f"The image is damaged: {reason}.", "damaged") from error
 
 
 def cropped(image: Image, box: Box) -> Image:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import base64
-import io
-import struct
-import zlib
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
+from image_files import encoded
 from image_host import ImageHost, body, redirect, status
 from PIL import Image
 
 from ls_backend.errors import ImageError
 from ls_backend.label_studio import Credentials
-from ls_backend.pixels import decode_image
 from ls_backend.settings import Settings
 from ls_backend.task_images import TaskImages
 
@@ -26,14 +22,7 @@ UPLOAD = "/data/upload/1/a.png"
 StartHost = Callable[[], ImageHost]
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 PNG = encoded(Image.new("RGB", (4, 3), "red"))
-NOISE = encoded(Image.effect_noise((64, 64), 80))
 
 
 def reader(label_studio: str | None = None, **settings: Any) -> TaskImages:
@@ -164,104 +153,3 @@ def test_a_data_uri_is_read() -> None:
 )
 def test_a_data_uri_that_is_none_is_named(uri: str, code: str) -> None:
     assert code_of(reader(image_max_bytes=1000), uri) == code
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that says how large it is, and holds nothing."""
-    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    start = struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    empty = b"\0\0\0\0IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
-    return b"\x89PNG\r\n\x1a\n" + start + empty
-
-
-@pytest.mark.parametrize(
-    ("data", "code"),
-    [
-        (b"", "empty"),
-        (b"\n <!DOCTYPE html><html>please log in</html>", "html"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "html"),
-        (b"notpng", "not_an_image"),
-        (NOISE[: len(NOISE) // 2], "damaged"),
-        (NOISE[:200].ljust(len(NOISE), b"\0"), "damaged"),
-        (NOISE[:20], "damaged"),
-        (png_header(20_000, 20_000), "too_many_pixels"),
-        (png_header(9_000, 9_000), "too_many_pixels"),
-        (encoded(Image.new("RGB", (64, 64), "red"), "JPEG")[:-200], "damaged"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not_an_image"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else repr(value[-12:]),
-)
-def test_what_is_no_whole_image_is_named(data: bytes, code: str) -> None:
-    with pytest.raises(ImageError) as refusal:
-        decode_image(data)
-
-    assert refusal.value.code == code
-    assert refusal.value.hint
-
-
-def test_pixels_are_counted_before_they_are_decoded() -> None:
-    image = encoded(Image.new("RGB", (100, 100)))
-
-    assert decode_image(image, max_pixels=10_000).size == (100, 100)
-    with pytest.raises(ImageError, match="9999 pixels"):
-        decode_image(image, max_pixels=9_999)
-
-
-@pytest.mark.parametrize(
-    ("mode", "kind"),
-    [
-        ("1", "PNG"),
-        ("L", "WEBP"),
-        ("LA", "PNG"),
-        ("P", "GIF"),
-        ("RGBA", "WEBP"),
-        ("RGB", "BMP"),
-        ("CMYK", "JPEG"),
-        ("CMYK", "TIFF"),
-        ("I;16", "TIFF"),
-        ("I", "TIFF"),
-        ("F", "TIFF"),
-    ],
-)
-def test_every_mode_becomes_rgb(mode: str, kind: str) -> None:
-    decoded = decode_image(encoded(Image.new(mode, (4, 3)), kind))
-
-    assert (decoded.mode, decoded.size) == ("RGB", (4, 3))
-
-
-def test_sixteen_bits_keep_their_brightness() -> None:
-    grey = Image.fromarray(np.full((3, 4), 32_768, dtype=np.uint16))
-
-    red, green, blue = decode_image(encoded(grey)).getpixel((0, 0))  # type: ignore[misc]
-
-    assert red == green == blue
-    assert abs(red - 127) <= 1
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_transparency_lies_on_white(mode: str) -> None:
-    image = Image.new("RGBA", (4, 3), (0, 0, 0, 0)).convert(mode)
-    options = {"transparency": image.getpixel((0, 0))} if mode == "P" else {}
-
-    assert decode_image(encoded(image, **options)).getpixel((0, 0)) == (255, 255, 255)
-
-
-def test_a_photo_taken_sideways_is_turned_upright() -> None:
-    image = Image.new("RGB", (4, 3))
-    exif = image.getexif()
-    exif[0x0112] = 6
-
-    assert decode_image(encoded(image, "JPEG", exif=exif)).size == (3, 4)
-
-
-def test_an_animation_shows_its_first_frame() -> None:
-    frames = [Image.new("RGB", (4, 3), color) for color in ("red", "blue")]
-
-    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-
-    assert decode_image(data).getpixel((0, 0)) == (255, 0, 0)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1)])
-def test_odd_shapes_are_images_too(size: tuple[int, int]) -> None:
-    assert decode_image(encoded(Image.new("RGB", size))).size == size
