@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hmac
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ls_backend.backend import Backend
@@ -89,8 +90,12 @@ def _protocol(app: Flask, backend: Backend) -> None:
         return {"status": "OK"}
 
     @app.get("/versions")
-    def versions() -> dict[str, list[str]]:
-        return {"versions": list(backend.versions)}
+    def versions() -> dict[str, Any]:
+        studies = {version: study for version, study in backend.versions.items() if study}
+        return {
+            "versions": list(backend.versions),
+            "labels": {version: asdict(study) for version, study in studies.items()},
+        }
 
 
 def _watching(app: Flask, backend: Backend) -> None:

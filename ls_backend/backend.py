@@ -11,6 +11,7 @@ from typing import Any
 
 from ls_backend.errors import ModelError
 from ls_backend.image_vectors import ImageVectors
+from ls_backend.label_study import LabelStudy
 from ls_backend.label_target import LabelTarget
 from ls_backend.loading import ModelLoader
 from ls_backend.model import ClipModel
@@ -35,7 +36,7 @@ class Backend:
     def __init__(self, loader: ModelLoader, settings: Settings) -> None:
         self.loader = loader
         self.settings = settings
-        self.versions: dict[str, list[str] | None] = {}
+        self.versions: dict[str, LabelStudy | None] = {}
         """The model versions given out last, each with what is odd about its labels, once known."""
         self._images = TaskImages(settings)
         self._slots = threading.BoundedSemaphore(PREDICTIONS_AT_ONCE)
@@ -143,12 +144,12 @@ class Backend:
         version = self._given(model, target)
         if self.versions.get(version) is not None:
             return
-        warnings = model.warnings(target)
+        study = model.study(target)
         with self._lock:
             if self.versions.get(version) is not None:
                 return
-            self.versions[version] = warnings
-        for warning in warnings:
+            self.versions[version] = study
+        for warning in study.lines():
             log.warning("%s: %s", target.from_name, warning)
 
     def _vectors_of(self, model: ClipModel) -> ImageVectors:

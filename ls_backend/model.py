@@ -26,6 +26,7 @@ from ls_backend.answers import (
 from ls_backend.clip import Clip, Vectors
 from ls_backend.errors import ImageError
 from ls_backend.image_vectors import OUT_OF_TIME, Look
+from ls_backend.label_study import LabelStudy, study_labels
 from ls_backend.label_target import LabelTarget
 from ls_backend.metrics import CLAIMS
 from ls_backend.regions import Box, Region, drawn_in, regions_of
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 
 Task = Mapping[str, Any]
 LookAt = Callable[[Sequence[Look]], Sequence[Vectors | ImageError]]
-
-_NEAR_SAME = 0.95
 
 log = logging.getLogger(__name__)
 
@@ -198,17 +197,9 @@ class ClipModel:
                 vectors[row] = mean / np.linalg.norm(mean)
         return vectors
 
-    def warnings(self, target: LabelTarget) -> list[str]:
-        """Labels that no text model can know, and pairs that it can hardly tell apart."""
-        said = [
-            f'CLIP cannot know what {label!r} means: give it clip_prompt="…".'
-            for label in target.opaque_labels
-        ]
-        count = len(target.labels)
-        vectors = self._texts(target)[:count]
-        alike = np.argwhere(np.triu(vectors @ vectors.T > _NEAR_SAME, k=1))
-        pairs = [(target.labels[one], target.labels[other]) for one, other in alike]
-        return said + [f"{a!r} and {b!r} read almost the same to CLIP." for a, b in pairs]
+    def study(self, target: LabelTarget) -> LabelStudy:
+        """What is odd about the labels; their texts are encoded and remembered by it."""
+        return study_labels(target, self._texts(target))
 
 
 def _places(

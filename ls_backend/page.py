@@ -26,7 +26,10 @@ def render_page(backend: Backend) -> str:
         refresh=REFRESH_SECONDS,
         facts=_model(backend) | _work(backend),
         state=backend.loader.state,
-        versions=dict(reversed(backend.versions.items())),
+        versions={
+            version: study and study.lines()
+            for version, study in reversed(backend.versions.items())
+        },
         images=sorted(images.items(), key=lambda item: -item[1]),
         warnings=[(_clock(warned.at), warned.text) for warned in LAST_WARNINGS.newest_first()],
     )

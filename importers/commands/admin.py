@@ -81,6 +81,7 @@ def doctor(
     21 queue           shows scores and has the lowest first
     22 webhook address is not refused: SSRF_PROTECTION_ENABLED
     23 webhook         is there once, active, and accepted
+    24 label pairs     CLIP can tell the labels apart (only ever a warning)
     """
     from importers.commands import words
     from importers.doctor.examine import examine

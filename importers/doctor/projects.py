@@ -10,10 +10,11 @@ from importers.connecting import basic_auth, webhook_secret
 from importers.doctor.checks import Concern, NotNow
 from importers.doctor.patient import Patient
 from importers.doctor.servers import reached_from_here
-from importers.label_studio.backend import unauthorized
+from importers.label_studio.backend import backend_version, unauthorized
 from importers.label_studio.project import UNCERTAINTY_SAMPLING, stored_versions
 from importers.label_studio.webhook import faults, webhook_url, webhooks_of
 from ls_backend.errors import ConfigError, LabelStudioError
+from ls_backend.regions import regions_of
 
 _PREDICT_TIMEOUT_S = 100.0
 _SHOWN = 5
@@ -35,7 +36,7 @@ def label_wording(patient: Patient) -> str:
     named = ", ".join(map(repr, opaque[:_SHOWN])) + (", …" if len(opaque) > _SHOWN else "")
     raise Concern(
         f"No model can know what these labels mean: {named}.",
-        hint='Give each such Choice readable words: clip_prompt="a photo of …".',
+        hint='Give each of them readable words: clip_prompt="a photo of …".',
     )
 
 
@@ -56,12 +57,33 @@ def prediction(patient: Patient) -> str:
     else:
         task, answer = _predicted_by_label_studio(patient)
     if not isinstance(answer, dict):
+        if patient.target.per_region and not regions_of(task, patient.target):
+            raise NotNow(f"task {task['id']} has no region to label yet")
         raise ConfigError(
             f"The ML backend gives no prediction for task {task['id']}.",
             hint="Its log has the reason. Where the image could be read from here, start it with "
             "the same LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.",
         )
     return f"task {task['id']}: score {answer['score']:.3f} by {answer.get('model_version')}"
+
+
+def label_pairs(patient: Patient) -> str:
+    """No two labels read almost the same to CLIP, as the backend found when it encoded them."""
+    if not reached_from_here(patient):
+        raise NotNow("the ML backend cannot be asked from here")
+    config, number = patient.project["label_config"], int(patient.project["id"])
+    version = backend_version(patient.url, config, number, basic_auth())
+    study = _asked(patient, "GET", "/versions").get("labels", {}).get(version)
+    if study is None:
+        raise NotNow("the ML backend has not looked at the labels yet")
+    alike = study["alike"]
+    if not alike:
+        return "CLIP can tell all labels apart"
+    pairs = "; ".join(f"{one!r} and {other!r}" for one, other in alike[:_SHOWN])
+    raise Concern(
+        f"These labels read almost the same to CLIP: {pairs}{'; …' if alike[_SHOWN:] else ''}.",
+        hint='Say what tells them apart: clip_prompt="a photo of …" on each.',
+    )
 
 
 def queue(patient: Patient) -> str:
@@ -119,25 +141,33 @@ def _predicted(patient: Patient, task: dict[str, Any]) -> Any:
         "label_config": patient.project["label_config"],
         "params": {},
     }
+    return next(iter(_asked(patient, "POST", "/predict", json=body).get("results") or []), None)
+
+
+def _asked(patient: Patient, method: str, route: str, **options: Any) -> dict[str, Any]:
+    """The backend's answer, asked from here."""
     try:
-        response = requests.post(
-            f"{patient.url}/predict", json=body, auth=basic_auth(), timeout=_PREDICT_TIMEOUT_S
+        response = requests.request(
+            method,
+            patient.url + route,
+            auth=basic_auth(),
+            timeout=_PREDICT_TIMEOUT_S,
+            **options,
         )
-        answer = response.json()
+        answer: dict[str, Any] = response.json()
     except requests.RequestException as error:
         raise ConfigError(
-            f"The ML backend at {patient.url} gives no answer to /predict "
-            f"({type(error).__name__}).",
+            f"The ML backend at {patient.url} gives no answer to {route} ({type(error).__name__}).",
             hint="Its log has the reason.",
         ) from None
     if response.status_code == 401:
         raise unauthorized(ConfigError, patient.url, basic_auth() is not None)
     if not response.ok:
         raise ConfigError(
-            f"The ML backend refuses /predict: {answer.get('message', response.status_code)}",
+            f"The ML backend refuses {route}: {answer.get('message', response.status_code)}",
             hint=str(answer.get("hint") or "Its log has the reason."),
         )
-    return next(iter(answer.get("results") or []), None)
+    return answer
 
 
 def _predicted_by_label_studio(patient: Patient) -> tuple[dict[str, Any], Any]:

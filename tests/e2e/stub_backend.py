@@ -82,6 +82,11 @@ def _app(backend: StubBackend) -> Flask:
     def predict() -> dict[str, Any]:
         return {"results": backend.results}
 
+    @app.get("/versions")
+    def versions() -> dict[str, Any]:
+        nothing = {"opaque": [], "alike": []}
+        return {"versions": [backend.version], "labels": {backend.version: nothing}}
+
     @app.post("/webhook")
     def webhook() -> dict[str, str] | tuple[str, int]:
         if backend.secret and request.headers.get("X-Clip-Secret") != backend.secret:

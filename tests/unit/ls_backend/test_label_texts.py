@@ -98,8 +98,8 @@ def test_a_label_may_bring_the_words_that_clip_reads(clip: Clip, drawing: Draw) 
     assert seen.predicted_label == "K9"
     assert seen.predicted_probability > 0.9
     assert model.version(plain) != model.version(told)
-    assert model.warnings(plain)
-    assert not model.warnings(told)
+    assert model.study(plain).opaque
+    assert not model.study(told).lines()
 
 
 def test_claims_are_counted_by_what_became_of_them(clip: Clip) -> None:
@@ -118,6 +118,8 @@ def test_claims_are_counted_by_what_became_of_them(clip: Clip) -> None:
 
 
 def test_warnings_name_codes_and_twins(clip: Clip) -> None:
-    said = ClipModel(clip).warnings(read_label_config(xml("", "cat", "Cat", "A1")))
-    assert any("'A1'" in line for line in said)
-    assert any("'cat' and 'Cat'" in line for line in said)
+    study = ClipModel(clip).study(read_label_config(xml("", "cat", "Cat", "A1", "bus")))
+
+    assert study.opaque == ("A1",)
+    assert study.alike == (("cat", "Cat"),)
+    assert [line.split()[:2] for line in study.lines()] == [["CLIP", "cannot"], ["'cat'", "and"]]
