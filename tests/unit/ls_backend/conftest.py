@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from drawings import Draw, drawing_of
+from fake_hub import Hub, serving
 from image_host import ImageHost
 
 from importers.sketch import MODEL_FOLDER
@@ -43,3 +44,10 @@ def start_host() -> Iterator[Callable[[], ImageHost]]:
 @pytest.fixture
 def host(start_host: Callable[[], ImageHost]) -> ImageHost:
     return start_host()
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A Hugging Face hub with the tiny CLIP in `me/tiny` and a tokenizer in `me/words`."""
+    with serving(Hub()) as server:
+        yield server
