@@ -206,11 +206,30 @@ def _open(source: ModelSource) -> tuple[Any, Any, Any]:
             require_pretrained=True,
             **source.model_options,
         )
-        tokenizer = open_clip.get_tokenizer(source.model_name, **source.tokenizer_options)
+        tokenizer = _tokenizer(source)
     except Exception as error:  # open_clip, torch, safetensors and the hub each raise their own
         why = (str(error).strip().splitlines() or [repr(error)])[0][:300]
         raise ModelError(f"{source.name} cannot be loaded: {why}", hint=source.hint) from error
     return network, preprocess, tokenizer
+
+
+def _tokenizer(source: ModelSource) -> Any:
+    """By open_clip's own choice, but for transformers from a folder.
+
+    Given a repository's name, it would ask the hub at each start for what may be newer.
+    """
+    import open_clip
+    from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer
+
+    if source.tokenizer_folder is None:
+        return open_clip.get_tokenizer(source.model_name, **source.tokenizer_options)
+    text = source.config["text_cfg"]
+    return HFTokenizer(
+        str(source.tokenizer_folder),
+        context_length=text.get("context_length", DEFAULT_CONTEXT_LENGTH),
+        tokenizer_mode=text.get("tokenizer_mode"),
+        **text.get("tokenizer_kwargs", {}),
+    )
 
 
 def _check_golden(clip: Clip, source: ModelSource, folder: Path) -> None:

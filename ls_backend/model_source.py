@@ -25,7 +25,8 @@ PREFIX = "local-dir:"
 class ModelSource:
     """How open_clip is asked for one model; `folder` is None for a published one.
 
-    `tokenizer_files` are those that do not come with open_clip.
+    `tokenizer_files` are those that do not come with open_clip; `tokenizer_folder` is where
+    transformers finds a tokenizer that is read by it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ModelSource:
     pretrained: str | None
     config: dict[str, Any]
     tokenizer_files: list[Path]
+    tokenizer_folder: Path | None
     tokenizer_options: dict[str, Any]
     model_options: dict[str, Any]
     hint: str
@@ -90,6 +92,7 @@ def _local_folder(folder: Path) -> ModelSource:
         pretrained=None,
         config=config["model_cfg"],
         tokenizer_files=[*named.values(), *beside],
+        tokenizer_folder=folder if beside else None,
         tokenizer_options={option: str(path) for option, path in named.items()},
         model_options={},
         hint=LAYOUT,
@@ -114,8 +117,8 @@ def _published(model: str) -> ModelSource:
         pretrained=weights_file(model, registered),
         config=config,
         tokenizer_files=files,
-        # Otherwise transformers asks the hub at each start whether its files are still the newest.
-        tokenizer_options={"local_files_only": True} if repository else {},
+        tokenizer_folder=files[0].parent if files else None,
+        tokenizer_options={},
         model_options={
             "force_quick_gelu": quick_gelu,
             "image_mean": registered.get("mean"),

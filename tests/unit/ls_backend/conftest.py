@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from backend_client import PLAIN
 from drawings import Draw, drawing_of
+from fake_hub import Hub, serving
 from flask.testing import FlaskClient
 from fsspec.registry import _registry
 from image_host import ImageHost
@@ -63,3 +64,10 @@ def start_host() -> Iterator[Callable[[], ImageHost]]:
 @pytest.fixture
 def host(start_host: Callable[[], ImageHost]) -> ImageHost:
     return start_host()
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A Hugging Face hub with the tiny CLIP in `me/tiny` and a tokenizer in `me/words`."""
+    with serving(Hub()) as server:
+        yield server
