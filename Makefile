@@ -9,7 +9,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench bench-backend clean
+.PHONY: help setup demo test lint types bench bench-backend bench-sketch clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,11 +30,13 @@ lint: .venv/.ready ## check style
 types: .venv/.ready ## check types
 	@$(BIN)/mypy
 
-bench: .venv/.ready ## measure the tiny CLIP and the review queue on freshly drawn pictures
-	@$(BIN)/python -m importers.sketch.training.evaluate
+bench: bench-backend bench-sketch ## measure everything, beside yardsticks of the same run
 
 bench-backend: .venv/.ready ## measure the ML backend: images a second, waiting times, memory
-	@$(BIN)/python scripts/bench_backend.py
+	@$(BIN)/python -m bench.backend
+
+bench-sketch: .venv/.ready ## measure the tiny CLIP and the review queue on fresh drawings
+	@$(BIN)/python -m importers.sketch.training.evaluate
 
 clean: ## remove both environments, caches and the demo's data
 	rm -rf .venv .venv-label-studio .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo

@@ -30,8 +30,8 @@ from ls_backend.settings import Settings
 from ls_backend.task_images import TaskImages
 from ls_backend.vector_cache import VectorCache
 
-THREADS = 64
-UNDER_WAY = 32
+THREADS = 128
+UNDER_WAY = 48
 """Images that are read, or wait for the model, at the same time; all requests share them."""
 LEAST_UNDER_WAY = 2
 """Of one request, however many there are."""
@@ -41,7 +41,6 @@ NAP_SECONDS = 1.0
 
 OUT_OF_TIME = "out_of_time"
 
-Vector = NDArray[np.float32]
 Vectors = NDArray[np.float32]
 
 
@@ -87,16 +86,23 @@ class ImageVectors:
         Raises:
             ModelError: The model fails.
         """
-        answers: list[Vectors | ImageError] = [_out_of_time()] * len(looks)
+        names = [self._images.lasting_name(look.task, look.field) for look in looks]
+        answers: dict[int, Vectors | ImageError] = {**self._remembered(looks, names)}
+        missing = [
+            (number, look, name)
+            for number, (look, name) in enumerate(zip(looks, names, strict=True))
+            if number not in answers
+        ]
         with self._counted():
-            for number, future in self._finished(looks, deadline):
+            for number, future in self._finished(missing, deadline):
                 try:
                     answers[number] = future.result()
                 except ImageError as error:
                     answers[number] = error
-        for answer in answers:
+        for number in range(len(looks)):
+            answer = answers.setdefault(number, _out_of_time())
             count_image(answer.code if isinstance(answer, ImageError) else "ok")
-        return answers
+        return [answers[number] for number in range(len(looks))]
 
     def answer_by(self, moment: float) -> None:
         """All looks, those under way too, answer by then (`time.monotonic()`)."""
@@ -121,16 +127,31 @@ class ImageVectors:
     def _share(self) -> int:
         return max(LEAST_UNDER_WAY, UNDER_WAY // self._requests)
 
+    def _remembered(self, looks: Sequence[Look], names: Sequence[str | None]) -> dict[int, Vectors]:
+        """The vectors of looks, by number, for which nothing need be read."""
+        keys = [
+            [self._key(name, box) for box in look.boxes] if name else []
+            for look, name in zip(looks, names, strict=True)
+        ]
+        known = self._cache.get([key for of_one in keys for key in of_one])
+        found = {
+            number: np.stack([known[key] for key in of_one])
+            for number, of_one in enumerate(keys)
+            if of_one and all(key in known for key in of_one)
+        }
+        CACHE.labels("hit").inc(len(found))
+        return found
+
     def _finished(
-        self, looks: Sequence[Look], deadline: float
+        self, looks: Sequence[tuple[int, Look, str | None]], deadline: float
     ) -> Iterator[tuple[int, Future[Vectors]]]:
-        ahead = iter(enumerate(looks))
+        ahead = iter(looks)
         under_way: dict[Future[Vectors], int] = {}
         try:
             while True:
                 while len(under_way) < self._share() and (following := next(ahead, None)):
-                    number, look = following
-                    under_way[self._readers.submit(self._vectors, look, deadline)] = number
+                    number, look, name = following
+                    under_way[self._readers.submit(self._read, look, name, deadline)] = number
                 left = min(deadline, self._answer_by) - time.monotonic()
                 if not under_way or left <= 0:
                     return
@@ -140,35 +161,26 @@ class ImageVectors:
             for future in under_way:
                 future.cancel()
 
-    def _vectors(self, look: Look, deadline: float) -> Vectors:
+    def _read(self, look: Look, name: str | None, deadline: float) -> Vectors:
+        """The image's vectors, and the cache keeps them: under its content, and its name."""
         _check_time(deadline)
-        name = self._images.lasting_name(look.task, look.field)
-        found = [self._cache.get(self._key(name, box)) if name else None for box in look.boxes]
-        if any(vector is None for vector in found):
-            found = self._encoded(look, name, deadline)
-        else:
-            CACHE.labels("hit").inc()
-        return np.stack([vector for vector in found if vector is not None])
-
-    def _encoded(self, look: Look, name: str | None, deadline: float) -> list[Vector | None]:
         with self._batcher.expecting():
             data = self._images.fetch(look.task, look.field)
             content = hashlib.sha256(data).hexdigest()
-            found = [self._cache.get(self._key(content, box)) for box in look.boxes]
-            missing = [number for number, vector in enumerate(found) if vector is None]
+            keys = [self._key(content, box) for box in look.boxes]
+            known = self._cache.get(keys)
+            missing = [number for number, key in enumerate(keys) if key not in known]
             CACHE.labels("miss" if missing else "hit").inc()
             coming = self._submitted(data, [look.boxes[number] for number in missing], deadline)
         for number, future in zip(missing, coming, strict=True):
-            found[number] = future.result()
-        for box, vector in zip(look.boxes, found, strict=True):
-            if vector is not None:
-                names = [content, name] if name else [content]
-                self._cache.put(vector, *(self._key(what, box) for what in names))
-        return found
+            known[keys[number]] = future.result()
+        for box, key in zip(look.boxes, keys, strict=True):
+            self._cache.put(known[key], key, *([self._key(name, box)] if name else []))
+        return np.stack([known[key] for key in keys])
 
     def _submitted(
         self, data: bytes, boxes: Sequence[Box | None], deadline: float
-    ) -> list[Future[Vector]]:
+    ) -> list[Future[Vectors]]:
         if not boxes:
             return []
         with self._decoders:

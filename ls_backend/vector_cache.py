@@ -10,6 +10,7 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ FILE = "vectors.sqlite3"
 BUSY_SECONDS = 2.0
 ROW_OVERHEAD_BYTES = 256
 """Key, times and page waste of one row, beside its vector."""
+KEYS_AT_ONCE = 500
+"""In one question to SQLite, which takes 999 everywhere."""
 SWEEP_EVERY = 512
 """Vectors put between two looks at the bound."""
 TOUCH_AFTER_SECONDS = 3600.0
@@ -49,23 +52,22 @@ class VectorCache:
             except (OSError, sqlite3.Error) as error:
                 self._give_up(error)
 
-    def get(self, key: str) -> Vector | None:
-        """The vector put under `key`, or None."""
+    def get(self, keys: Sequence[str]) -> dict[str, Vector]:
+        """The vectors put under those of the keys that are known."""
         with self._lock:
             if self._db is None:
-                return None
+                return {}
             try:
-                row = self._db.execute(
-                    "SELECT vector, used FROM vectors WHERE key = ?", (key,)
-                ).fetchone()
-                if row and time.time() - row[1] > TOUCH_AFTER_SECONDS:
-                    self._db.execute(
-                        "UPDATE vectors SET used = ? WHERE key = ?", (time.time(), key)
-                    )
+                rows = [row for part in _parts(keys) for row in _select(self._db, part)]
+                stale = [row[0] for row in rows if time.time() - row[2] > TOUCH_AFTER_SECONDS]
+                if stale:
+                    touched = [(time.time(), key) for key in stale]
+                    with self._db:
+                        self._db.executemany("UPDATE vectors SET used = ? WHERE key = ?", touched)
             except sqlite3.Error as error:
                 self._failed(error)
-                return None
-        return np.frombuffer(row[0], dtype=np.float32) if row else None
+                return {}
+        return {key: np.frombuffer(data, dtype=np.float32) for key, data, _ in rows}
 
     def put(self, vector: Vector, *keys: str) -> None:
         """Remember the vector, shape (d,), under each of the keys."""
@@ -114,6 +116,17 @@ class VectorCache:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+def _select(db: sqlite3.Connection, keys: Sequence[str]) -> list[tuple[str, bytes, float]]:
+    marks = ", ".join("?" * len(keys))
+    return db.execute(
+        f"SELECT key, vector, used FROM vectors WHERE key IN ({marks})", keys
+    ).fetchall()
+
+
+def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + KEYS_AT_ONCE] for start in range(0, len(keys), KEYS_AT_ONCE))
 
 
 def _opened(folder: Path) -> sqlite3.Connection:

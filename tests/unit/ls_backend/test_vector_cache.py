@@ -28,9 +28,9 @@ def test_a_vector_comes_back_under_each_key_in_another_process_too(tmp_path: Pat
     other = VectorCache(tmp_path / "new", MIB)
 
     for asked in (cache, other):
-        assert asked.get("name") == pytest.approx(vector(1))
-        assert asked.get("content") == pytest.approx(vector(1))
-        assert asked.get("unknown") is None
+        assert asked.get(["name"])["name"] == pytest.approx(vector(1))
+        assert asked.get(["content"])["content"] == pytest.approx(vector(1))
+        assert asked.get(["unknown"]) == {}
     cache.close()
     other.close()
     assert (tmp_path / "new" / FILE).stat().st_mode & 0o077 == 0
@@ -45,17 +45,17 @@ def test_the_least_recently_used_are_dropped(tmp_path: Path) -> None:
     cache.close()
     cache = VectorCache(tmp_path, keep * (vector(0).nbytes + ROW_OVERHEAD_BYTES))
     cache.put(vector(SWEEP_EVERY), str(SWEEP_EVERY))
-    kept = [number for number in range(SWEEP_EVERY + 1) if cache.get(str(number)) is not None]
+    kept = cache.get([str(number) for number in range(SWEEP_EVERY + 1)])
     cache.close()
 
-    assert kept == list(range(SWEEP_EVERY - keep + 1, SWEEP_EVERY + 1))
+    assert set(kept) == {str(n) for n in range(SWEEP_EVERY - keep + 1, SWEEP_EVERY + 1)}
 
 
 def test_zero_bytes_remember_nothing(tmp_path: Path) -> None:
     cache = VectorCache(tmp_path / "none", 0)
     cache.put(vector(1), "key")
 
-    assert cache.get("key") is None
+    assert cache.get(["key"]) == {}
     assert not (tmp_path / "none").exists()
 
 
@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_used_costs_one_line(
     cache = VectorCache(tmp_path / "file", MIB)
     for _ in range(3):
         cache.put(vector(1), "key")
-        assert cache.get("key") is None
+        assert cache.get(["key"]) == {}
 
     assert len(caplog.messages) == 1
     assert "CLIP_CACHE_DIR" in caplog.messages[0]
@@ -78,7 +78,7 @@ def test_a_damaged_file_costs_one_line(tmp_path: Path, caplog: pytest.LogCapture
         cache = VectorCache(tmp_path, MIB)
         cache.put(vector(1), "key")
 
-    assert cache.get("key") is None
+    assert cache.get(["key"]) == {}
     assert len(caplog.messages) == 1
 
 
@@ -105,7 +105,7 @@ def test_writers_that_are_killed_leave_it_whole(tmp_path: Path) -> None:
 
     cache = VectorCache(tmp_path, 1024 * MIB)
     for writer in writers:
-        assert cache.get(f"{writer.pid} 0") == pytest.approx(vector(0))
+        assert cache.get([f"{writer.pid} 0"])[f"{writer.pid} 0"] == pytest.approx(vector(0))
     cache.close()
     db = sqlite3.connect(tmp_path / FILE)
     assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -114,6 +114,6 @@ def test_writers_that_are_killed_leave_it_whole(tmp_path: Path) -> None:
 
 def written(folder: Path, writers: list) -> int:
     cache = VectorCache(folder, 1024 * MIB)
-    count = sum(cache.get(f"{writer.pid} 50") is not None for writer in writers)
+    count = len(cache.get([f"{writer.pid} 50" for writer in writers]))
     cache.close()
     return count

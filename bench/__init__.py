@@ -1,0 +1,1 @@
+"""What `make bench` measures: each part beside yardsticks that run on the same machine, then."""
