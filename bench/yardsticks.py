@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import socket
+import statistics
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +62,7 @@ def plain(model: str, images: str) -> None:
 
 
 def ceiling(model: str, kind: str) -> None:
-    """Images a second: the best of some rounds, so that a neighbour's work does not lower it."""
+    """Images a second: the median of some rounds."""
     from bench.pictures import draw
     from ls_backend.clip import Clip
     from ls_backend.devices import cpu_quota
@@ -78,7 +79,7 @@ def ceiling(model: str, kind: str) -> None:
             return len(files) / (time.perf_counter() - started)
 
         one_round()
-        print(max(one_round() for _ in range(ROUNDS)))
+        print(statistics.median(one_round() for _ in range(ROUNDS)))
 
 
 def _decoded(data: bytes) -> Image.Image:
