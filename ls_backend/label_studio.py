@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,6 +40,8 @@ URL_VARIABLE = "LABEL_STUDIO_URL"
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 120.0
+SIGN_IN_TIMEOUT_S = 30.0
+"""All requests wait for it."""
 _RENEW_BEFORE_S = 30.0
 
 
@@ -111,10 +113,16 @@ class LabelStudio:
     def close(self) -> None:
         self._session.close()
 
-    def forget_access(self) -> bool:
-        """Buy a new access token next time; False where the token is a legacy one."""
+    def renew_after(self, refused: Mapping[str, str]) -> bool:
+        """Whether to ask again after a 401: not with a legacy token.
+
+        Args:
+            refused: The headers that were sent. Only if they held the newest access token, another
+                one is bought: of many requests that are refused at once, the first has done so.
+        """
         with self._lock:
-            self._access_ends = 0.0
+            if refused.get("Authorization") == f"Bearer {self._access}":
+                self._access_ends = 0.0
         return self._is_access_by_refresh
 
     @cached_property
@@ -132,9 +140,10 @@ class LabelStudio:
             def auth_flow(
                 self, request: httpx.Request
             ) -> Generator[httpx.Request, httpx.Response, None]:
-                request.headers.update(server.headers())
+                signed = server.headers()
+                request.headers.update(signed)
                 response = yield request
-                if response.status_code == 401 and server.forget_access():
+                if response.status_code == 401 and server.renew_after(signed):
                     request.headers.update(server.headers())
                     yield request
 
@@ -173,11 +182,11 @@ class LabelStudio:
         about = what or f"use {path}"
         given = options.pop("headers", {})
         with self.translated(about):
-            signed = {**given, **self.headers()}
+            signed = self.headers()
             try:
-                return self._send(method, path, about, headers=signed, **options)
+                return self._send(method, path, about, headers={**given, **signed}, **options)
             except LabelStudioUnauthorized:
-                if not self.forget_access():
+                if not self.renew_after(signed):
                     raise
             return self._send(method, path, about, headers={**given, **self.headers()}, **options)
 
@@ -222,6 +231,7 @@ class LabelStudio:
             "sign in",
             headers={},
             json={"refresh": self._token},
+            timeout=SIGN_IN_TIMEOUT_S,
         )
         try:
             access = str(response.json()["access"])

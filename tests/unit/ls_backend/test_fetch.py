@@ -21,7 +21,7 @@ StartHost = Callable[[], ImageHost]
 
 
 def get(url: str, limits: Limits = ROOMY, trusted: bool = True) -> bytes:
-    return fetch(url, limits, trusted=lambda _: trusted, headers=lambda _: {})
+    return fetch(url, limits, trusted=lambda _: trusted, headers=lambda *_: {})
 
 
 def code_of(url: str, limits: Limits = ROOMY, trusted: bool = True) -> str:
@@ -140,7 +140,7 @@ def test_headers_are_asked_anew_for_each_origin(start_host: StartHost) -> None:
     second.routes["/b"] = body(b"pixels")
     home = origin_of(first.url)
 
-    def headers(origin: Origin) -> dict[str, str]:
+    def headers(origin: Origin, _: float) -> dict[str, str]:
         return {"Authorization": "Token secret"} if origin == home else {}
 
     fetch(f"{first.url}/a", ROOMY, trusted=lambda _: True, headers=headers)
@@ -197,7 +197,7 @@ def test_a_redirect_to_a_private_address_is_refused(start_host: StartHost) -> No
             f"{public.url}/a",
             ROOMY,
             trusted=lambda origin: origin == trusted,
-            headers=lambda _: {},
+            headers=lambda *_: {},
         )
 
     assert refusal.value.code == "private_address"

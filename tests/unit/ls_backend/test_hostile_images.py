@@ -69,7 +69,7 @@ def test_a_public_address_is_allowed(address: str) -> None:
 
 def test_a_fallback_does_not_open_a_private_host(host: ImageHost) -> None:
     images = TaskImages(Settings())
-    images.use_fallback(host.url, TOKEN)
+    images.learn(host.url, TOKEN)
 
     with pytest.raises(ImageError) as refusal:
         images.read(task("/data/upload/1/a.png"), "image")
@@ -81,7 +81,7 @@ def test_a_fallback_does_not_open_a_private_host(host: ImageHost) -> None:
 def test_an_allowed_fallback_gets_its_token(host: ImageHost) -> None:
     host.routes["/data/upload/1/a.png"] = body(png())
     images = TaskImages(Settings(allowed_hosts=frozenset({"127.0.0.1"})))
-    images.use_fallback(host.url, TOKEN)
+    images.learn(host.url, TOKEN)
 
     images.read(task("/data/upload/1/a.png"), "image")
 

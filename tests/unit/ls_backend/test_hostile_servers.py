@@ -30,7 +30,7 @@ StartHost = Callable[[], ImageHost]
 def get(url: str, limits: Limits = ROOMY, trusted: str | None = None) -> bytes:
     """Only the origin of `trusted` may lie on a private address."""
     ours = origin_of(trusted) if trusted else None
-    return fetch(url, limits, trusted=lambda origin: origin == ours, headers=lambda _: {})
+    return fetch(url, limits, trusted=lambda origin: origin == ours, headers=lambda *_: {})
 
 
 def code_of(url: str, limits: Limits = ROOMY, trusted: str | None = None) -> str:
