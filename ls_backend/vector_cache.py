@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 FILE = "vectors.sqlite3"
 BUSY_SECONDS = 2.0
-ROW_OVERHEAD_BYTES = 256
-"""Key, times and page waste of one row, beside its vector."""
+PAGE_BYTES = 16_384
+"""Of which a vector of usual length wastes little; SQLite's own 4096 hold one of 512 numbers."""
+LOG_PAGES = 256
+"""After which what is written ahead goes into the file."""
 SWEEP_EVERY = 512
 """Vectors put between two looks at the bound."""
+SWEPT_TO = 0.9
+"""How much of the bound a sweep leaves filled, so that the next one is not soon."""
 TOUCH_AFTER_SECONDS = 3600.0
 """How stale the time of last use may be: so reading mostly writes nothing."""
 
@@ -56,33 +60,38 @@ class VectorCache:
                 return None
             try:
                 row = self._db.execute(
-                    "SELECT vector, used FROM vectors WHERE key = ?", (key,)
+                    "SELECT vector, used, key FROM vectors "
+                    "WHERE key = coalesce((SELECT key FROM names WHERE name = ?), ?)",
+                    (key, key),
                 ).fetchone()
                 if row and time.time() - row[1] > TOUCH_AFTER_SECONDS:
                     self._db.execute(
-                        "UPDATE vectors SET used = ? WHERE key = ?", (time.time(), key)
+                        "UPDATE vectors SET used = ? WHERE key = ?", (time.time(), row[2])
                     )
             except sqlite3.Error as error:
                 self._failed(error)
                 return None
         return np.frombuffer(row[0], dtype=np.float32) if row else None
 
-    def put(self, vector: Vector, *keys: str) -> None:
-        """Remember the vector, shape (d,), under each of the keys."""
+    def put(self, vector: Vector, key: str, *names: str) -> None:
+        """Remember the vector, shape (d,), under the key, and that the names stand for the key."""
         with self._lock:
             if self._db is None:
                 return
             data, now = vector.astype(np.float32).tobytes(), time.time()
             try:
                 with self._db:
-                    self._db.executemany(
-                        "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
-                        [(key, data, now) for key in keys],
+                    self._db.execute(
+                        "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", (key, data, now)
                     )
-                    self._puts += len(keys)
+                    self._db.executemany(
+                        "INSERT OR REPLACE INTO names VALUES (?, ?)",
+                        [(name, key) for name in names],
+                    )
+                    self._puts += 1
                     if self._puts >= SWEEP_EVERY:
                         self._puts = 0
-                        self._sweep(self._db, len(data))
+                        self._sweep(self._db)
             except sqlite3.Error as error:
                 self._failed(error)
 
@@ -92,13 +101,16 @@ class VectorCache:
                 self._db.close()
                 self._db = None
 
-    def _sweep(self, db: sqlite3.Connection, vector_bytes: int) -> None:
-        most = self._max_bytes // (vector_bytes + ROW_OVERHEAD_BYTES)
+    def _sweep(self, db: sqlite3.Connection) -> None:
+        share = SWEPT_TO * self._max_bytes / _bytes_used(db)
+        if share >= SWEPT_TO:
+            return
+        (count,) = db.execute("SELECT count(*) FROM vectors").fetchone()
         db.execute(
-            "DELETE FROM vectors WHERE key IN "
-            "(SELECT key FROM vectors ORDER BY used DESC LIMIT -1 OFFSET ?)",
-            (most,),
+            "DELETE FROM vectors WHERE key IN (SELECT key FROM vectors ORDER BY used LIMIT ?)",
+            (count - int(count * share),),
         )
+        db.execute("DELETE FROM names WHERE key NOT IN (SELECT key FROM vectors)")
 
     def _failed(self, error: sqlite3.Error) -> None:
         if getattr(error, "sqlite_errorname", "") != "SQLITE_BUSY":  # another process is slow
@@ -116,6 +128,14 @@ class VectorCache:
             self._db = None
 
 
+def _bytes_used(db: sqlite3.Connection) -> int:
+    pages, free, size = (
+        db.execute(f"PRAGMA {what}").fetchone()[0]
+        for what in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
 def _opened(folder: Path) -> sqlite3.Connection:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
@@ -124,12 +144,18 @@ def _opened(folder: Path) -> sqlite3.Connection:
         path, timeout=BUSY_SECONDS, isolation_level="DEFERRED", check_same_thread=False
     )
     try:
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         with db:
             db.execute(
                 "CREATE TABLE IF NOT EXISTS vectors "
-                "(key TEXT PRIMARY KEY, vector BLOB NOT NULL, used REAL NOT NULL) WITHOUT ROWID"
+                "(key TEXT PRIMARY KEY, vector BLOB NOT NULL, used REAL NOT NULL)"
+            )
+            db.execute(
+                "CREATE TABLE IF NOT EXISTS names "
+                "(name TEXT PRIMARY KEY, key TEXT NOT NULL) WITHOUT ROWID"
             )
             db.execute("CREATE INDEX IF NOT EXISTS by_use ON vectors (used)")
     except sqlite3.Error:
