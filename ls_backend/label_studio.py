@@ -94,9 +94,12 @@ class LabelStudio:
 
     Every method raises LabelStudioUnreachable when it does not answer, LabelStudioUnauthorized when
     it does not accept the token, and LabelStudioError for all else it refuses.
+
+    Args:
+        direct: `request` takes no proxy of the environment.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, *, direct: bool = False) -> None:
         self.url = credentials.url
         self._token = credentials.token
         self._is_access_by_refresh = _is_refresh_token(credentials.token)
@@ -104,6 +107,7 @@ class LabelStudio:
         self._access_ends = 0.0
         self._lock = threading.Lock()
         self._session = requests.Session()
+        self._session.trust_env = not direct
         # A ~/.netrc entry for the host would replace our Authorization header.
         self._session.auth = _keep_headers
         self._ca_bundle = credentials.ca_bundle

@@ -48,7 +48,7 @@ class TaskImages:
         self._fallback: tuple[LabelStudio, Origin] | None = None
         self._own_name: OwnName | None = None
         if settings.label_studio is not None:
-            self._label_studio = LabelStudio(settings.label_studio)
+            self._label_studio = LabelStudio(settings.label_studio, direct=True)
             self._label_studio_origin = origin_of(settings.label_studio.url)
         if settings.label_studio_host:
             self._name(settings.label_studio_host)
@@ -66,8 +66,8 @@ class TaskImages:
 
     def _name(self, hostname: str) -> None:
         name = own_name(hostname)
-        if name is None or name.origin != self._label_studio_origin:
-            self._own_name = name
+        is_other = name is not None and name.origin != self._label_studio_origin
+        self._own_name = name if is_other else None
 
     def _use_fallback(self, hostname: str, token: str) -> None:
         """The host gets the address check like any other, unless CLIP_ALLOWED_HOSTS has it.
@@ -140,7 +140,7 @@ class TaskImages:
             return self._get(url, asked)
         except ImageError as error:
             if error.code != "http_401" or not self._forgotten(asked):
-                raise self._explained(error, url) from None
+                raise self._explained(error, url) from error.__cause__
             return self._get(url, asked)
 
     def _get(self, url: str, asked: _Asked) -> bytes:

@@ -138,6 +138,20 @@ def test_a_bucket_that_refuses_its_address_costs_no_token(studio: Studio) -> Non
         assert len(studio.given) == 1
 
 
+def test_a_token_is_not_bought_through_a_proxy_of_the_environment(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with ImageHost() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+
+        assert fetch(reader(studio)) == b"the file"
+
+    assert proxy.asked == []
+
+
 def test_to_wait_for_a_token_counts_against_the_deadline(studio: Studio) -> None:
     studio.speaks.clear()
     images = reader(studio, image_seconds=0.3)

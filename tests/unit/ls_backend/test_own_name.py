@@ -146,6 +146,9 @@ def test_the_configured_address_means_itself(host: ImageHost) -> None:
 
     for source in (f"{host.url}/studio{UPLOAD}", f"/studio{UPLOAD}"):
         assert read(images, source).size == (4, 3)
+    images.learn(NAME, "")
+    images.learn(host.url, "")
+    assert refusal(images, NAME + UPLOAD).code == "private_address"
 
 
 @pytest.mark.parametrize("name", ["", "/studio", "localhost:8080", "ftp://x", "http://", "\0"])
