@@ -12,11 +12,10 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_TUNNELS = tuple(
-    ipaddress.IPv6Network(network)
-    # local NAT64, Teredo, 6to4, IPv4-compatible, site-local: no public image lies there
-    for network in ("64:ff9b:1::/48", "2001::/32", "2002::/16", "::/96", "fec0::/10")
-)
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All public IPv6 addresses; beside them lie wrapped IPv4 ones, local NAT64, site-local."""
+_TUNNELS = (ipaddress.IPv6Network("2001::/32"), ipaddress.IPv6Network("2002::/16"))
+"""Teredo and 6to4: IPv4 addresses again, and no public image lies there."""
 
 
 class Origin(NamedTuple):
@@ -61,7 +60,7 @@ def check_public(origin: Origin, address: str) -> None:
         ImageError: With the code private_address.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if not all(part.is_global and not part.is_multicast for part in _wrapped(ip) or (ip,)):
+    if not _is_public(ip):
         raise ImageError(
             f"{origin.host} lies on the private address {address}, where no image is read.",
             hint=f"If it is yours, allow it: CLIP_ALLOWED_HOSTS={origin.host}",
@@ -69,15 +68,13 @@ def check_public(origin: Origin, address: str) -> None:
         )
 
 
-def _wrapped(ip: _Address) -> tuple[_Address, ...]:
-    """The addresses that decide instead: an IPv4 one within, or loopback for a tunnel."""
-    if isinstance(ip, ipaddress.IPv4Address):
-        return ()
-    if ip in _NAT64:
-        return (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF),)
-    if any(ip in tunnel for tunnel in _TUNNELS):
-        return (ipaddress.IPv6Address("::1"),)
-    return (ip.ipv4_mapped,) if ip.ipv4_mapped else ()
+def _is_public(ip: _Address) -> bool:
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip in _NAT64:
+            return _is_public(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+        if ip not in _GLOBAL_UNICAST or any(ip in tunnel for tunnel in _TUNNELS):
+            return False
+    return ip.is_global and not ip.is_multicast
 
 
 def _bad_url(url: str, why: str) -> ImageError:

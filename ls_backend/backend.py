@@ -59,8 +59,8 @@ class Backend:
             ModelError: It could not be loaded.
         """
         model = self.loader.wait()
-        if hostname and token:
-            self._images.use_fallback(hostname, token)
+        if hostname:
+            self._images.learn(hostname, token or "")
         version = self._given(model, target)
         if self.versions.get(version) is None and self._studying.acquire(blocking=False):
             threading.Thread(target=self._study_apart, args=(model, target), daemon=True).start()

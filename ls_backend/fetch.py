@@ -12,13 +12,13 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as LookupTimeout
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, urljoin, urlsplit
 
 from ls_backend.addresses import DEFAULT_PORTS, Origin, check_public, origin_of, shown
@@ -28,6 +28,8 @@ from ls_backend.tls import TRUST_HINT, tls_context
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 4.0
 CHUNK = 64 * 1024
+
+T = TypeVar("T")
 
 _tls = lru_cache(maxsize=4)(tls_context)
 
@@ -48,14 +50,15 @@ def fetch(
     limits: Limits,
     *,
     trusted: Callable[[Origin], bool],
-    headers: Callable[[Origin], Mapping[str, str]],
+    headers: Callable[[Origin, float], Mapping[str, str]],
     ca_bundle: Path | None = None,
 ) -> bytes:
     """The body that `url` answers with.
 
     Args:
         trusted: Origins that may lie on a private address.
-        headers: What to send to an origin besides the usual; asked again after each redirect.
+        headers: What to send to an origin besides the usual; asked again after each redirect, with
+            the moment (`time.monotonic()`) at which it is too late.
         ca_bundle: PEM file of authorities to trust besides the public ones.
 
     Raises:
@@ -66,7 +69,7 @@ def fetch(
         origin = origin_of(url)
         try:
             with _connect(origin, deadline, trusted(origin), ca_bundle) as sock:
-                response = _get(sock, origin, url, headers(origin), deadline)
+                response = _get(sock, origin, url, headers(origin, deadline), deadline)
                 location = response.getheader("Location")
                 if response.status not in (301, 302, 303, 307, 308) or not location:
                     return _body(response, url, limits.max_bytes)
@@ -111,13 +114,10 @@ def _connect(
     raise problem
 
 
-def _resolved(origin: Origin, deadline: float) -> list[tuple[Any, ...]]:
+def _resolved(origin: Origin, deadline: float) -> Sequence[tuple[Any, ...]]:
     lookup = _resolver.submit(socket.getaddrinfo, origin.host, origin.port, type=socket.SOCK_STREAM)
     try:
-        return list(lookup.result(timeout=_left(deadline)))
-    except LookupTimeout:
-        lookup.cancel()  # if it still waits for its turn: others wait behind it
-        raise TimeoutError from None
+        return in_time(lookup, deadline)
     except ValueError as error:  # no name at all: a null byte, a label of more than 63 letters
         raise OSError(f"{origin.host[:80]!r} is no host name") from error
 
@@ -229,6 +229,19 @@ def _failure(url: str, error: Exception, limits: Limits) -> ImageError:
         hint="Its server, or a proxy before it, breaks off answers: try again, read its log.",
         code="broken_answer",
     )
+
+
+def in_time(answer: Future[T], deadline: float) -> T:
+    """What another thread comes up with.
+
+    Raises:
+        TimeoutError: Nothing until the deadline.
+    """
+    try:
+        return answer.result(timeout=_left(deadline))
+    except NotYet:
+        answer.cancel()  # if it still waits for its turn: others wait behind it
+        raise TimeoutError from None
 
 
 def _left(deadline: float) -> float:

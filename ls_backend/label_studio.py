@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,6 +40,8 @@ URL_VARIABLE = "LABEL_STUDIO_URL"
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 120.0
+SIGN_IN_TIMEOUT_S = 30.0
+"""All requests wait for it."""
 _RENEW_BEFORE_S = 30.0
 
 
@@ -92,9 +94,12 @@ class LabelStudio:
 
     Every method raises LabelStudioUnreachable when it does not answer, LabelStudioUnauthorized when
     it does not accept the token, and LabelStudioError for all else it refuses.
+
+    Args:
+        direct: `request` takes no proxy of the environment.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, *, direct: bool = False) -> None:
         self.url = credentials.url
         self._token = credentials.token
         self._is_access_by_refresh = _is_refresh_token(credentials.token)
@@ -102,6 +107,7 @@ class LabelStudio:
         self._access_ends = 0.0
         self._lock = threading.Lock()
         self._session = requests.Session()
+        self._session.trust_env = not direct
         # A ~/.netrc entry for the host would replace our Authorization header.
         self._session.auth = _keep_headers
         self._ca_bundle = credentials.ca_bundle
@@ -111,10 +117,16 @@ class LabelStudio:
     def close(self) -> None:
         self._session.close()
 
-    def forget_access(self) -> bool:
-        """Buy a new access token next time; False where the token is a legacy one."""
+    def renew_after(self, refused: Mapping[str, str]) -> bool:
+        """Whether to ask again after a 401: not with a legacy token.
+
+        Args:
+            refused: The headers that were sent. Only if they held the newest access token, another
+                one is bought: of many requests that are refused at once, the first has done so.
+        """
         with self._lock:
-            self._access_ends = 0.0
+            if refused.get("Authorization") == f"Bearer {self._access}":
+                self._access_ends = 0.0
         return self._is_access_by_refresh
 
     @cached_property
@@ -132,9 +144,10 @@ class LabelStudio:
             def auth_flow(
                 self, request: httpx.Request
             ) -> Generator[httpx.Request, httpx.Response, None]:
-                request.headers.update(server.headers())
+                signed = server.headers()
+                request.headers.update(signed)
                 response = yield request
-                if response.status_code == 401 and server.forget_access():
+                if response.status_code == 401 and server.renew_after(signed):
                     request.headers.update(server.headers())
                     yield request
 
@@ -173,11 +186,11 @@ class LabelStudio:
         about = what or f"use {path}"
         given = options.pop("headers", {})
         with self.translated(about):
-            signed = {**given, **self.headers()}
+            signed = self.headers()
             try:
-                return self._send(method, path, about, headers=signed, **options)
+                return self._send(method, path, about, headers={**given, **signed}, **options)
             except LabelStudioUnauthorized:
-                if not self.forget_access():
+                if not self.renew_after(signed):
                     raise
             return self._send(method, path, about, headers={**given, **self.headers()}, **options)
 
@@ -222,6 +235,7 @@ class LabelStudio:
             "sign in",
             headers={},
             json={"refresh": self._token},
+            timeout=SIGN_IN_TIMEOUT_S,
         )
         try:
             access = str(response.json()["access"])

@@ -4,6 +4,8 @@ variable                 default                        meaning
 CLIP_MODEL               ViT-B-32/laion2b_s34b_b79k     ARCH/PRETRAINED of open_clip, or a folder
 LABEL_STUDIO_URL                                        the Label Studio whose images are read
 LABEL_STUDIO_API_KEY                                    its token, personal or legacy
+LABEL_STUDIO_HOST                                       what it calls itself in tasks, as it has
+                                                        it; the ML backend learns it from /setup
 BASIC_AUTH_USER, _PASS                                  what Label Studio must present here
 CLIP_IMAGE_SECONDS       10                             for one image: connect, redirects, body
 CLIP_IMAGE_MAX_BYTES     33554432 (32 MiB)              of one image file
@@ -61,6 +63,7 @@ class Settings:
 
     model: str = DEFAULT_MODEL
     label_studio: Credentials | None = None
+    label_studio_host: str | None = None
     basic_auth_user: str | None = None
     basic_auth_pass: str | None = field(default=None, repr=False)
     image_seconds: float = 10.0
@@ -92,6 +95,7 @@ def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         model=given.get("CLIP_MODEL") or DEFAULT_MODEL,
         label_studio=Credentials(url, token, bundle) if url else None,
+        label_studio_host=given.get("LABEL_STUDIO_HOST") or None,
         basic_auth_user=user or None,
         basic_auth_pass=password or None,
         image_seconds=_number(given, "CLIP_IMAGE_SECONDS", Settings.image_seconds),

@@ -1,8 +1,9 @@
 """The image a task points to → RGB pixels, safely.
 
-A task may point to an upload or any other path of the configured Label Studio, to an absolute
-http(s) URL, to a file in a cloud storage, or carry a data URI. Label Studio's token goes to Label
-Studio's origin and nowhere else. Every failure is an ImageError with a code.
+A task may point to an upload or any other path of the configured Label Studio, also by the name
+that Label Studio has for itself, to an absolute http(s) URL, to a file in a cloud storage, or carry
+a data URI. Label Studio's token goes to the configured origin and nowhere else. Every failure is an
+ImageError with a code.
 """
 
 from __future__ import annotations
@@ -10,15 +11,19 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from ls_backend.addresses import Origin, origin_of, shown
 from ls_backend.cloud_files import CloudFiles, scheme_of
 from ls_backend.errors import ImageError, LabelStudioError, LsClipError
-from ls_backend.fetch import Limits, fetch
+from ls_backend.fetch import Limits, fetch, in_time
 from ls_backend.label_studio import Credentials, LabelStudio
+from ls_backend.own_name import OwnName, named_in, own_name
 from ls_backend.pixels import decode_image
 from ls_backend.settings import Settings
 
@@ -26,7 +31,12 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 UPLOADS = "/data/upload/"
+LABEL_STUDIO_AT_ONCE = 8
+"""Images asked of Label Studio. Started by pip it queues ten connections: what comes beyond waits
+for a second or more, and all of it is answered more slowly."""
 _LEGACY_TOKEN = re.compile(r"[0-9a-f]{40}")
+_WRONG_NAME = {"private_address", "unreachable", "timeout", "http_401"}
+"""Codes of what comes of an address that is known to browsers only."""
 
 
 class TaskImages:
@@ -36,21 +46,42 @@ class TaskImages:
         self._settings = settings
         self._limits = Limits(settings.image_seconds, settings.image_max_bytes)
         self._cloud_files = CloudFiles(self._limits)
+        # To buy an access token can take long: images wait for it no longer than their deadline.
+        self._signer = ThreadPoolExecutor(1, thread_name_prefix="sign-in")
         self._label_studio: LabelStudio | None = None
         self._label_studio_origin: Origin | None = None
         self._fallback: tuple[LabelStudio, Origin] | None = None
+        self._own_name: OwnName | None = None
+        self._turns = threading.BoundedSemaphore(LABEL_STUDIO_AT_ONCE)
         if settings.label_studio is not None:
-            self._label_studio = LabelStudio(settings.label_studio)
+            self._label_studio = LabelStudio(settings.label_studio, direct=True)
             self._label_studio_origin = origin_of(settings.label_studio.url)
+        if settings.label_studio_host:
+            self._name(settings.label_studio_host)
 
-    def use_fallback(self, hostname: str, token: str) -> None:
-        """What /setup delivers, used only where the settings name no Label Studio.
+    def learn(self, hostname: str, token: str) -> None:
+        """What /setup delivers: Label Studio's own name, and a token. The settings go before both.
 
-        Whoever reaches /setup chooses it. So its host gets the address check like any other,
-        unless CLIP_ALLOWED_HOSTS has it, and only a legacy token is taken: to exchange a personal
-        one would be a request without that check. What cannot be used is ignored.
+        Whoever reaches /setup chooses them. So the name says which path of the configured Label
+        Studio is meant, and nothing more. Where none is configured, host and token are a fallback.
         """
-        if self._label_studio is not None or not _LEGACY_TOKEN.fullmatch(token):
+        if self._label_studio is None:
+            self._use_fallback(hostname, token)
+        elif not self._settings.label_studio_host:
+            self._name(hostname)
+
+    def _name(self, hostname: str) -> None:
+        name = own_name(hostname)
+        is_other = name is not None and name.origin != self._label_studio_origin
+        self._own_name = name if is_other else None
+
+    def _use_fallback(self, hostname: str, token: str) -> None:
+        """The host gets the address check like any other, unless CLIP_ALLOWED_HOSTS has it.
+
+        Only a legacy token is taken: to exchange a personal one would be a request without that
+        check. What cannot be used is ignored.
+        """
+        if not _LEGACY_TOKEN.fullmatch(token):
             return
         try:
             server = LabelStudio(Credentials(hostname, token))
@@ -95,10 +126,12 @@ class TaskImages:
         Uploads of Label Studio have one: it never gives the same path to another file.
         """
         source = task["data"].get(field)
-        if not isinstance(source, str) or self._label_studio is None:
+        if not isinstance(source, str) or not source.startswith(("/", "http")):
+            return None
+        if self._label_studio is None:
             return None
         try:
-            url = self._on_label_studio(source) if source.startswith("/") else source
+            url = self._address(source)
             uploads = f"{self._label_studio.url}{UPLOADS}"
             return url if url.startswith(uploads) and ".." not in url else None
         except ImageError:
@@ -107,33 +140,56 @@ class TaskImages:
     def _bytes_of(self, source: str) -> bytes:
         if source[:5].lower() == "data:":
             return _data_uri(source, self._limits.max_bytes)
-        url = self._on_label_studio(source) if source.startswith("/") else source
+        url = self._address(source)
+        asked = _Asked(self._headers)
         try:
-            return self._get(url)
+            return self._get(url, asked)
         except ImageError as error:
-            if error.code != "http_401" or not self._may_renew(url):
-                raise
-            return self._get(url)
+            if error.code != "http_401" or not self._forgotten(asked):
+                raise self._explained(error, url) from error.__cause__
+            return self._get(url, asked)
 
-    def _get(self, url: str) -> bytes:
-        return fetch(
-            url,
-            self._limits,
-            trusted=self._is_trusted,
-            headers=self._headers,
-            ca_bundle=self._settings.ca_bundle,
+    def _get(self, url: str, asked: _Asked) -> bytes:
+        is_label_studio = origin_of(url) == self._label_studio_origin
+        with self._turns if is_label_studio else nullcontext():
+            return fetch(
+                url,
+                self._limits,
+                trusted=self._is_trusted,
+                headers=asked,
+                ca_bundle=self._settings.ca_bundle,
+            )
+
+    def _forgotten(self, asked: _Asked) -> bool:
+        """Whether Label Studio may have forgotten the access token that it was last sent."""
+        server, _ = self._server()
+        return server is not None and bool(asked.last) and server.renew_after(asked.last)
+
+    def _explained(self, error: ImageError, url: str) -> ImageError:
+        """The address of another Label Studio may be the configured one under its own name."""
+        name, server = named_in(url), self._label_studio
+        if error.code not in _WRONG_NAME or name is None or server is None:
+            return error
+        if origin_of(url) == self._label_studio_origin:
+            return error
+        return ImageError(
+            error.message,
+            hint=f"If this Label Studio is the one at {server.url}, set LABEL_STUDIO_HOST={name}, "
+            "and the image is read there.",
+            code=error.code,
         )
-
-    def _may_renew(self, url: str) -> bool:
-        """Whether Label Studio may have forgotten an access token that can be bought anew."""
-        if self._label_studio is None or origin_of(url) != self._label_studio_origin:
-            return False
-        return self._label_studio.forget_access()
 
     def _server(self) -> tuple[LabelStudio | None, Origin | None]:
         if self._label_studio is not None:
             return self._label_studio, self._label_studio_origin
         return self._fallback or (None, None)
+
+    def _address(self, source: str) -> str:
+        """Where an image is asked for."""
+        path = self._own_name.path_of(source) if self._own_name else None
+        if path is not None and self._label_studio is not None:
+            return self._label_studio.url + path
+        return self._on_label_studio(source) if source.startswith("/") else source
 
     def _on_label_studio(self, path: str) -> str:
         server, _ = self._server()
@@ -157,14 +213,26 @@ class TaskImages:
             or f"{origin.host}:{origin.port}" in allowed
         )
 
-    def _headers(self, origin: Origin) -> Mapping[str, str]:
+    def _headers(self, origin: Origin, deadline: float) -> Mapping[str, str]:
         server, its_origin = self._server()
         if server is None or origin != its_origin:
             return {}
         try:
-            return server.headers()
+            return in_time(self._signer.submit(server.headers), deadline)
         except LabelStudioError as error:
             raise ImageError(error.message, hint=error.hint, code=error.code) from error
+
+
+class _Asked:
+    """The headers that each origin gets, and remembers those of the last one."""
+
+    def __init__(self, headers: Callable[[Origin, float], Mapping[str, str]]) -> None:
+        self._headers = headers
+        self.last: Mapping[str, str] = {}
+
+    def __call__(self, origin: Origin, deadline: float) -> Mapping[str, str]:
+        self.last = self._headers(origin, deadline)
+        return self.last
 
 
 def _presign_path(uri: str, task: Mapping[str, Any]) -> str:

@@ -53,7 +53,7 @@ def _fetch(url: str, connection: Connection, timeout_s: float) -> bytes:
             urljoin(f"{connection.shown_url}/", url),
             fetch.Limits(timeout_s, LARGEST_IMAGE),
             trusted=lambda origin: origin.host == home.host,
-            headers=lambda origin: key if origin == home else {},
+            headers=lambda origin, _deadline: key if origin == home else {},
         )
     except (ImageError, ValueError) as error:
         raise FetchFailed(

@@ -15,8 +15,8 @@ import pytest
 import requests
 from command_line import CommandLine
 from docker_files import environment_of, example, image_environment, steps
-from own_backend import metric
-from plain_projects import add_tasks, new_project, uploaded
+from own_backend import OwnBackend, metric
+from plain_projects import add_tasks, new_project, task_ids, uploaded
 
 from importers.demo.service import HOST, Service
 from importers.demo.services import (
@@ -145,10 +145,28 @@ def test_the_backend_of_compose_is_connected_predicts_and_hears_of_tasks(
     inside = CommandLine(**backend.variables)
     connect = ("connect", "--project", project_id, "--url", backend.url)
     version = inside.report(*connect)["model_version"]
-    add_tasks(ls, project_id, uploaded(ls, project_id, tmp_path, 1))
+    first, second = uploaded(ls, project_id, tmp_path, 2)
+    add_tasks(ls, project_id, [backend.variables["LABEL_STUDIO_HOST"] + first, second])
     assert metric(backend, "clip_requests_total", route="webhook", status="200") > 0
-    (prediction,) = ls.json("GET", f"/api/projects/{project_id}/next")["predictions"]
-    assert prediction["model_version"] == version
-    assert 0 <= prediction["score"] <= 1
+    for number in task_ids(ls, project_id):
+        (prediction,) = ls.json("GET", f"/api/tasks/{number}")["predictions"]
+        assert prediction["model_version"] == version
+        assert 0 <= prediction["score"] <= 1
     doctor = inside("doctor", "--project", project_id)
     assert doctor.returncode == 0, doctor.stdout
+
+
+def test_a_backend_learns_label_studios_own_name(
+    composed: ComposedLabelStudio, ls: LabelStudio, tmp_path: Path
+) -> None:
+    name, token = composed.variables["LABEL_STUDIO_HOST"], composed.login.legacy_token
+    project_id = new_project(ls, [])
+    add_tasks(ls, project_id, [name + path for path in uploaded(ls, project_id, tmp_path, 1)])
+    outside = CommandLine(LABEL_STUDIO_URL=composed.url, LABEL_STUDIO_API_KEY=token)
+    with OwnBackend(tmp_path, Credentials(composed.url, token)) as backend:
+        outside.report("connect", "--project", project_id, "--url", backend.url)
+        (number,) = task_ids(ls, project_id)
+        (prediction,) = ls.json("GET", f"/api/tasks/{number}")["predictions"]
+        assert 0 <= prediction["score"] <= 1
+        untold = outside("doctor", "--project", project_id)
+    assert f"set LABEL_STUDIO_HOST={name}," in " ".join(untold.stdout.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,10 +15,12 @@ from fake_hub import Hub, serving
 from flask.testing import FlaskClient
 from fsspec.registry import _registry
 from image_host import ImageHost
+from studio_answers import LEGACY, Connect, Server
 
 from importers.sketch import MODEL_FOLDER
 from ls_backend.app import create_app
 from ls_backend.clip import Clip
+from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.loading import ModelLoader
 from ls_backend.model import ClipModel
 
@@ -71,3 +74,28 @@ def hub() -> Iterator[Hub]:
     """A Hugging Face hub with the tiny CLIP in `me/tiny` and a tokenizer in `me/words`."""
     with serving(Hub()) as server:
         yield server
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A Label Studio that answers every path as a test says."""
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def connect(server: Server) -> Iterator[Connect]:
+    """`connect(token, url)`: our side of the line, closed after the test."""
+    opened = []
+
+    def connect(token: str = LEGACY, url: str | None = None) -> LabelStudio:
+        opened.append(LabelStudio(Credentials(url or server.url, token)))
+        return opened[-1]
+
+    yield connect
+    for ls in opened:
+        ls.close()

@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-RGB, PALETTE, GREY_ALPHA, RGBA = 2, 3, 4, 6
-"""Color types of PNG; 0 is grey."""
+GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
+"""Color types of PNG."""
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -58,6 +58,15 @@ def tiff(width: int, height: int) -> bytes:
             (278, height), (279, 8)]  # fmt: skip
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+
+
+def grey_tiff(bits: int, pixels: bytes, width: int, photometric: int = 1, kind: int = 1) -> bytes:
+    """One row of grey. Photometric 0: white is zero; kind 1: unsigned, 2: signed, 3: float."""
+    start = 8 + 2 + 12 * 10 + 4
+    tags = [(256, width), (257, 1), (258, bits), (259, 1), (262, photometric), (273, start),
+            (277, 1), (278, 1), (279, len(pixels)), (339, kind)]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + pixels
 
 
 def jpeg(width: int, height: int) -> bytes:

@@ -14,7 +14,7 @@ from image_files import PALETTE, RGB, bmp, encoded, gif, jpeg, png, tiff, webp, 
 from PIL import Image
 
 from ls_backend.errors import ImageError
-from ls_backend.pixels import decode_image
+from ls_backend.pixels import cropped, decode_image
 
 NOISE = encoded(Image.effect_noise((64, 64), 80))
 PHOTO = encoded(Image.effect_noise((64, 64), 80), "JPEG")
@@ -86,6 +86,19 @@ def test_pixels_are_counted_before_they_are_decoded() -> None:
     assert decode_image(image, max_pixels=10_000).size == (100, 100)
     with pytest.raises(ImageError, match="9999 pixels"):
         decode_image(image, max_pixels=9_999)
+
+
+@pytest.mark.parametrize("size", [(100, 100), (500, 500)])
+def test_the_setting_holds_above_pillows_own_limit(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000)
+    image, pixels = encoded(Image.new("RGB", size)), size[0] * size[1]
+
+    with pytest.raises(ImageError, match=f"{pixels - 1} pixels"):
+        decode_image(image, max_pixels=pixels - 1)
+    whole = decode_image(image, max_pixels=pixels)
+    assert cropped(whole, (0.0, 0.0, 1.0, 1.0)).size == size
 
 
 @pytest.mark.parametrize("name", ["zTXt", "iCCP"])

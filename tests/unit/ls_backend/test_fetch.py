@@ -21,7 +21,7 @@ StartHost = Callable[[], ImageHost]
 
 
 def get(url: str, limits: Limits = ROOMY, trusted: bool = True) -> bytes:
-    return fetch(url, limits, trusted=lambda _: trusted, headers=lambda _: {})
+    return fetch(url, limits, trusted=lambda _: trusted, headers=lambda *_: {})
 
 
 def code_of(url: str, limits: Limits = ROOMY, trusted: bool = True) -> str:
@@ -140,7 +140,7 @@ def test_headers_are_asked_anew_for_each_origin(start_host: StartHost) -> None:
     second.routes["/b"] = body(b"pixels")
     home = origin_of(first.url)
 
-    def headers(origin: Origin) -> dict[str, str]:
+    def headers(origin: Origin, _: float) -> dict[str, str]:
         return {"Authorization": "Token secret"} if origin == home else {}
 
     fetch(f"{first.url}/a", ROOMY, trusted=lambda _: True, headers=headers)
@@ -160,7 +160,15 @@ def test_headers_are_asked_anew_for_each_origin(start_host: StartHost) -> None:
         "127.1",
         "[::1]",
         "[::ffff:127.0.0.1]",
+        "017700000001",
+        "0x7f000001",
+        "[::127.0.0.1]",
+        "[::ffff:0:7f00:1]",
         "[2002:7f00:1::]",
+        "[2001:0:7f00:1::]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b::a00:1]",
+        "[64:ff9b:1::7f00:1]",
         "0.0.0.0",
         "10.0.0.1",
         "172.16.0.1",
@@ -170,6 +178,9 @@ def test_headers_are_asked_anew_for_each_origin(start_host: StartHost) -> None:
         "224.0.0.1",
         "[fe80::1]",
         "[fd00::1]",
+        "[fec0::1]",
+        "[fd00:ec2::254]",
+        "[ff02::1]",
     ],
 )
 def test_private_addresses_are_refused_however_they_are_written(host: ImageHost, name: str) -> None:
@@ -197,7 +208,7 @@ def test_a_redirect_to_a_private_address_is_refused(start_host: StartHost) -> No
             f"{public.url}/a",
             ROOMY,
             trusted=lambda origin: origin == trusted,
-            headers=lambda _: {},
+            headers=lambda *_: {},
         )
 
     assert refusal.value.code == "private_address"

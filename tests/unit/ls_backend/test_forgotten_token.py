@@ -6,9 +6,12 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, redirect, request
+from image_host import ImageHost, status
 from werkzeug.serving import make_server
 
 from ls_backend.errors import ImageError, LabelStudioUnauthorized
@@ -23,17 +26,26 @@ def jwt(**claims: object) -> str:
 
 
 class Studio:
-    """Gives out access tokens, and forgets the first of them; or all."""
+    """Gives out access tokens, and forgets the first of them; or all.
+
+    `together` holds back what is asked with the forgotten one until so many ask. Who wants a token
+    waits until it `speaks`.
+    """
 
     def __init__(self) -> None:
+        self.together = threading.Barrier(1)
+        self.speaks = threading.Event()
+        self.speaks.set()
         self.given: list[str] = []
         self.titles: list[str] = []
         self.asked = 0
         self.forgets_all = False
+        self.bucket = ""
         app = Flask("studio")
 
         @app.post("/api/token/refresh/")
         def refresh() -> dict[str, str]:
+            self.speaks.wait(60)
             number = len(self.given)
             self.given.append(jwt(token_type="access", iat=0, exp=300, number=number))
             return {"access": self.given[-1]}
@@ -42,6 +54,10 @@ class Studio:
         def upload() -> Response:
             self.check_token()
             return Response(b"the file")
+
+        @app.get("/data/upload/1/moved.png")
+        def moved() -> Response:
+            return redirect(self.bucket)
 
         @app.post("/api/projects/")
         def create() -> dict[str, object]:
@@ -56,6 +72,7 @@ class Studio:
         self.asked += 1
         known = [] if self.forgets_all else self.given[1:]
         if request.headers.get("Authorization") not in [f"Bearer {one}" for one in known]:
+            self.together.wait(60)
             abort(401)
 
 
@@ -65,19 +82,23 @@ def studio() -> Iterator[Studio]:
     thread = threading.Thread(target=studio.server.serve_forever, args=(0.01,))
     thread.start()
     yield studio
+    studio.speaks.set()
     studio.server.shutdown()
     thread.join()
     studio.server.server_close()
 
 
-def fetch(studio: Studio) -> bytes:
+def reader(studio: Studio, **settings: Any) -> TaskImages:
     credentials = Credentials(studio.url, jwt(token_type="refresh"))
-    images = TaskImages(Settings(label_studio=credentials))
-    return images.fetch({"id": 1, "data": {"image": "/data/upload/1/cat.png"}}, "image")
+    return TaskImages(Settings(label_studio=credentials, **settings))
+
+
+def fetch(images: TaskImages, name: str = "cat") -> bytes:
+    return images.fetch({"id": 1, "data": {"image": f"/data/upload/1/{name}.png"}}, "image")
 
 
 def test_a_forgotten_access_token_costs_one_more_request(studio: Studio) -> None:
-    assert fetch(studio) == b"the file"
+    assert fetch(reader(studio)) == b"the file"
     assert len(studio.given) == 2
 
 
@@ -85,10 +106,63 @@ def test_a_token_that_is_never_accepted_is_not_tried_for_ever(studio: Studio) ->
     studio.forgets_all = True
 
     with pytest.raises(ImageError) as refusal:
-        fetch(studio)
+        fetch(reader(studio))
 
     assert refusal.value.code == "http_401"
     assert len(studio.given) == 2
+
+
+def test_many_images_that_are_refused_at_once_buy_one_new_token(studio: Studio) -> None:
+    many = 8
+    studio.together = threading.Barrier(many)
+    images = reader(studio)
+
+    with ThreadPoolExecutor(many) as readers:
+        files = [readers.submit(fetch, images) for _ in range(many)]
+
+    assert [file.result() for file in files] == [b"the file"] * many
+    assert len(studio.given) == 2
+
+
+def test_a_bucket_that_refuses_its_address_costs_no_token(studio: Studio) -> None:
+    with ImageHost() as bucket:
+        bucket.routes["/signed"] = status(401)
+        studio.bucket = f"{bucket.url}/signed"
+        images = reader(studio, allowed_hosts=frozenset({f"127.0.0.1:{bucket.port}"}))
+
+        with pytest.raises(ImageError) as refusal:
+            fetch(images, "moved")
+
+        assert refusal.value.code == "http_401"
+        assert len(bucket.asked) == 1
+        assert len(studio.given) == 1
+
+
+def test_a_token_is_not_bought_through_a_proxy_of_the_environment(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with ImageHost() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+
+        assert fetch(reader(studio)) == b"the file"
+
+    assert proxy.asked == []
+
+
+def test_to_wait_for_a_token_counts_against_the_deadline(studio: Studio) -> None:
+    studio.speaks.clear()
+    images = reader(studio, image_seconds=0.3)
+
+    for _ in range(2):
+        with pytest.raises(ImageError) as refusal:
+            fetch(images)
+        assert refusal.value.code == "timeout"
+
+    assert studio.given == []
+    studio.speaks.set()
 
 
 def by_request(ls: LabelStudio) -> int:

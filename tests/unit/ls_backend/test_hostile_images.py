@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
+import zipfile
 
 import pytest
 from image_host import ImageHost, body, redirect
@@ -54,6 +56,7 @@ def test_no_spelling_of_a_private_address_is_reached(host: ImageHost, url: str) 
 @pytest.mark.parametrize(
     "address",
     ["64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001:0:7f00:1::", "::7f00:1",
+     "::ffff:0:7f00:1", "::", "2001:db8::1", "4000::1",
      "::ffff:10.0.0.1", "fe80::1%eth0", "fd00:ec2::254", "169.254.169.254", "100.64.0.1",
      "fec0::1", "224.0.0.1"],
 )  # fmt: skip
@@ -69,7 +72,7 @@ def test_a_public_address_is_allowed(address: str) -> None:
 
 def test_a_fallback_does_not_open_a_private_host(host: ImageHost) -> None:
     images = TaskImages(Settings())
-    images.use_fallback(host.url, TOKEN)
+    images.learn(host.url, TOKEN)
 
     with pytest.raises(ImageError) as refusal:
         images.read(task("/data/upload/1/a.png"), "image")
@@ -81,7 +84,7 @@ def test_a_fallback_does_not_open_a_private_host(host: ImageHost) -> None:
 def test_an_allowed_fallback_gets_its_token(host: ImageHost) -> None:
     host.routes["/data/upload/1/a.png"] = body(png())
     images = TaskImages(Settings(allowed_hosts=frozenset({"127.0.0.1"})))
-    images.use_fallback(host.url, TOKEN)
+    images.learn(host.url, TOKEN)
 
     images.read(task("/data/upload/1/a.png"), "image")
 
@@ -102,3 +105,65 @@ def test_a_cloud_file_is_asked_of_label_studio_and_its_bucket_gets_no_token(
         name = base64.urlsafe_b64encode("s3://b/ü a.png".encode()).decode()
         assert host.asked[0].path == f"/tasks/7/presign/?fileuri={name}"
         assert bucket.asked[0].authorization is None
+
+
+SCRIPT = b"<script>fetch('http://169.254.169.254/')</script>"
+ENTITY = b'<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg><text>&x;</text></svg>'
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"<html>" + SCRIPT, "html"),
+        (ENTITY, "html"),
+        (b"\x89PNG\r\n\x1a\n" + SCRIPT, "not_an_image"),
+        (b"GIF89a/*" + SCRIPT, "not_an_image"),
+        (b"%PDF-1.7\n" + png(), "not_an_image"),
+        (b"#!/bin/sh\n" + png(), "not_an_image"),
+        (gzip.compress(png()), "not_an_image"),
+        (gzip.compress(bytes(50_000_000)), "not_an_image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not_an_image"),
+        (b"#define a_width 1\n#define a_height 1\nstatic char a[] = {0};", "not_an_image"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else repr(value[:12]),
+)
+def test_a_file_that_is_something_else_too_is_no_image(
+    host: ImageHost, data: bytes, code: str
+) -> None:
+    host.routes["/data/upload/1/a.png"] = body(data, Content_Type="image/png")
+    images = TaskImages(Settings(label_studio=Credentials(host.url, TOKEN)))
+
+    with pytest.raises(ImageError) as refusal:
+        images.read(task("/data/upload/1/a.png"), "image")
+
+    assert refusal.value.code == code
+    assert "script" not in refusal.value.message
+    assert "ENTITY" not in refusal.value.message
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/zip", "no kind at all"])
+def test_an_image_is_one_whatever_is_said_of_it_or_follows_it(host: ImageHost, kind: str) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("a.html", SCRIPT)
+    host.routes["/data/upload/1/a.html"] = body(png() + archive.getvalue(), Content_Type=kind)
+    images = TaskImages(Settings(label_studio=Credentials(host.url, TOKEN)))
+
+    image = images.read(task("/data/upload/1/a.html"), "image")
+
+    assert (image.size, image.getpixel((0, 0))) == ((2, 2), (255, 0, 0))
+
+
+@pytest.mark.parametrize("at", ["user@", "user:secret@", ":@", "127.0.0.1@", "a%40b:secret@"])
+def test_no_user_info_is_taken_in_a_task_or_a_redirect(host: ImageHost, at: str) -> None:
+    address = f"http://{at}127.0.0.1:{host.port}/data/upload/1/a.png"
+    host.routes["/moved"] = redirect(address)
+    images = TaskImages(Settings(label_studio=Credentials(host.url, TOKEN)))
+
+    for source in (address, f"{host.url}/moved"):
+        with pytest.raises(ImageError) as refusal:
+            images.read(task(source), "image")
+        assert refusal.value.code == "url"
+        assert "secret" not in refusal.value.message + refusal.value.hint
+
+    assert [asked.path for asked in host.asked] == ["/moved"]

@@ -30,7 +30,7 @@ StartHost = Callable[[], ImageHost]
 def get(url: str, limits: Limits = ROOMY, trusted: str | None = None) -> bytes:
     """Only the origin of `trusted` may lie on a private address."""
     ours = origin_of(trusted) if trusted else None
-    return fetch(url, limits, trusted=lambda origin: origin == ours, headers=lambda _: {})
+    return fetch(url, limits, trusted=lambda origin: origin == ours, headers=lambda *_: {})
 
 
 def code_of(url: str, limits: Limits = ROOMY, trusted: str | None = None) -> str:
@@ -138,6 +138,16 @@ def test_a_redirect_leads_to_plain_http_alone(host: ImageHost, target: str) -> N
     assert "secret" not in refusal.value.message
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "ftp://x/", "http://x@y/", "//[", "/"])
+def test_what_is_said_of_a_redirect_is_short(host: ImageHost, address: str) -> None:
+    host.routes["/a"] = redirect(address + "x" * 60_000)
+
+    with pytest.raises(ImageError) as refusal:
+        get(f"{host.url}/a", trusted=host.url)
+
+    assert len(refusal.value.message + refusal.value.hint) < 500
+
+
 def test_a_redirect_in_a_circle_ends(host: ImageHost) -> None:
     host.routes["/a"] = redirect("/b")
     host.routes["/b"] = redirect("/a")
@@ -168,8 +178,14 @@ def test_no_part_of_an_answer_outlasts_the_deadline(host: ImageHost, answer: Any
 
 @pytest.mark.parametrize(
     "start",
-    [b"HTTP/1.1 200 " + b"x" * 70_000, b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 200 + b"\r\n"],
-    ids=["status", "headers"],
+    [
+        b"HTTP/1.1 200 " + b"x" * 70_000,
+        b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX-A: " + b"x" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: /" + b"x" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b" b\r\n" * 1_000_000,
+    ],
+    ids=["status", "headers", "one header", "location", "endless"],
 )
 def test_heads_are_bounded_too(host: ImageHost, start: bytes) -> None:
     host.routes["/a"] = raw(start)

@@ -7,20 +7,21 @@ import io
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from drawings import Draw
-from image_host import ImageHost, body, dripping
+from image_host import Answer, ImageHost, body, dripping
 
 from ls_backend.clip import Clip
 from ls_backend.errors import ImageError
 from ls_backend.image_vectors import ImageVectors, Look
 from ls_backend.label_studio import Credentials
 from ls_backend.settings import Settings
-from ls_backend.task_images import TaskImages
+from ls_backend.task_images import LABEL_STUDIO_AT_ONCE, TaskImages
 
 LABELS = ("cat", "dog", "bus", "fish")
 Start = Callable[..., ImageVectors]
@@ -53,6 +54,26 @@ def start(clip: Clip, settings: Settings) -> Iterator[Start]:
     yield begin
     for vectors in started:
         vectors.close()
+
+
+class Crowd:
+    """An answer that waits a while for others to be asked at the same time, and counts them."""
+
+    def __init__(self, answer: Answer, wanted: int) -> None:
+        self.largest = 0
+        self._answer = answer
+        self._wanted = wanted
+        self._here = 0
+        self._changed = threading.Condition()
+
+    def __call__(self, request: BaseHTTPRequestHandler) -> None:
+        with self._changed:
+            self._here += 1
+            self.largest = max(self.largest, self._here)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.largest >= self._wanted, 0.5)
+            self._here -= 1
+        self._answer(request)
 
 
 def look(path: str) -> Look:
@@ -123,6 +144,19 @@ def test_one_image_does_not_wait_for_anothers_thousand(start: Start) -> None:
 
     assert not isinstance(found[0], ImageError)
     assert still_slow
+
+
+def test_label_studio_is_asked_for_few_images_at_once(
+    start: Start, host: ImageHost, drawing: Draw
+) -> None:
+    crowd = Crowd(body(png(drawing, "cat")), wanted=LABEL_STUDIO_AT_ONCE + 1)
+    paths = [f"/data/upload/1/{number}.png" for number in range(4 * LABEL_STUDIO_AT_ONCE)]
+    host.routes |= dict.fromkeys(paths, crowd)
+
+    found = start(cache_max_bytes=0).look([look(path) for path in paths])
+
+    assert not any(isinstance(answer, ImageError) for answer in found)
+    assert crowd.largest == LABEL_STUDIO_AT_ONCE
 
 
 def test_parts_of_an_image_are_read_once_and_remembered_apart(

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_files import GREY_ALPHA, PALETTE, RGB, RGBA, encoded, png, ycck
+from image_files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, encoded, grey_tiff, png, ycck
 from PIL import Image, ImageOps
 
+from ls_backend.errors import ImageError
 from ls_backend.pixels import ORIENTATION, decode_image
 
 WHITE = (255, 255, 255)
@@ -38,7 +39,6 @@ def near(color: tuple[int, int, int]) -> Any:
         ("CMYK", "JPEG"),
         ("CMYK", "TIFF"),
         ("I;16", "TIFF"),
-        ("I", "TIFF"),
         ("F", "TIFF"),
     ],
 )
@@ -81,6 +81,54 @@ def test_sixteen_bits_of_colour_and_alpha_become_eight(
     assert pixel(png((1, 1), 16, color, row)) == expected
 
 
+def row(data: bytes) -> list[int]:
+    """Grey levels of the first row."""
+    image = decode_image(data)
+    levels = [image.getpixel((x, 0)) for x in range(image.width)]
+    assert all(isinstance(level, tuple) and len(set(level)) == 1 for level in levels)
+    return [level[0] for level in levels]
+
+
+@pytest.mark.parametrize(
+    ("bits", "pixels", "photometric", "expected"),
+    [
+        (16, struct.pack("<3H", 0, 32_896, 65_535), 1, [0, 128, 255]),
+        (16, struct.pack("<3H", 0, 32_896, 65_535), 0, [255, 127, 0]),
+        (12, b"\x00\x08\x08\xff\xf0", 1, [0, 128, 255]),
+        (8, b"\0\x80\xff", 0, [255, 127, 0]),
+    ],
+)
+def test_a_tiff_says_where_white_is(
+    bits: int, pixels: bytes, photometric: int, expected: list[int]
+) -> None:
+    assert row(grey_tiff(bits, pixels, 3, photometric)) == expected
+
+
+def test_floating_point_numbers_are_shares_of_white() -> None:
+    shares = np.array([[0.0, 0.25, 1.0]], dtype=np.float32)
+
+    assert row(encoded(Image.fromarray(shares), "TIFF")) == [0, 64, 255]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (grey_tiff(32, struct.pack("<3f", 0, 128, 255), 3, kind=3), "from 0 to 255"),
+        (grey_tiff(32, struct.pack("<3f", -0.5, 0, 0.5), 3, kind=3), "from -0.5 to 0.5"),
+        (grey_tiff(32, struct.pack("<3f", float("nan"), 0, 1), 3, kind=3), "floating point"),
+        (grey_tiff(32, struct.pack("<3f", 0, 0.5, 1), 3, 0, kind=3), "floating point"),
+        (grey_tiff(32, struct.pack("<3I", 0, 9, 2**32 - 1), 3), "32 bits"),
+        (grey_tiff(16, struct.pack("<3h", -5, 0, 30_000), 3, kind=2), "with signs"),
+    ],
+)
+def test_numbers_among_which_none_is_white_are_named(data: bytes, words: str) -> None:
+    with pytest.raises(ImageError, match=words) as refusal:
+        decode_image(data)
+
+    assert refusal.value.code == "brightness"
+    assert "8 or 16 bits" in refusal.value.hint
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparency_lies_on_white(mode: str) -> None:
     image = Image.new("RGBA", (4, 3), (0, 0, 0, 0)).convert(mode)
@@ -102,6 +150,26 @@ def test_a_colour_that_is_declared_transparent_is_white() -> None:
 
     assert pixel(png((1, 1), 8, RGB, b"\0\5\6\7", **declared)) == WHITE
     assert pixel(png((1, 1), 8, RGB, b"\0\5\6\x08", **declared)) == (5, 6, 8)
+
+
+@pytest.mark.parametrize(
+    ("bits", "color", "pixels", "clear", "expected"),
+    [
+        (1, GREY, b"\x40", 0, [255, 255]),
+        (1, GREY, b"\x40", 1, [0, 255]),
+        (2, GREY, b"\x60", 1, [255, 170]),
+        (4, GREY, b"\x56", 5, [255, 102]),
+        (8, GREY, b"\5\6", 5, [255, 6]),
+        (16, GREY, struct.pack(">2H", 32_768, 32_769), 32_768, [255, 127]),
+        (16, RGB, struct.pack(">6H", *[5_000] * 3, *[8_000] * 3), 5_000, [255, 31]),
+    ],
+)
+def test_a_declared_colour_is_white_at_every_depth(
+    bits: int, color: int, pixels: bytes, clear: int, expected: list[int]
+) -> None:
+    declared = struct.pack(">H", clear) * (3 if color == RGB else 1)
+
+    assert row(png((2, 1), bits, color, b"\0" + pixels, tRNS=declared)) == expected
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
