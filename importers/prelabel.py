@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ls_backend.model import ClipModel
 
 BATCH = 128
-NO_ANSWER = "no_answer"
+NO_REGION = "no_region"
 INVALID = "invalid"
 DROPPED = "dropped"
 
@@ -58,8 +58,9 @@ class PrelabelReport:
     Attributes:
         done: Tasks that got a prediction now.
         already: Tasks that had one of this version.
-        failed: Reason → tasks that got none: code of an image's error; "no_answer" (nothing to
-            say), "invalid" (does not fit the labeling config), "dropped" (by Label Studio).
+        failed: Reason → tasks that got none: code of an image's error; "no_region" (regions are
+            to be labelled, and it has none), "invalid" (does not fit the labeling config),
+            "dropped" (by Label Studio).
         queue_version: Version whose scores Label Studio shows and orders by.
         ordered: Label Studio serves the lowest of these scores first.
     """
@@ -95,7 +96,7 @@ class ClipAnswers:
         self._reasons.clear()
         answers = self._model.predict(tasks, self._target, self._look)
         return [
-            answer if isinstance(answer, dict) else self._reasons.get(int(task["id"]), NO_ANSWER)
+            answer if isinstance(answer, dict) else self._reasons.get(int(task["id"]), NO_REGION)
             for task, answer in zip(tasks, answers, strict=True)
         ]
 

@@ -25,7 +25,12 @@ from ls_backend.loading import ModelLoader, NotReady
 from ls_backend.logs import name_requests
 from ls_backend.metrics import LATENCY, REGISTRY, REQUESTS
 from ls_backend.page import render_page
-from ls_backend.refusals import answer_errors_in_json, refusal, refused, unauthorized
+from ls_backend.refusals import (
+    answer_errors_in_json,
+    refused,
+    refused_with_a_line,
+    unauthorized,
+)
 from ls_backend.settings import SECRET_HEADER, Settings
 
 if TYPE_CHECKING:
@@ -81,7 +86,7 @@ def _protocol(app: Flask, backend: Backend) -> None:
         secret = backend.settings.webhook_secret
         given = request.headers.get(SECRET_HEADER, "")
         if secret and not hmac.compare_digest(given.encode(), secret.encode()):
-            return refusal(
+            return refused_with_a_line(
                 401,
                 "webhook_secret",
                 f"The header {SECRET_HEADER} is not this backend's.",

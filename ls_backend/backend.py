@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,7 @@ class Backend:
     def __init__(self, loader: ModelLoader, settings: Settings) -> None:
         self.loader = loader
         self.settings = settings
+        self.since = time.time()
         self.versions: dict[str, LabelStudy | None] = {}
         """The model versions given out last, each with what is odd about its labels, once known."""
         self._images = TaskImages(settings)
@@ -45,6 +47,9 @@ class Backend:
         self._vectors: ImageVectors | None = None
         self._stopping = False
         self._under_way = 0
+
+    at_once = PREDICTIONS_AT_ONCE
+    """Predictions that are made at a time, at most."""
 
     @property
     def under_way(self) -> int:
@@ -63,7 +68,9 @@ class Backend:
             self._images.learn(hostname, token or "")
         version = self._given(model, target)
         if self.versions.get(version) is None and self._studying.acquire(blocking=False):
-            threading.Thread(target=self._study_apart, args=(model, target), daemon=True).start()
+            # What it logs still belongs to this request.
+            study = partial(copy_context().run, self._study_apart, model, target)
+            threading.Thread(target=study, daemon=True).start()
         return version
 
     def predict(
@@ -113,7 +120,8 @@ class Backend:
             raise BusyError("The CLIP backend is stopping.", hint="Try again when it is back.")
         if not self._slots.acquire(blocking=False):
             raise BusyError(
-                f"{PREDICTIONS_AT_ONCE} predictions are under way already.", hint="Try again soon."
+                f"{PREDICTIONS_AT_ONCE} requests for predictions are under way already.",
+                hint="Try again soon. For many tasks at once: ls-clip prelabel --project N",
             )
         with self._lock:
             self._under_way += 1

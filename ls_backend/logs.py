@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 import re
 import sys
-import time
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,24 +26,38 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 @dataclass(frozen=True)
 class Warned:
-    """A warning or an error, as it was logged; `at` in seconds since 1970."""
+    """A warning or an error, as it was logged.
+
+    Attributes:
+        at: When it came last, in seconds since 1970.
+        times: How often it came.
+    """
 
     at: float
     text: str
+    hint: str = ""
+    times: int = 1
 
 
 class LastWarnings(logging.Handler):
-    """Keeps the last warnings and errors."""
+    """Keeps the last warnings and errors; one that comes again is kept once."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._kept: deque[Warned] = deque(maxlen=WARNINGS_KEPT)
+        self._kept: dict[tuple[str, str], Warned] = {}
+        """The one that came last stands last."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._kept.append(Warned(time.time(), record.getMessage()))
+        hint = str(getattr(record, "hint", ""))
+        text = record.getMessage().removesuffix(hint).rstrip()
+        before = self._kept.pop((text, hint), None)
+        times = before.times + 1 if before else 1
+        self._kept[text, hint] = Warned(record.created, text, hint, times)
+        if len(self._kept) > WARNINGS_KEPT:
+            del self._kept[next(iter(self._kept))]
 
     def newest_first(self) -> list[Warned]:
-        return list(reversed(self._kept.copy()))
+        return list(reversed(list(self._kept.copy().values())))
 
 
 LAST_WARNINGS = LastWarnings()

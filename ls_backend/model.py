@@ -255,13 +255,14 @@ def _log_failures(tasks: Sequence[Task], found: Sequence[object]) -> None:
         log.warning(
             "task %s: no prediction [%s] %s %s",
             task.get("id"), error.code, error.message, error.hint,
-            extra={"task": task.get("id"), "code": error.code},
+            extra={"task": task.get("id"), "code": error.code, "hint": error.hint},
         )  # fmt: skip
     if left_over:
+        hint = "For more than a few tasks use: ls-clip prelabel --project N"
         log.warning(
-            "%d of %d tasks were left over when the time was up (CLIP_PREDICT_SECONDS). For more "
-            "than a few tasks use: ls-clip prelabel --project N",
-            left_over, len(tasks),
+            "%d of %d tasks were left over when the time was up (CLIP_PREDICT_SECONDS). %s",
+            left_over, len(tasks), hint,
+            extra={"hint": hint},
         )  # fmt: skip
 
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ls_backend.errors import ModelError
 from ls_backend.loading import NotReady
 from ls_backend.logs import LAST_WARNINGS
-from ls_backend.metrics import CACHE, IMAGE_RATE, IMAGES, QUEUE_DEPTH, by_label
+from ls_backend.metrics import CACHE, IMAGE_RATE, IMAGES, QUEUE_DEPTH, REQUESTS, by_label
 
 if TYPE_CHECKING:
     from ls_backend.backend import Backend
 
 REFRESH_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that is read at a glance, and what it is a number of."""
+
+    name: str
+    value: str
+    note: str
+    worrying: bool = False
 
 
 def render_page(backend: Backend) -> str:
@@ -24,14 +35,17 @@ def render_page(backend: Backend) -> str:
     return render_template(
         "page.html",
         refresh=REFRESH_SECONDS,
-        facts=_model(backend) | _work(backend),
+        now=_clock(datetime.now().timestamp()),
         state=backend.loader.state,
+        trouble=_trouble(backend),
+        figures=[*_work(backend), *_so_far(images)],
+        facts=_facts(backend),
         versions={
             version: study and study.lines()
             for version, study in reversed(backend.versions.items())
         },
         images=sorted(images.items(), key=lambda item: -item[1]),
-        warnings=[(_clock(warned.at), warned.text) for warned in LAST_WARNINGS.newest_first()],
+        warnings=[(_clock(warned.at), warned) for warned in LAST_WARNINGS.newest_first()],
     )
 
 
@@ -39,31 +53,64 @@ def _clock(at: float) -> str:
     return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def _model(backend: Backend) -> dict[str, Any]:
-    reads = backend.settings.label_studio
-    where = {"Reads images of": reads.url if reads else "public addresses only"}
+def _trouble(backend: Backend) -> tuple[str, str] | None:
+    """Why nothing is predicted now, and what to do."""
     try:
-        clip = backend.loader.wait().clip
-    except (NotReady, ModelError) as error:
-        return {"State": f"{error.message} {error.hint}", **where}
-    return {
-        "State": "ready",
-        "Model": clip.name,
-        "Device": clip.device,
-        "Precision": clip.precision,
-        **where,
+        backend.loader.wait()
+    except NotReady as error:
+        return (
+            error.message,
+            "Label Studio is answered as soon as it is there; until then it waits.",
+        )
+    except ModelError as error:
+        return error.message, error.hint
+    return None
+
+
+def _facts(backend: Backend) -> dict[str, Any]:
+    settings = backend.settings
+    reads = settings.label_studio
+    facts = {
+        "Reads images of": reads.url if reads else "public addresses only",
+        "Running since": _clock(backend.since),
     }
+    if backend.loader.state != "ready":
+        return facts
+    clip = backend.loader.wait().clip
+    return {"Model": clip.name, "Device": clip.device, "Precision": clip.precision, **facts}
 
 
-def _work(backend: Backend) -> dict[str, Any]:
+def _work(backend: Backend) -> list[Figure]:
+    most = backend.at_once
+    busy = backend.under_way
+    waiting = sum(sample.value for metric in QUEUE_DEPTH.collect() for sample in metric.samples)
+    return [
+        Figure("Under way", f"{busy} of {most}", "requests; more are refused", busy == most),
+        Figure("Queue", f"{int(waiting):,}", "images that wait for the model"),
+        Figure("Throughput", f"{IMAGE_RATE.per_second():.3g}", "images a second, last minute"),
+    ]
+
+
+def _so_far(images: dict[str, int]) -> list[Figure]:
     cache = by_label(CACHE)
     looked_up = sum(cache.values())
-    hits = f"{cache.get('hit', 0) / looked_up:.0%} of {looked_up} images" if looked_up else "none"
-    return {
-        "Predictions under way": backend.under_way,
-        "Images that wait for the model": int(
-            sum(sample.value for metric in QUEUE_DEPTH.collect() for sample in metric.samples)
-        ),
-        "Images in the last minute": f"{IMAGE_RATE.per_second():.2g} a second",
-        "Remembered vectors found": hits,
+    hits = f"{cache.get('hit', 0) / looked_up:.0%}" if looked_up else "–"
+    failed = sum(images.values()) - images.get("ok", 0)
+    asked, refused = _predict_requests()
+    return [
+        Figure("Cache hits", hits, f"of {looked_up:,} images"),
+        Figure("Refused", f"{refused:,}", f"of {asked:,} requests", refused > 0),
+        Figure("Images failed", f"{failed:,}", f"of {sum(images.values()):,}", failed > 0),
+    ]
+
+
+def _predict_requests() -> tuple[int, int]:
+    """How often predictions were asked for, and how many of these requests were refused."""
+    counts = {
+        sample.labels["status"]: int(sample.value)
+        for metric in REQUESTS.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total") and sample.labels["route"] == "predict"
     }
+    asked = sum(counts.values())
+    return asked, asked - counts.get("200", 0)

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
 
 LONGEST_REASON = 400
+LONGEST_PATH = 100
 NO_MARKUP = str.maketrans("<>&", "   ", "…")
 RETRY_AFTER_S = "5"
+
+STRAY = {404, 405}
+"""Answers to what is no request of Label Studio's: a browser, a probe."""
 
 log = logging.getLogger(__name__)
 
@@ -50,16 +54,15 @@ def answer_errors_in_json(app: Flask) -> None:
     @app.errorhandler(LsClipError)
     def ours(error: LsClipError) -> Response:
         response = refused(error)
-        log.warning(
-            "%s answered: [%s] %s %s", response.status_code, error.code, error.message, error.hint,
-            extra={"code": error.code},
-        )  # fmt: skip
+        log_refusal(response.status_code, error.code, error.message, error.hint)
         return response
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
-        code = error.code or 500
-        return refusal(code, "http", f"{error.name}.", HINTS.get(code, HINTS[404]))
+        status = error.code or 500
+        message, hint = f"{error.name}.", HINTS.get(status, HINTS[404])
+        say = refusal if status in STRAY else refused_with_a_line
+        return say(status, "http", message, hint)
 
     @app.errorhandler(Exception)
     def bug(error: Exception) -> Response:
@@ -77,6 +80,17 @@ def refused(error: LsClipError, **more: str) -> Response:
     return response
 
 
+def log_refusal(status: int, code: str, message: str, hint: str) -> None:
+    """The line of the log for a request that was refused."""
+    from flask import request
+
+    log.warning(
+        "%s %s refused with %s: [%s] %s %s",
+        request.method, request.path[:LONGEST_PATH], status, code, message, hint,
+        extra={"code": code, "hint": hint},
+    )  # fmt: skip
+
+
 def refusal(status: int, code: str, message: str, hint: str, **more: str) -> Response:
     """A JSON answer whose reason phrase says it too."""
     from flask import jsonify
@@ -88,9 +102,21 @@ def refusal(status: int, code: str, message: str, hint: str, **more: str) -> Res
     return response
 
 
+def refused_with_a_line(status: int, code: str, message: str, hint: str) -> Response:
+    """A refusal of which the log tells, too."""
+    log_refusal(status, code, message, hint)
+    return refusal(status, code, message, hint)
+
+
 def unauthorized() -> Response:
     """Asks for user and password."""
-    response = refusal(
+    from flask import request
+
+    # A browser presents none until it is asked.
+    say = (
+        refusal if request.endpoint == "page" and not request.authorization else refused_with_a_line
+    )
+    response = say(
         401,
         "unauthorized",
         "The CLIP backend does not know this user and password.",

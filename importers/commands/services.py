@@ -66,7 +66,7 @@ def connect(
         report = _connect_project(project, url)
     else:
         raise typer.BadParameter("Name a campaign, or another project with --project.")
-    show(words.connect_lines(report, url), report, json)
+    show(words.connect_lines(report, url, project), report, json)
 
 
 def sketch(

@@ -25,6 +25,15 @@ _ALWAYS_SHOWN = {
     "scored": "scored",
     "pushed": "pushed",
 }
+_CAMPAIGN_CHANGED = (
+    "The backend has another model, or the campaign's labels or texts have changed: serve",
+    "the campaign's model, or run `ls-clip run` so that the queue gets the new scores.",
+)
+_WITHOUT_PREDICTION = {
+    "no_region": "no region is drawn",
+    "invalid": "CLIP's answer does not fit the labeling config; named above",
+    "dropped": "Label Studio did not keep it",
+}
 _SHOWN_WHERE_ANY = ("refused", "undecided", "approved", "relabelled", "rejected", "skipped")
 
 
@@ -95,8 +104,8 @@ def sync_lines(report: SyncReport) -> list[str]:
     return lines
 
 
-def connect_lines(report: ConnectReport, url: str) -> list[str]:
-    """Whether Label Studio will ask the backend from now on."""
+def connect_lines(report: ConnectReport, url: str, project: int | None) -> list[str]:
+    """Whether Label Studio will ask the backend from now on; `project` is None for a campaign."""
     done = "registered" if report.created else "registered already"
     lines = [
         _line("backend", f"{_plain(url)}, {done}"),
@@ -107,10 +116,22 @@ def connect_lines(report: ConnectReport, url: str) -> list[str]:
         lines += [
             "",
             f"[yellow]The queue stays with the scores of {_plain(report.queue_version)}.[/]",
-            "The backend has another model, or the campaign's labels or texts have changed: serve",
-            "the campaign's model, or run `ls-clip run` so that the queue gets the new scores.",
+            *(_CAMPAIGN_CHANGED if project is None else _change_over(report, project)),
         ]
+    elif report.created and project is not None:
+        lines += next_step(
+            f"open a task, or predict all of them: ls-clip prelabel --project {project}. "
+            f"If nothing is shown: ls-clip doctor --project {project}"
+        )
     return lines
+
+
+def _change_over(report: ConnectReport, project: int) -> list[str]:
+    return [
+        "The backend is not asked for predictions as long as that is so. To change over:",
+        f"ls-clip prelabel --project {project}, then choose {_plain(report.model_version)}",
+        "in the project's Settings > Annotation.",
+    ]
 
 
 def prelabel_lines(report: PrelabelReport) -> list[str]:
@@ -122,7 +143,8 @@ def prelabel_lines(report: PrelabelReport) -> list[str]:
     if report.already:
         lines.append(_line("", f"{_count(report.already, 'task')} had one of this version"))
     for reason, number in report.failed.items():
-        lines.append(_line("", f"[yellow]{_count(number, 'task')} without: {_plain(reason)}[/]"))
+        why = _plain(_WITHOUT_PREDICTION.get(reason, reason))
+        lines.append(_line("", f"[yellow]{_count(number, 'task')} without: {why}[/]"))
     if report.queue_version != report.model_version:
         now = _plain(report.queue_version) or "no version"
         lines.append(_line("queue", f"[yellow]goes by the scores of {now}, as before[/]"))

@@ -67,7 +67,7 @@ def run_checks(checks: Sequence[Check], patient: Patient) -> DoctorReport:
     for number, check in enumerate(checks, 1):
         missing = next((n for n in check.needs if findings[n].state in {"failed", "skipped"}), None)
         if missing:
-            finding = Finding(number, check.name, "skipped", f"for want of: {missing}")
+            finding = Finding(number, check.name, "skipped", f"first to be mended: {missing}")
         else:
             finding = _run(number, check, patient)
         findings[check.name] = finding

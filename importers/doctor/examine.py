@@ -20,7 +20,7 @@ CHECKS = (
     Check("queue", projects.queue, ("project",)),
     Check("webhook address", servers.webhook_allowed, ("project",)),
     Check("webhook", projects.webhook, ("registered",)),
-    Check("label pairs", projects.label_pairs, ("prediction",)),
+    Check("label pairs", projects.label_pairs, ("labeling config", "backend")),
 )
 
 

@@ -75,7 +75,8 @@ def ensure_tabs(ls: LabelStudio, project_id: int, campaign: Campaign) -> list[st
 def _tabs(campaign: Campaign) -> list[dict[str, Any]]:
     lowest_first = [f"tasks:{promised_field(campaign)}"]
     seen = ["id", "data.image", "data.prompt", "data.label", "data.clip_label", "data.why"]
-    audited = item("data.audit", "equal", "String", "true")
+    # On Postgres a JSON true equals no string, but reads as one.
+    audited = item("data.audit", "contains", "String", "true")
     # Keys are hashes: in their order an audit that stops half-way is still a random sample.
     at_random = ["tasks:data.sample"]
     return [

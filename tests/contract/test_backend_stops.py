@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 from backend_process import (
+    CONFIG,
     MAIN,
     Served,
     choices,
@@ -108,6 +110,10 @@ def test_every_line_of_a_json_log_is_json_and_names_its_request(tmp_path: Path) 
             timeout=60,
         )
         refused = served.post("/setup", setup_body("<View>\nforged line"))
+        # Its labels are looked at after the answer, in a thread of their own.
+        odd = served.post("/setup", setup_body(CONFIG.replace('"cat"', '"cls_07"')))
+        while "cls_07" not in served.log.read_text():
+            time.sleep(0.01)
 
         lines = [json.loads(line) for line in served.log.read_text().splitlines()]
 
@@ -118,3 +124,6 @@ def test_every_line_of_a_json_log_is_json_and_names_its_request(tmp_path: Path) 
     other = refused.headers["X-Request-Id"]
     assert other != "from-a-proxy.7"
     assert [line["level"] for line in lines if line.get("request") == other] == ["warning"]
+    [about_labels] = [line for line in lines if "cls_07" in line["event"]]
+    assert about_labels["request"] == odd.headers["X-Request-Id"]
+    assert all("request" in line for line in lines)

@@ -22,6 +22,7 @@ from importers.label_studio.project import UNCERTAINTY_SAMPLING
 from ls_backend.label_studio import LabelStudio
 
 VERSION = "clip:test@00000000000a"
+ROOT = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -279,5 +280,7 @@ def test_the_command_says_it_in_lines_json_and_exit_code(
 
 def test_the_help_lists_every_check_with_its_exit_code(command_line: CommandLine) -> None:
     shown = command_line("doctor", "--help").stdout
+    documented = " ".join((ROOT / "docs/ml-backend.md").read_text(encoding="utf-8").split())
     for number, check in enumerate(CHECKS, 11):
         assert f"{number} {check.name}" in shown
+        assert f"{number} {check.name}" in documented

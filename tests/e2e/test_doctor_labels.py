@@ -48,4 +48,5 @@ def test_regions_that_are_not_drawn_yet_are_no_fault(
     assert found["labeling config"].state == "ok"
     assert found["prediction"].state == "skipped"
     assert "no region to label yet" in found["prediction"].message
+    assert found["label pairs"].state == "ok"
     assert {each.state for each in found.values()} <= {"ok", "skipped"}

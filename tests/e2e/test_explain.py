@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from command_line import CommandLine
+from drawn_regions import RECTANGLES, region
 from plain_projects import CONFIG, OLDER, VERSION, answer, drawings, new_project
 from stub_backend import StubBackend, stub_backend
 
@@ -123,6 +124,33 @@ def test_a_prediction_of_another_version(ls: LabelStudio) -> None:
     assert codes(found) == ["other_version"]
     assert OLDER in found.reasons[0].message
     assert "elsewhere" in found.reasons[0].message
+    assert found.reasons[0].next_step == "Choose the task's version in Settings > Annotation."
+
+
+def test_a_prediction_of_another_version_and_why_it_gets_no_newer_one(ls: LabelStudio) -> None:
+    project_id, task_id = one_task(ls, "data:image/png;base64,bm9uZQ==", model_version=VERSION)
+    earlier = {"task": task_id, **answer(version=OLDER)}
+    ls.request("POST", f"/api/projects/{project_id}/import/predictions", json=[earlier])
+    found = explain_task(ls, task_id)
+    assert codes(found) == ["image_not_an_image", "other_version"]
+    assert f"--model-version {VERSION}" in found.reasons[1].next_step
+
+
+def test_no_region_to_label(ls: LabelStudio) -> None:
+    _, task_id = one_task(ls, label_config=RECTANGLES)
+    assert codes(explain_task(ls, task_id)) == ["no_region", "no_backend"]
+    drawn = region("a", 0, "rectanglelabels", rectanglelabels=["cat"])
+    ls.json("POST", f"/api/tasks/{task_id}/annotations/", json={"result": [drawn]})
+    assert codes(explain_task(ls, task_id)) == ["no_backend"]
+
+
+def test_a_config_that_fills_no_answer_in(ls: LabelStudio) -> None:
+    config = CONFIG.replace("<Choices ", '<Choices clip_claim="$label" clip_prefill="none" ')
+    project_id, task_id = one_task(ls, label_config=config)
+    predict(ls, project_id, task_id, result=[])
+    found = explain_task(ls, task_id)
+    assert codes(found) == ["prefill_none"]
+    assert found.predictions == {VERSION: 0.5}
 
 
 def test_predictions_that_are_not_shown(ls: LabelStudio) -> None:

@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import pytest
 from command_line import CommandLine
-from PIL import Image
-from plain_projects import act_on_all_tasks, data_uri, new_project, predictions, task_ids
+from drawn_regions import PER_REGION, RECTANGLES, picture, region
+from plain_projects import act_on_all_tasks, new_project, predictions, task_ids
 
 from importers.demo.services import BackendServer
-from importers.sketch.draw import draw
 from ls_backend.label_studio import LabelStudio
 
-RECTANGLES = """<View><Image name="image" value="$image"/>
-<RectangleLabels name="what" toName="image" smart="true">
-<Label value="cat"/><Label value="bus"/></RectangleLabels></View>"""
-PER_REGION = """<View><Image name="image" value="$image"/>
-<Rectangle name="box" toName="image"/>
-<Choices name="what" toName="image" perRegion="true">
-<Choice value="cat"/><Choice value="bus"/></Choices></View>"""
 SEVERAL = """<View><Image name="image" value="$image"/>
 <Choices name="what" toName="image" choice="multiple" clip_background="tree|house|fish">
 <Choice value="cat"/><Choice value="bus"/></Choices></View>"""
 TAXONOMY = """<View><Image name="image" value="$image"/><Taxonomy name="what" toName="image">
 <Choice value="animal"><Choice value="cat"/></Choice>
 <Choice value="vehicle"><Choice value="bus"/></Choice></Taxonomy></View>"""
-
-
-def picture(*labels: str) -> str:
-    """Drawings side by side, as a data URI."""
-    drawn = [draw(f"a photo of a red {label} in a park", 1, 128).png for label in labels]
-    together = Image.new("RGB", (128 * len(labels), 128))
-    for number, png in enumerate(drawn):
-        together.paste(Image.open(io.BytesIO(png)), (128 * number, 0))
-    buffer = io.BytesIO()
-    together.save(buffer, "PNG")
-    return data_uri(buffer.getvalue())
-
-
-def region(name: str, left: float, kind: str, **value: Any) -> dict[str, Any]:
-    place = {"x": left, "y": 0, "width": 50, "height": 100, "rotation": 0, **value}
-    return {
-        "id": name, "from_name": "what" if value else "box", "to_name": "image", "type": kind,
-        "original_width": 256, "original_height": 128, "image_rotation": 0, "value": place,
-    }  # fmt: skip
 
 
 def project_of(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -15,6 +17,11 @@ from importers.demo.services import find_label_studio
 from ls_backend.errors import ConfigError
 from ls_backend.servers import STOP_WITHIN_S
 from ls_backend.settings import Settings, settings_from_env
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 FILLED = {name: value or "a" * 40 for name, value in example().items()}
 # Read by Python, pip and the Hugging Face hub.
@@ -133,8 +140,36 @@ def test_the_command_of_the_image_is_one_that_ls_clip_has(steps: list[tuple[str,
 
 
 def test_pip_is_given_no_index_of_its_own(steps: list[tuple[str, str]]) -> None:
-    assert dict(steps)["ARG"] == 'TORCH_INDEX=""'
+    assert ("ARG", 'TORCH_INDEX=""') in steps
     assert not [given for name, given in steps if name == "RUN" and "://" in given]
+
+
+@pytest.mark.parametrize(("extras", "asked"), [("", "."), ("s3,gcs", ".[s3,gcs]")])
+def test_a_build_argument_adds_extras(
+    steps: list[tuple[str, str]], compose: dict[str, Any], extras: str, asked: str
+) -> None:
+    [command] = [given for name, given in steps if name == "RUN" and "EXTRAS" in given]
+    pip = 'pip() { for word; do last=$word; done; echo "$last"; }; '
+
+    installed = subprocess.run(
+        ["sh", "-c", pip + command], env={"EXTRAS": extras}, capture_output=True, text=True
+    )
+
+    assert installed.stdout.strip() == asked
+    assert ("ARG", 'EXTRAS=""') in steps
+    assert compose["services"]["backend"]["build"]["args"]["EXTRAS"] == "${EXTRAS:-}"
+
+
+def test_the_extras_that_the_documents_name_exist() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    dockerfile = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
+    documents = dockerfile + (ROOT / "docs/ml-backend.md").read_text(encoding="utf-8")
+    named = re.findall(r"EXTRAS=([a-z0-9,]+)", documents)
+
+    assert named
+    assert {extra for names in named for extra in names.split(",")} <= set(
+        project["optional-dependencies"]
+    )
 
 
 def test_every_variable_of_the_backend_is_one_that_it_reads() -> None:

@@ -13,9 +13,10 @@ from drawings import Draw
 from flask.testing import FlaskClient
 
 from ls_backend.app import create_app
+from ls_backend.backend import PREDICTIONS_AT_ONCE
 from ls_backend.errors import ModelError
 from ls_backend.loading import ModelLoader
-from ls_backend.logs import LAST_WARNINGS
+from ls_backend.logs import LAST_WARNINGS, WARNINGS_KEPT
 from ls_backend.model import ClipModel
 
 ODD = CONFIG.replace('"dog"', '"cls_07"')
@@ -52,13 +53,13 @@ def test_the_page_shows_model_versions_images_and_the_last_warnings(
     page = answer.text
 
     assert answer.content_type.startswith("text/html")
-    assert row(page, "State") == "ready"
+    assert '<span class="state ready">ready</span>' in page
     assert row(page, "Model") == "sketch-clip"
     assert row(page, "Precision") == "float32"
     assert "CLIP cannot know what 'cls_07' means" in row(page, version)
     assert int(row(page, "private_address")) >= 1
     assert "task 42: no prediction [private_address]" in unescape(page)
-    assert "CLIP_ALLOWED_HOSTS=10.0.0.1" in page
+    assert re.search(r'class="hint">[^<]*CLIP_ALLOWED_HOSTS=10\.0\.0\.1', page)
     assert "<script>" not in page
 
 
@@ -68,12 +69,69 @@ def test_the_page_shows_why_there_is_no_model() -> None:
 
     loader = ModelLoader(load)
     client = create_app(loader, PLAIN).test_client()
-    assert row(client.get("/").text, "State").startswith("The CLIP model is still loading.")
+    assert "The CLIP model is still loading." in client.get("/").text
 
     loader.start()
     while loader.state == "loading":
         """It takes a moment."""
-    assert row(client.get("/").text, "State") == "No weights. Fetch them."
+    failed = client.get("/").text
+    assert "<p>No weights.</p>" in failed
+    assert '<p class="hint">Fetch them.</p>' in failed
+    assert "Model</th>" not in failed
+
+
+@pytest.mark.usefixtures("last_warnings")
+def test_what_is_refused_is_a_warning_with_its_hint_once(client: FlaskClient) -> None:
+    for _ in range(3):
+        assert client.post("/setup", data="no JSON").status_code == 400
+    assert client.get("/no-such-route").status_code == 404
+
+    page = unescape(client.get("/").text)
+
+    [line] = [warned for warned in LAST_WARNINGS.newest_first() if "/setup" in warned.text]
+    assert line.times >= 3
+    assert line.text.startswith("POST /setup refused with 400: [")
+    assert f'<div class="hint">{line.hint}</div>' in page
+    assert f"({line.times} times)" in page
+    assert "no-such-route" not in page
+
+
+@pytest.mark.usefixtures("last_warnings")
+def test_only_the_last_warnings_are_kept() -> None:
+    for number in range(WARNINGS_KEPT + 1):
+        logging.getLogger("ls_backend").warning("trouble %d", number)
+
+    kept = [warned.text for warned in LAST_WARNINGS.newest_first()]
+
+    assert kept == [f"trouble {number}" for number in range(WARNINGS_KEPT, 0, -1)]
+
+
+def figure(page: str, name: str) -> tuple[str, str]:
+    """The number of that name, and its note."""
+    found = re.search(rf"<dt>{name}</dt>\s*<dd><b>(.*?)</b><span class=.note.>(.*?)</span>", page)
+    assert found, f"{name} is not on the page"
+    return found.group(1), found.group(2)
+
+
+def counted(client: FlaskClient, name: str) -> tuple[int, int]:
+    """How many, and of how many."""
+    value, note = figure(client.get("/").text, name)
+    return int(value.replace(",", "")), int("".join(filter(str.isdigit, note)))
+
+
+def test_the_figures_count_what_happened(client: FlaskClient, drawing: Draw) -> None:
+    failed, images = counted(client, "Images failed")
+    refused, asked = counted(client, "Refused")
+    tasks = [{"data": {"image": inline(drawing, "cat")}}, {"data": {}}]
+    client.post("/predict", json={"tasks": tasks, "label_config": CONFIG})
+    client.post("/predict", data="no JSON")
+
+    assert counted(client, "Images failed") == (failed + 1, images + 2)
+    assert counted(client, "Refused") == (refused + 1, asked + 2)
+    page = client.get("/").text
+    assert figure(page, "Under way")[0] == f"0 of {PREDICTIONS_AT_ONCE}"
+    assert figure(page, "Queue")[0] == "0"
+    assert figure(page, "Cache hits")[0].endswith("%")
 
 
 def test_metrics_count_images_by_outcome(client: FlaskClient, drawing: Draw) -> None:
