@@ -23,7 +23,7 @@ from ls_backend.batching import Batcher
 from ls_backend.clip import Clip
 from ls_backend.devices import cpu_quota
 from ls_backend.errors import ImageError
-from ls_backend.metrics import CACHE, count_image
+from ls_backend.metrics import CACHE, count_images
 from ls_backend.pixels import cropped
 from ls_backend.regions import Box
 from ls_backend.settings import Settings
@@ -95,13 +95,11 @@ class ImageVectors:
         ]
         with self._counted():
             for number, future in self._finished(missing, deadline):
-                try:
-                    answers[number] = future.result()
-                except ImageError as error:
-                    answers[number] = error
+                answers[number] = _outcome(future)
         for number in range(len(looks)):
-            answer = answers.setdefault(number, _out_of_time())
-            count_image(answer.code if isinstance(answer, ImageError) else "ok")
+            if number not in answers:
+                count_images(OUT_OF_TIME)
+                answers[number] = _out_of_time()
         return [answers[number] for number in range(len(looks))]
 
     def answer_by(self, moment: float) -> None:
@@ -140,6 +138,7 @@ class ImageVectors:
             if of_one and all(key in known for key in of_one)
         }
         CACHE.labels("hit").inc(len(found))
+        count_images("ok", len(found))
         return found
 
     def _finished(
@@ -194,6 +193,16 @@ class ImageVectors:
     def _key(self, what: str, box: Box | None) -> str:
         place = "" if box is None else " {:.6f} {:.6f} {:.6f} {:.6f}".format(*box)
         return f"{self._clip.fingerprint[:32]} {what}{place}"
+
+
+def _outcome(future: Future[Vectors]) -> Vectors | ImageError:
+    try:
+        vectors = future.result()
+    except ImageError as error:
+        count_images(error.code)
+        return error
+    count_images("ok")
+    return vectors
 
 
 def _check_time(deadline: float) -> None:

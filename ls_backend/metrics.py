@@ -64,15 +64,15 @@ class Rate:
         self._seconds: deque[tuple[int, int]] = deque(maxlen=RATE_SECONDS)
         self._lock = threading.Lock()
 
-    def count(self) -> None:
-        """It has happened now."""
+    def count(self, times: int) -> None:
+        """It has happened now, so many times."""
         second = int(time.monotonic())
         with self._lock:
             last, count = self._seconds[-1] if self._seconds else (None, 0)
             if last == second:
-                self._seconds[-1] = second, count + 1
+                self._seconds[-1] = second, count + times
             else:
-                self._seconds.append((second, 1))
+                self._seconds.append((second, times))
 
     def per_second(self) -> float:
         """The mean over the last 60 seconds."""
@@ -84,10 +84,10 @@ class Rate:
 IMAGE_RATE = Rate()
 
 
-def count_image(outcome: str) -> None:
-    """One more image has been asked for; `outcome` as IMAGES has it."""
-    IMAGES.labels(outcome).inc()
-    IMAGE_RATE.count()
+def count_images(outcome: str, count: int = 1) -> None:
+    """So many more images are done with; `outcome` as IMAGES has it."""
+    IMAGES.labels(outcome).inc(count)
+    IMAGE_RATE.count(count)
 
 
 def by_label(counter: Counter) -> dict[str, int]:
