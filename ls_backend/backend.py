@@ -14,7 +14,7 @@ from ls_backend.errors import ModelError
 from ls_backend.image_vectors import ImageVectors
 from ls_backend.label_study import LabelStudy
 from ls_backend.label_target import LabelTarget
-from ls_backend.loading import ModelLoader
+from ls_backend.loading import ModelLoader, NotReady
 from ls_backend.model import ClipModel
 from ls_backend.refusals import BusyError
 from ls_backend.settings import Settings
@@ -88,14 +88,14 @@ class Backend:
 
         Raises:
             BusyError: Enough predictions are under way, or the backend is stopping.
-            NotReady: The model is still loading at the deadline.
+            NotReady: The model is still loading at the deadline, or still reads the labels.
             ModelError: It could not be loaded, or fails.
         """
         began = time.monotonic()
         self._begin()
         try:
             model = self.loader.wait(deadline - began)
-            self._study(model, target)
+            self._study(model, target, deadline)
             look = partial(self._vectors_of(model).look, deadline=deadline)
             results = list(model.predict(tasks, target, look, context))
         finally:
@@ -147,12 +147,18 @@ class Backend:
         finally:
             self._studying.release()
 
-    def _study(self, model: ClipModel, target: LabelTarget) -> None:
+    def _study(self, model: ClipModel, target: LabelTarget, deadline: float = float("inf")) -> None:
         """Encode a version's texts when it first comes, and say what is odd about its labels."""
         version = self._given(model, target)
         if self.versions.get(version) is not None:
             return
-        study = model.study(target)
+        try:
+            study = model.study(target, deadline)
+        except TimeoutError:
+            raise NotReady(
+                f"CLIP still reads the {len(target.labels)} labels of {target.from_name!r}.",
+                hint="Try again in a minute; the labels are read once.",
+            ) from None
         with self._lock:
             if self.versions.get(version) is not None:
                 return

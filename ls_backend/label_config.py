@@ -24,7 +24,8 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from ls_backend.errors import LabelConfigError
-from ls_backend.label_control import LABEL_TAGS, field_of, is_true, read_control
+from ls_backend.label_attributes import field_of, is_true
+from ls_backend.label_control import LABEL_TAGS, read_control
 from ls_backend.label_target import LabelTarget
 
 
@@ -41,9 +42,10 @@ def read_label_config(xml: str) -> LabelTarget:
     controls = [element for element in root.iter() if element.tag in LABEL_TAGS]
     considered = [control for control in controls if is_true(control, "clip_target")] or controls
     obstacles = {control: _obstacle(control, image_fields) for control in considered}
+    others = [element for element in root.iter() if _answers_elsewhere(element)]
     usable = [control for control in considered if obstacles[control] is None]
     if not usable:
-        raise _nothing_to_fill(obstacles)
+        raise _nothing_to_fill({**obstacles, **dict.fromkeys(others, "CLIP does not fill these")})
     if len(usable) > 1:
         raise _several(usable)
     return read_control(usable[0], image_fields[usable[0].get("toName", "")] or "")
@@ -57,6 +59,11 @@ def _parsed(xml: str) -> Element:
             f"The labeling config is not well-formed XML: {error}.",
             hint="Mend it in the project's settings, under Labeling Interface.",
         ) from error
+
+
+def _answers_elsewhere(element: Element) -> bool:
+    """Whether it is a control of another kind."""
+    return bool(element.get("name") and element.get("toName")) and element.tag not in LABEL_TAGS
 
 
 def _obstacle(control: Element, image_fields: dict[str, str | None]) -> str | None:
@@ -83,7 +90,7 @@ def _nothing_to_fill(obstacles: dict[Element, str | None]) -> LabelConfigError:
     return LabelConfigError(
         "CLIP can fill Choices, Taxonomy, RectangleLabels or EllipseLabels on an Image, and the "
         "labeling config has none that it can" + (f" ({found})." if found else "."),
-        hint='Add a Choices with toName="…" of the Image, and two Choice or more.',
+        hint='Add a Choices with toName="…" of the Image, and its labels as Choice value="…".',
     )
 
 

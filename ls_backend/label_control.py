@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import cast
 from xml.etree.ElementTree import Element
 
 from ls_backend.errors import LabelConfigError
+from ls_backend.label_attributes import (
+    check_attributes,
+    is_true,
+    named_field,
+    prefill_of,
+    threshold_of,
+)
 from ls_backend.label_target import PATH_SEPARATOR, Control, LabelTarget
 from ls_backend.label_texts import (
     DEFAULT_BACKGROUND,
@@ -31,8 +36,6 @@ LABEL_TAGS = {
 DEFAULT_THRESHOLD = 0.5
 DEEPEST = 50
 
-_FIELD = re.compile(r"\$(\w[\w.\-]*)")
-_PREFILLS = ("claim", "clip", "none")
 _Path = tuple[Element, ...]
 
 
@@ -43,14 +46,16 @@ def read_control(control: Element, image_field: str) -> LabelTarget:
         LabelConfigError: Its labels or attributes contradict themselves.
     """
     name = control.get("name", "")
+    check_attributes(control, control.iter(LABEL_TAGS[control.tag]))
     leaves = list(_leaves(control, LABEL_TAGS[control.tag]))
     nones = _none_leaves(control, leaves)
     labelled = [leaf for leaf in leaves if leaf not in nones]
     labels = tuple(_label(leaf) for leaf in labelled)
     texts = _texts(labelled)
     _check_labels(name, labels, [_label(leaf) for leaf in nones])
+    values = tuple(leaf[-1].get("value", "") for leaf in labelled)
+    per_region = control.tag.endswith("Labels") or is_true(control, "perRegion")
     prompts = tuple(split_texts(leaf[-1].get("clip_prompt")) for leaf in labelled)
-    taken = {text.casefold() for text in texts + labels}
     return LabelTarget(
         from_name=name,
         to_name=control.get("toName", ""),
@@ -58,34 +63,22 @@ def read_control(control: Element, image_field: str) -> LabelTarget:
         labels=labels,
         texts=texts,
         none_label=_label(nones[0]) if nones else None,
-        claim_field=_named_field(control, "clip_claim"),
-        fit_field=_named_field(control, "clip_fit"),
-        background=tuple(
-            text
-            for text in _competing(control, len(labels), bool(nones))
-            if text.casefold() not in taken
-        ),
+        claim_field=named_field(control, "clip_claim"),
+        fit_field=named_field(control, "clip_fit"),
+        background=_background(control, bool(nones), labels, texts),
         prompts=prompts if any(prompts) else (),
         templates=read_templates(control.get("clip_templates"), TEMPLATES, name),
-        prefill=_prefill(control),
+        prefill=prefill_of(control),
         control=cast(Control, control.tag.lower()),
-        per_region=control.tag.endswith("Labels") or is_true(control, "perRegion"),
+        per_region=per_region,
+        when_tag=(control.get("whenTagName") or None) if per_region else None,
+        when_labels=_when_labels(control) if per_region else (),
+        values=values if values != labels else (),
         thresholds=_thresholds(control, labelled),
         paths=tuple((_label(leaf), _answers(leaf)) for leaf in leaves)
         if control.tag == "Taxonomy"
         else (),
     )
-
-
-def field_of(value: str | None) -> str | None:
-    """The task field that "$field" names, or None."""
-    match = _FIELD.fullmatch(value.strip()) if value else None
-    return match.group(1) if match else None
-
-
-def is_true(element: Element, attribute: str) -> bool:
-    """Whether an attribute says "true"."""
-    return element.get(attribute, "").strip().lower() == "true"
 
 
 def _leaves(control: Element, tag: str) -> Iterator[_Path]:
@@ -113,13 +106,21 @@ def _label(leaf: _Path) -> str:
 
 
 def _texts(leaves: Sequence[_Path]) -> tuple[str, ...]:
-    """The words of each label; where a Taxonomy has them twice, those of what it lies under too."""
-    own = [readable(leaf[-1].get("value", "")) for leaf in leaves]
-    often = Counter(own)
-    return tuple(
-        " ".join(readable(e.get("value", "")) for e in leaf[-2:]) if often[text] > 1 else text
-        for leaf, text in zip(leaves, own, strict=True)
-    )
+    """The words of each label; while a Taxonomy has them twice, those of what it lies under too."""
+    depths = [1] * len(leaves)
+    while True:
+        texts = tuple(
+            " ".join(readable(e.get("value", "")) for e in leaf[-depth:])
+            for leaf, depth in zip(leaves, depths, strict=True)
+        )
+        often = Counter(texts)
+        twice = [
+            n for n, text in enumerate(texts) if often[text] > 1 and depths[n] < len(leaves[n])
+        ]
+        if not twice:
+            return texts
+        for number in twice:
+            depths[number] += 1
 
 
 def _none_leaves(control: Element, leaves: list[_Path]) -> list[_Path]:
@@ -139,37 +140,37 @@ def _takes_several(control: Element) -> bool:
     return control.tag == "Choices" and control.get("choice") == "multiple"
 
 
-def _competing(control: Element, labels: int, has_none: bool) -> tuple[str, ...]:
-    """The control's background texts; default ones where it could not do without any."""
-    own = split_texts(control.get("clip_background"))
-    alone = labels == 1 and not control.get("clip_fit")
+def _background(
+    control: Element, has_none: bool, labels: tuple[str, ...], texts: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The control's background texts; default ones where it could not do without any, or hardly.
+
+    Of one label the softmax is always 1, and of two it says only which is nearer: something else
+    must be able to win. Two may be left alone with an empty clip_background.
+    """
+    reserved = {text.casefold() for text in labels + texts}
+    own = [t for t in split_texts(control.get("clip_background")) if t.casefold() not in reserved]
+    if own:
+        return tuple(own)
+    few = 2 if control.get("clip_background", "none said").strip() else 1
+    alone = len(labels) <= few and not control.get("clip_fit")
     can_say_none = has_none and not control.get("clip_claim")
-    needs = alone or can_say_none or _takes_several(control)
-    return own or (DEFAULT_BACKGROUND if needs else ())
+    if not (alone or can_say_none or _takes_several(control)):
+        return ()
+    return tuple(text for text in DEFAULT_BACKGROUND if text.casefold() not in reserved)
+
+
+def _when_labels(control: Element) -> tuple[str, ...]:
+    """Label Studio takes the value for one label first, then for several with commas between."""
+    value = control.get("whenLabelValue")
+    return tuple(dict.fromkeys((value, *value.split(",")))) if value else ()
 
 
 def _thresholds(control: Element, leaves: Sequence[_Path]) -> tuple[float, ...]:
     if not _takes_several(control):
         return ()
-    common = _threshold(control, DEFAULT_THRESHOLD)
-    return tuple(_threshold(leaf[-1], common) for leaf in leaves)
-
-
-def _threshold(element: Element, default: float) -> float:
-    text = element.get("clip_threshold")
-    if text is None:
-        return default
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= 1:
-        raise LabelConfigError(
-            f"clip_threshold={text!r} on {element.get('name') or element.get('value')!r} is no "
-            "probability.",
-            hint='Write a number from 0 to 1, such as clip_threshold="0.5".',
-        )
-    return number
+    common = threshold_of(control, DEFAULT_THRESHOLD)
+    return tuple(threshold_of(leaf[-1], common) for leaf in leaves)
 
 
 def _check_labels(name: str, labels: tuple[str, ...], nones: list[str]) -> None:
@@ -188,26 +189,3 @@ def _check_labels(name: str, labels: tuple[str, ...], nones: list[str]) -> None:
             f'Several labels of {name!r} carry clip_none="true": {", ".join(nones)}.',
             hint="Leave it on the one that means none of the labels.",
         )
-
-
-def _named_field(control: Element, attribute: str) -> str | None:
-    value = control.get(attribute)
-    if not value:
-        return None
-    field = field_of(value)
-    if field is None:
-        raise LabelConfigError(
-            f"{attribute}={value!r} on {control.get('name')!r} names no task field.",
-            hint=f'Write a dollar sign and the field\'s name, such as {attribute}="$label".',
-        )
-    return field
-
-
-def _prefill(control: Element) -> str:
-    value = control.get("clip_prefill", "claim").strip().lower()
-    if value not in _PREFILLS:
-        raise LabelConfigError(
-            f"clip_prefill={value!r} on {control.get('name')!r} is unknown.",
-            hint='Write clip_prefill="clip" for CLIP\'s own answer, "none" for an empty one.',
-        )
-    return value

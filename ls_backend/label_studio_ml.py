@@ -14,8 +14,10 @@ first of them, from the environment as `settings` lists it.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from label_studio_ml.model import (  # type: ignore[import-not-found,unused-ignore]
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 class _Loaded:
     model: ClipModel
     vectors: ImageVectors
+    seconds: float
+    """For one predict."""
 
 
 _loading = threading.Lock()
@@ -60,7 +64,7 @@ class ClipBackend(LabelStudioMLBase):  # type: ignore[misc,unused-ignore]
         context: Mapping[str, Any] | None = None,
         **_params: Any,
     ) -> list[dict[str, Any] | list[Any]]:
-        """One prediction per task, in order; [] where an image failed.
+        """One prediction per task, in order; [] where an image failed, or the time was up.
 
         Args:
             context: In interactive mode, what a person has just drawn.
@@ -69,6 +73,7 @@ class ClipBackend(LabelStudioMLBase):  # type: ignore[misc,unused-ignore]
         Raises:
             LabelConfigError: There is no labeling config, or no control in it for CLIP.
         """
+        began = time.monotonic()
         if not self.label_config:
             raise LabelConfigError(
                 "Label Studio sent no labeling config.",
@@ -76,7 +81,8 @@ class ClipBackend(LabelStudioMLBase):  # type: ignore[misc,unused-ignore]
             )
         shared = _shared()
         target = read_label_config(self.label_config)
-        return shared.model.predict(tasks, target, shared.vectors.look, context)
+        look = partial(shared.vectors.look, deadline=began + shared.seconds)
+        return shared.model.predict(tasks, target, look, context)
 
 
 def _shared() -> _Loaded:
@@ -95,4 +101,5 @@ def _load() -> _Loaded:
 
     settings = settings_from_env()
     clip = Clip.load(settings.model, device=settings.device, precision=settings.precision)
-    return _Loaded(ClipModel(clip), ImageVectors(clip, TaskImages(settings), settings))
+    vectors = ImageVectors(clip, TaskImages(settings), settings)
+    return _Loaded(ClipModel(clip), vectors, settings.predict_seconds)

@@ -13,6 +13,8 @@ NEARLY_THE_SAME = 0.95
 """Cosine of two labels' text vectors, above which they are told apart by chance."""
 
 MOST_PAIRS = 100
+MOST_LINES = 5
+"""Sentences of each kind, so that five hundred labels named by codes fill no log."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class LabelStudy:
     alike: tuple[tuple[str, str], ...]
 
     def lines(self) -> list[str]:
-        """A sentence for each."""
+        """A sentence for each; of many, one for the rest."""
         unknown = [
             f'CLIP cannot know what {label!r} means: give it clip_prompt="…".'
             for label in self.opaque
@@ -36,7 +38,15 @@ class LabelStudy:
             f"{one!r} and {other!r} read almost the same to CLIP: give each a clip_prompt."
             for one, other in self.alike
         ]
-        return unknown + twins
+        return [
+            *_shortened(unknown, "labels that CLIP cannot know"),
+            *_shortened(twins, "pairs that read almost the same"),
+        ]
+
+
+def _shortened(lines: list[str], what: str) -> list[str]:
+    more = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], f"And {more} more {what}: see /versions."] if more > 0 else lines
 
 
 def study_labels(target: LabelTarget, texts: NDArray[np.float32]) -> LabelStudy:

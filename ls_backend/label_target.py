@@ -42,6 +42,11 @@ class LabelTarget:
     """Where several labels may hold: per label the probability in [0, 1] from which it does."""
     paths: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Of a Taxonomy: each label, `none_label` too, with its path from the root."""
+    values: tuple[str, ...] = ()
+    """Per label its value as written, beside aliases and paths; () where all are the labels."""
+    when_tag: str | None = None
+    """Of regions, only those that this control has labelled; and only with one of these labels."""
+    when_labels: tuple[str, ...] = ()
 
     @property
     def takes_several(self) -> bool:
@@ -59,11 +64,13 @@ class LabelTarget:
         ]
 
     def label_of(self, claim: str) -> str | None:
-        """The label that a claim names: itself, or of a Taxonomy the one leaf of that name."""
+        """The label that a claim names: itself, or the one label of that value or last alias."""
         if claim in self.labels:
             return claim
-        leaves = [label for label, path in self.paths if path[-1] == claim]
-        return leaves[0] if len(leaves) == 1 and leaves[0] in self.labels else None
+        values = zip(self.labels, self.values, strict=True) if self.values else ()
+        named = {label for label, value in values if value == claim}
+        named |= {label for label, path in self.paths if path[-1] == claim}
+        return named.pop() if len(named) == 1 and named <= set(self.labels) else None
 
     def value(self, labels: Sequence[str]) -> dict[str, Any]:
         """These labels as Label Studio writes an answer to this control."""

@@ -10,7 +10,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,19 +22,19 @@ from ls_backend.answers import (
     prediction,
     region_prediction,
 )
+from ls_backend.claims import claims_of, count_claims
 from ls_backend.clip import Clip, Vectors
 from ls_backend.errors import ImageError
 from ls_backend.image_vectors import OUT_OF_TIME, Look
 from ls_backend.label_study import LabelStudy, study_labels
 from ls_backend.label_target import LabelTarget
-from ls_backend.metrics import CLAIMS
+from ls_backend.label_vectors import LabelVectors
 from ls_backend.regions import Box, Region, drawn_in, regions_of
 from ls_backend.zero_shot import (
     Score,
     independent_probabilities,
     probabilities,
     score_shares,
-    text_vectors,
 )
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class ClipModel:
 
     def __init__(self, clip: Clip) -> None:
         self.clip = clip
-        self._texts = lru_cache(maxsize=64)(self._encode_texts_of)
+        self._texts = LabelVectors(clip.encode_texts)
 
     @property
     def name(self) -> str:
@@ -84,6 +83,8 @@ class ClipModel:
             decides.append(["prefill", target.prefill])
         if target.control != "choices" or target.per_region:
             decides.append(["control", target.control, target.per_region])
+        if target.when_tag or target.when_labels:
+            decides.append(["when", target.when_tag, target.when_labels])
         if target.takes_several:
             pairs = zip(target.labels, target.thresholds, strict=True)
             decides.append(["thresholds", *sorted(pairs)])
@@ -144,13 +145,13 @@ class ClipModel:
             return {}
         vectors = np.concatenate([vectors for _, vectors in seen])
         tasks = [view.task for view, _ in seen for _ in view.boxes]
-        _count_claims([view.task for view, _ in seen], target)
+        count_claims([view.task for view, _ in seen], target)
         similarities = self._similarities(vectors, [_text(t, target.fit_field) for t in tasks])
-        claims = [_claims(task, target) for task in tasks]
+        claims = [claims_of(task, target) for task in tasks]
         if target.takes_several:
             held = independent_probabilities(
                 vectors,
-                self._texts(target),
+                self._texts.of(target),
                 len(target.labels),
                 self.clip.logit_scale,
                 self.clip.logit_bias,
@@ -173,7 +174,7 @@ class ClipModel:
         similarities: Sequence[float | None],
     ) -> list[Score]:
         scale, bias = self.clip.logit_scale, self.clip.logit_bias
-        shares = probabilities(vectors, self._texts(target), scale, bias)
+        shares = probabilities(vectors, self._texts.of(target), scale, bias)
         return [
             score_shares(row, target.labels, claim, similarity)
             for row, claim, similarity in zip(shares, claims, similarities, strict=True)
@@ -187,19 +188,13 @@ class ClipModel:
             for vector, prompt in zip(vectors, prompts, strict=True)
         ]
 
-    def _encode_texts_of(self, target: LabelTarget) -> Vectors:
-        vectors = text_vectors(
-            target.texts + target.background, self.clip.encode_texts, target.templates
-        )
-        for row, prompts in enumerate(target.prompts):
-            if prompts:
-                mean = text_vectors(prompts, self.clip.encode_texts, target.templates).mean(axis=0)
-                vectors[row] = mean / np.linalg.norm(mean)
-        return vectors
+    def study(self, target: LabelTarget, deadline: float = float("inf")) -> LabelStudy:
+        """What is odd about the labels; their texts are encoded and remembered by it.
 
-    def study(self, target: LabelTarget) -> LabelStudy:
-        """What is odd about the labels; their texts are encoded and remembered by it."""
-        return study_labels(target, self._texts(target))
+        Raises:
+            TimeoutError: They are not encoded at the deadline, a `time.monotonic()`.
+        """
+        return study_labels(target, self._texts.of(target, deadline))
 
 
 def _places(
@@ -222,26 +217,6 @@ def _predicted(
         said = list(zip(view.regions, answers, strict=True))
         return region_prediction(target, said, version)
     return prediction(target, answers[0], version)
-
-
-def _claims(task: Task, target: LabelTarget) -> list[str]:
-    """The labels that the task claims and the target has."""
-    labels = [target.label_of(claim) for claim in _claimed(task, target)]
-    return [label for label in labels if label is not None]
-
-
-def _claimed(task: Task, target: LabelTarget) -> list[str]:
-    value = task["data"].get(target.claim_field) if target.claim_field else None
-    several = value if isinstance(value, list) and target.takes_several else [value]
-    return [claim for claim in several if isinstance(claim, str) and claim]
-
-
-def _count_claims(tasks: Sequence[Task], target: LabelTarget) -> None:
-    if not target.claim_field:
-        return
-    for task in tasks:
-        known = "verified" if _claims(task, target) else "unknown_label"
-        CLAIMS.labels(known if _claimed(task, target) else "no_claim").inc()
 
 
 def _log_failures(tasks: Sequence[Task], found: Sequence[object]) -> None:

@@ -65,13 +65,26 @@ def regions_of(task: Item, target: LabelTarget, context: Item | None = None) -> 
 def drawn_in(answer: Item, target: LabelTarget) -> list[Region]:
     """The regions on the target's image within one annotation, prediction or context."""
     found: dict[Any, Region] = {}
+    asked = set()
     for number, item in enumerate(answer.get("result") or []):
         whole = all(isinstance(item.get(key), str) for key in ("from_name", "type"))
         box = _box(item) if whole and item.get("to_name") == target.to_name else None
         if box and _fits(item["value"], target):
             # A region that carries several answers comes once for each.
-            found.setdefault(_key(item, number), Region(item, box))
-    return list(found.values())
+            key = _key(item, number)
+            found.setdefault(key, Region(item, box))
+            if _is_asked_for(item, target):
+                asked.add(key)
+    return [region for key, region in found.items() if key in asked]
+
+
+def _is_asked_for(item: Item, target: LabelTarget) -> bool:
+    """Whether an answer to a region fulfils the target's whenTagName and whenLabelValue."""
+    given = item["value"].get(item["type"])
+    labels = given if isinstance(given, list) else []
+    return target.when_tag in {None, item["from_name"]} and (
+        not target.when_labels or any(label in target.when_labels for label in labels)
+    )
 
 
 def _key(item: Item, number: int) -> Any:

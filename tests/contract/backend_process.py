@@ -1,6 +1,4 @@
-"""The ML backend as a process of its own, and the requests that Label Studio 1.23 was recorded
-sending it.
-"""
+"""The ML backend as a process of its own, and what it reads images from."""
 
 from __future__ import annotations
 
@@ -16,25 +14,17 @@ from typing import Any
 
 import requests
 from flask import Flask, Response, abort, request
+from recorded_requests import HEADERS, LABELS, predict_body
 from werkzeug.serving import make_server
 
 from importers.sketch import MODEL_FOLDER
 from importers.sketch.draw import draw
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
-LABELS = ("apple", "cat", "dog", "fish")
-CONFIG = (
-    '<View><Image name="image" value="$image"/><Header value="Prompt: $prompt"/>'
-    '<Choices name="label" toName="image" choice="single-radio" clip_claim="$label">'
-    + "".join(f'<Choice value="{label}" hotkey="{n}"/>' for n, label in enumerate(LABELS, 1))
-    + '<Choice value="None of these / unusable" hotkey="0" clip_none="true"/></Choices></View>'
-)
 KEY_POINTS = (
     '<View><Image name="image" value="$image"/><KeyPointLabels name="point" toName="image">'
     '<Label value="cat"/></KeyPointLabels></View>'
 )
-PROJECT = "3.1795336526"
-HEADERS = {"User-Agent": "heartex/1.23.2+0.g1234567"}
 MAIN = """
 import sys
 from ls_backend.serve import serve
@@ -165,57 +155,6 @@ def start_backend(
         session.headers.update(HEADERS)
         session.trust_env = False
         yield Served("", process, log, session)
-
-
-def setup_body(schema: str = CONFIG) -> dict[str, Any]:
-    return {
-        "project": PROJECT,
-        "schema": schema,
-        "hostname": "http://127.0.0.1:8181",
-        "access_token": "f" * 40,
-        "extra_params": None,
-    }
-
-
-def task(number: int, image: str, label: str) -> dict[str, Any]:
-    return {
-        "id": number,
-        "data": {
-            "image": f"/data/upload/3/{image}.png",
-            "prompt": f"a photo of a red {label}",
-            "label": label,
-            "clip_score": 0.5,
-            "audit": False,
-            "sample": f"{number:064x}",
-        },
-        "meta": {},
-        "created_at": "2026-11-22T08:00:00.000000Z",
-        "updated_at": "2026-11-22T08:00:00.000000Z",
-        "is_labeled": False,
-        "overlap": 1,
-        "inner_id": number,
-        "total_annotations": 0,
-        "cancelled_annotations": 0,
-        "total_predictions": 0,
-        "comment_count": 0,
-        "unresolved_comment_count": 0,
-        "last_comment_updated_at": None,
-        "project": 3,
-        "updated_by": None,
-        "file_upload": None,
-        "comment_authors": [],
-        "annotations": [],
-        "predictions": [],
-    }
-
-
-def predict_body(*images: str, label: str, context: Any = None) -> dict[str, Any]:
-    return {
-        "tasks": [task(number, image, label) for number, image in enumerate(images, 1)],
-        "project": PROJECT,
-        "label_config": CONFIG,
-        "params": {"login": None, "password": None, "context": context},
-    }
 
 
 def choices(results: list[Any]) -> list[str | None]:

@@ -16,12 +16,11 @@ from backend_process import (
     MAIN,
     Served,
     choices,
-    predict_body,
     serve_backend,
     serve_uploads,
-    setup_body,
     start_backend,
 )
+from recorded_requests import predict_body, setup_body
 
 WITHOUT_GUNICORN = "import sys\nsys.modules['gunicorn'] = None\n" + MAIN
 MAINS = pytest.mark.parametrize("main", [MAIN, WITHOUT_GUNICORN], ids=["gunicorn", "waitress"])

@@ -10,16 +10,14 @@ import pytest
 import requests
 from backend_process import (
     KEY_POINTS,
-    LABELS,
     TOKEN,
     Served,
     Uploads,
     choices,
-    predict_body,
     serve_backend,
     serve_uploads,
-    setup_body,
 )
+from recorded_requests import LABELS, predict_body, setup_body
 
 from ls_backend.backend import PREDICTIONS_AT_ONCE
 

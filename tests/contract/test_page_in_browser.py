@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend_process import serve_backend, serve_uploads, setup_body
+from backend_process import serve_backend, serve_uploads
+from recorded_requests import setup_body
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

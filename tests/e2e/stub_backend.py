@@ -13,6 +13,15 @@ from flask import Flask, Response, request
 from werkzeug.serving import make_server
 
 
+@dataclass(frozen=True)
+class Received:
+    """One request."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
 @dataclass
 class StubBackend:
     """What it says.
@@ -22,6 +31,7 @@ class StubBackend:
         results: What /predict answers, whatever the tasks.
         secret: What X-Clip-Secret must say at /webhook.
         events: Of /webhook: action and secret.
+        received: Of /setup and /predict: path, headers and body.
     """
 
     url: str = ""
@@ -32,6 +42,7 @@ class StubBackend:
     results: list[Any] = field(default_factory=list)
     secret: str | None = None
     events: list[tuple[str, str | None]] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
 
 
 @contextmanager
@@ -61,6 +72,12 @@ def _app(backend: StubBackend) -> Flask:
         if backend.login and (not who or (who.username, who.password) != backend.login):
             return "who are you?", 401
         return None
+
+    @app.before_request
+    def keep() -> None:
+        if request.path in {"/setup", "/predict"}:
+            received = Received(request.path, dict(request.headers), request.get_json())
+            backend.received.append(received)
 
     @app.get("/health")
     def health() -> dict[str, str]:

@@ -12,6 +12,7 @@ from importers.campaign import NONE_OF_THESE, Campaign
 from importers.label_studio.label_config import review_config
 from ls_backend.errors import ConfigError
 from ls_backend.label_config import read_label_config
+from ls_backend.label_texts import DEFAULT_BACKGROUND
 
 
 def campaign(labels: list[str], **sections: Any) -> Campaign:
@@ -38,7 +39,7 @@ def test_the_backend_verifies_the_label_that_the_task_claims() -> None:
     assert target.claim_field == "label"
     assert target.none_label == NONE_OF_THESE
     assert target.fit_field is None
-    assert target.background == ()
+    assert target.background == DEFAULT_BACKGROUND
 
 
 def test_the_order_and_the_background_reach_the_backend() -> None:

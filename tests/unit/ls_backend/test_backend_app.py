@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from ls_backend.backend import PREDICTIONS_AT_ONCE
 from ls_backend.clip import Clip
 from ls_backend.errors import ModelError
 from ls_backend.loading import ModelLoader
+from ls_backend.metrics import IMAGES, by_label
 from ls_backend.model import ClipModel
 
 KEY_POINTS = (
@@ -48,8 +50,11 @@ def test_a_task_that_fails_leaves_its_place_empty(client: FlaskClient, drawing: 
         {"id": 4, "data": {"image": cat, "label": "dog"}},
     ]
 
+    before = by_label(IMAGES)
     answer = client.post("/predict", json={"tasks": tasks, "label_config": CONFIG})
+    counted = Counter(by_label(IMAGES)) - Counter(before)
 
+    assert counted == {"ok": 2, "no_image": 1, "no_label_studio": 1}
     first, second, third, fourth = answer.get_json()["results"]
     assert first["score"] > 0.9
     assert fourth["score"] < 0.1
@@ -127,10 +132,9 @@ def test_unknown_routes_and_methods_are_answered_in_json(client: FlaskClient) ->
     assert client.get("/predict").status_code == 405
 
 
-def test_a_body_over_the_limit_is_refused(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(client.application.config, "MAX_CONTENT_LENGTH", 100)
+def test_a_body_over_the_limit_is_refused(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ls_backend.app.LARGEST_BODY", 100)
+    client = create_app(ModelLoader.loaded(ClipModel(clip)), PLAIN).test_client()
 
     answer = client.post("/predict", data=b"x" * 101)
 

@@ -70,9 +70,11 @@ def test_without_a_valid_claim_it_classifies(
 
 def test_background_lowers_what_it_explains(model: ClipModel, drawing: Draw) -> None:
     tree = drawing("tree")
-    with_trees = target('clip_background="tree"')
+    without = target('clip_claim="$label"')
+    with_trees = target('clip_claim="$label" clip_background="tree"')
 
-    plain, lowered = score(model, tree, "dog"), score(model, tree, "dog", target=with_trees)
+    plain = score(model, tree, "dog", target=without)
+    lowered = score(model, tree, "dog", target=with_trees)
 
     assert lowered.predicted_label in LABELS
     assert lowered.predicted_probability < 0.1 < plain.predicted_probability
@@ -119,7 +121,9 @@ def test_a_model_with_a_bias_scores_what_fits_nothing_low(drawing: Draw, tmp_pat
 
     assert score(biased, known, "cat").label_probability > 0.5
     assert score(biased, stranger, None).label_probability < 0.1
-    assert score(plain, stranger, None).label_probability > 0.3
+    without = target('clip_claim="$label"')
+    assert score(biased, stranger, None, target=without).label_probability < 0.1
+    assert score(plain, stranger, None, target=without).label_probability > 0.3
     digests = {each.version(target()).partition("@")[2] for each in (plain, biased)}
     assert len(digests) == 2
 

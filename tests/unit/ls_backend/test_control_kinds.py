@@ -122,6 +122,17 @@ def test_leaves_of_the_same_name_are_told_apart_by_what_they_lie_under() -> None
     assert target.label_of("red") == "color / red"
 
 
+def test_such_leaves_bring_what_they_lie_under_until_they_differ() -> None:
+    deep = "".join(
+        f'<Choice value="{top}"><Choice value="pet"><Choice value="cat"/></Choice></Choice>'
+        for top in ("animal", "soft_toy")
+    )
+
+    target = read_label_config(xml(f'<Taxonomy name="t" toName="image">{deep}</Taxonomy>'))
+
+    assert target.texts == ("animal pet cat", "soft toy pet cat")
+
+
 def test_of_several_labels_those_that_hold(clip: Clip, drawing: Draw) -> None:
     background = "|".join(["tree", "house", "ball"])
     config = labels("Choices", f'choice="multiple" clip_background="{background}"')
@@ -267,6 +278,8 @@ def test_each_kind_has_a_version_of_its_own(clip: Clip) -> None:
         labels("RectangleLabels", 'clip_background="tree"'),
         labels("EllipseLabels", 'clip_background="tree"'),
         labels("Taxonomy", 'clip_background="tree"'),
+        labels("Choices", 'perRegion="true" whenTagName="box" clip_background="tree"'),
+        labels("Choices", 'perRegion="true" whenLabelValue="cat" clip_background="tree"'),
     ]
 
     assert len({model.version(read_label_config(kind)) for kind in kinds}) == len(kinds)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 from drawings import Draw
 from label_studio_sdk.label_interface import LabelInterface
 
 from importers.sketch.spec import OBJECTS
-from ls_backend.answers import answer, prediction
+from ls_backend.answers import Answer, answer, answer_of_several, prediction
+from ls_backend.claims import claims_of
 from ls_backend.clip import Clip
 from ls_backend.errors import LabelConfigError
 from ls_backend.label_config import read_label_config
@@ -71,6 +75,20 @@ def test_what_is_answered(attributes: str, background: float, expected: list[str
     assert LabelInterface(config).validate_prediction(said)
 
 
+def test_the_score_of_none_of_these_is_the_backgrounds_and_else_the_labels() -> None:
+    with_none, without = (read_label_config(xml("", "cat", *more)) for more in (["Other"], ["dog"]))
+
+    assert answer(with_none, score(0.1, 0.9)) == Answer(("Other",), 0.9)
+    assert answer(without, score(0.1, 0.9)) == Answer((), 0.1)
+
+
+def test_of_several_labels_none_holds_and_the_one_for_none_is_answered() -> None:
+    target = read_label_config(xml('choice="multiple"', "cat", "dog", "Other"))
+
+    none_holds = answer_of_several(target, np.array([0.1, 0.3]), [], None)
+    assert none_holds == Answer(("Other",), pytest.approx(0.7))
+
+
 def test_one_label_is_told_from_default_background(clip: Clip, drawing: Draw) -> None:
     target = read_label_config(xml("", "cat"))
     [seen] = ClipModel(clip).score([drawing("cat")], target, [None], [None])
@@ -111,10 +129,70 @@ def test_claims_are_counted_by_what_became_of_them(clip: Clip) -> None:
 
     target = read_label_config(xml('clip_claim="$label"', "cat", "dog"))
     vector = clip.encode_texts(["a cat"])
-    tasks = [{"data": {"label": claim}} for claim in ("cat", "dog", None, "", "cow")]
+    claims = ("cat", ["dog"], None, "", True, {"a": 1}, ["cat", "dog"], [], "cow", 7, "Cat")
+    tasks = [{"data": {"label": claim}} for claim in claims] + [{"data": {}}]
     before = counted()
     ClipModel(clip).predict(tasks, target, lambda looks: [vector for _ in looks])
-    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 2, 1]
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 7, 3]
+
+
+@pytest.mark.parametrize(("claim", "label"), [(7, "7"), (7.0, "7"), ("7", "7"), (0.5, None)])
+def test_a_label_that_a_table_made_a_number_is_still_claimed(
+    clip: Clip, claim: object, label: str | None
+) -> None:
+    target = read_label_config(xml('clip_claim="$digit"', "7", "cat"))
+    vector = clip.encode_texts(["a cat"])
+
+    (said,) = ClipModel(clip).predict(
+        [{"data": {"digit": claim}}], target, lambda looks: [vector for _ in looks]
+    )
+
+    assert isinstance(said, dict)
+    assert said["result"][0]["value"] == {"choices": [label or "cat"]}
+
+
+@pytest.mark.parametrize("claim", [10**5000, 1e300, -(10**400)], ids=["int", "float", "least"])
+def test_a_number_without_end_is_no_claim(claim: float) -> None:
+    target = read_label_config(xml('clip_claim="$digit"', "7", "cat"))
+
+    assert claims_of({"data": {"digit": claim}}, target) == []
+
+
+def test_one_label_alone_is_not_seen_in_everything(clip: Clip, drawing: Draw) -> None:
+    """Of 20 x 19 drawings of something else, those taken for the one label."""
+    model, drawings = ClipModel(clip), [drawing(name) for name in OBJECTS]
+    nothing = [None] * len(OBJECTS)
+    taken = []
+    for name in OBJECTS:
+        scores = model.score(drawings, read_label_config(xml("", name)), nothing, nothing)
+        assert scores[OBJECTS.index(name)].label_probability > 0.9
+        others = [s for s, other in zip(scores, OBJECTS, strict=True) if other != name]
+        taken += [other.label_probability > 0.5 for other in others]
+
+    assert sum(taken) / len(taken) < 0.25
+
+
+def test_of_two_labels_neither_is_seen_in_everything(clip: Clip, drawing: Draw) -> None:
+    target = read_label_config(xml("", "umbrella", "bus"))
+
+    def said(name: str) -> Any:
+        [seen] = ClipModel(clip).score([drawing(name)], target, [None], [None])
+        return prediction(target, answer(target, seen), "v")
+
+    for label in ("umbrella", "bus"):
+        assert said(label)["result"][0]["value"] == {"choices": [label]}
+        assert said(label)["score"] > 0.9
+    assert said("cat")["result"] == []
+    assert said("cat")["score"] < 0.5
+
+
+def test_of_many_odd_labels_a_few_are_named(clip: Clip) -> None:
+    target = read_label_config(xml("", *(f"cls_{n:03}" for n in range(500))))
+
+    lines = ClipModel(clip).study(target).lines()
+
+    assert len(lines) == 12
+    assert lines[5] == "And 495 more labels that CLIP cannot know: see /versions."
 
 
 def test_warnings_name_codes_and_twins(clip: Clip) -> None:

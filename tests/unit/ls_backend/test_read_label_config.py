@@ -7,7 +7,7 @@ import pytest
 from ls_backend.errors import LabelConfigError
 from ls_backend.label_config import read_label_config
 from ls_backend.label_target import LabelTarget
-from ls_backend.label_texts import readable
+from ls_backend.label_texts import DEFAULT_BACKGROUND, readable
 
 CHOICES = '<Choice value="cat"/><Choice value="dog"/>'
 
@@ -56,6 +56,7 @@ def test_the_review_config_of_a_campaign() -> None:
         claim_field="claimed",
         fit_field="prompt",
         background=("a tree", "a street"),
+        values=("cat", "traffic_light", "dog"),
     )
 
 
@@ -65,7 +66,73 @@ def test_single_choice_in_each_spelling(choice: str) -> None:
 
     assert target.labels == ("cat", "dog")
     assert (target.claim_field, target.fit_field, target.none_label) == (None, None, None)
-    assert target.background == ()
+
+
+def background(attributes: str = "", choices: str = CHOICES) -> tuple[str, ...]:
+    return read_label_config(config(attributes, choices)).background
+
+
+THREE = CHOICES + '<Choice value="cow"/>'
+
+
+def test_one_label_or_two_or_one_for_none_compete_with_default_background() -> None:
+    assert background(choices='<Choice value="cat"/>') == DEFAULT_BACKGROUND
+    assert background() == DEFAULT_BACKGROUND
+    assert background('choice="multiple"', THREE) == DEFAULT_BACKGROUND
+    assert background(choices=THREE + '<Choice value="Other"/>') == DEFAULT_BACKGROUND
+    assert background(choices=THREE) == ()
+
+
+def test_background_of_ones_own_takes_the_place_of_the_default() -> None:
+    assert background('clip_background="a wall|Cat"') == ("a wall",)
+    assert background('clip_background="cat"') == DEFAULT_BACKGROUND
+    assert background('clip_background="thing"', '<Choice value="a thing"/>') == ("thing",)
+    assert "a thing" not in background(choices='<Choice value="a thing"/>')
+
+
+def test_two_labels_may_be_left_alone_and_one_may_not() -> None:
+    assert background('clip_background=""') == ()
+    assert background('clip_background=""', '<Choice value="cat"/>') == DEFAULT_BACKGROUND
+    assert background('clip_background="" choice="multiple"') == DEFAULT_BACKGROUND
+
+
+def test_labels_may_stand_in_views_and_next_to_comments() -> None:
+    grouped = (
+        f'<View><Header value="Animals"/>{CHOICES}</View><!-- others --><View>'
+        '<Choice value="猫 &amp; Käse"/></View>'
+    )
+
+    assert read_label_config(config(choices=grouped)).labels == ("cat", "dog", "猫 & Käse")
+
+
+def test_a_claim_names_a_label_by_its_answer_or_its_value() -> None:
+    aliased = '<Choice value="Cat" alias="c"/><Choice value="c" alias="d"/><Choice value="e"/>'
+    target = read_label_config(config(choices=aliased))
+
+    assert [target.label_of(claim) for claim in ("c", "Cat", "d", "e", "cat", "f")] == [
+        "c", "c", "d", "e", None, None,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("xml", "why", "hint"),
+    [
+        (config('clip_claims="$label"'), "Choices 'label' has the attribute clip_claims", "claim."),
+        (config('clip-treshold="0.2"'), "clip-treshold", "Write clip_threshold."),
+        (config('clip_prompt="a cat"'), "clip_prompt", "belongs on a label"),
+        (config('clip_version="2"'), "clip_version", "Known are: clip_target, "),
+        (config(choices='<Choice value="a" clip_claim="$b"/>'), "Choice 'a'", "on the control"),
+        (config(choices='<Choice value="a" clip_Prompt="b"/>'), "Choice 'a'", "clip_prompt."),
+    ],
+)
+def test_an_attribute_of_ours_that_would_do_nothing_is_refused(
+    xml: str, why: str, hint: str
+) -> None:
+    with pytest.raises(LabelConfigError) as refusal:
+        read_label_config(xml)
+
+    assert why in refusal.value.message
+    assert hint in refusal.value.hint
 
 
 @pytest.mark.parametrize(
@@ -95,6 +162,13 @@ def test_readable_words(value: str, words: str) -> None:
         (config(image='valueList="$images"'), 'value="$field"'),
         (config(image='value="http://example.com/$image"'), 'value="$field"'),
         (config().replace('toName="img"', 'toName="text"'), "not an Image"),
+        (config().replace('toName="img"', 'toName="img,text"'), "toName='img,text' is not"),
+        (config().replace("Image", "Video"), "'label': its toName='img' is not an Image"),
+        (config(image='value="$images[{{idx}}]"'), 'value="$field"'),
+        (config('value="$options"'), "come from the task data"),
+        (config().replace("Choices", "Labels"), "Labels 'label': CLIP does not fill these"),
+        (config().replace("Choices", "Pairwise"), "Pairwise 'label': CLIP does not fill these"),
+        (config(choices="").replace("Choices", "Taxonomy"), "Taxonomy 'label': it has no labels"),
         ('<View><Image name="img" value="$image"/></View>', "none that it can."),
         ("<View></View>", "none that it can."),
     ],

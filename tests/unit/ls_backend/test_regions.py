@@ -140,6 +140,28 @@ def test_regions_come_from_the_first_source_that_has_any() -> None:
     assert names({}) == []
 
 
+@pytest.mark.parametrize(
+    ("attributes", "asked"),
+    [
+        ("", ["a", "b", "c", "d"]),
+        ('whenTagName="labels"', ["a", "b", "c"]),
+        ('whenTagName="labels" whenLabelValue="small"', ["b"]),
+        ('whenTagName="labels" whenLabelValue="small,odd"', ["b", "c"]),
+        ('whenLabelValue="big, red"', ["a"]),
+        ('whenTagName="other labels"', []),
+    ],
+)
+def test_a_choice_for_some_regions_is_asked_of_no_others(attributes: str, asked: list[str]) -> None:
+    result = [region("d")]
+    for name, label in (("a", "big, red"), ("b", "small"), ("c", "odd")):
+        labelled = {"from_name": "labels", "type": "rectanglelabels"}
+        result += [region(name), {**region(name, rectanglelabels=[label]), **labelled}]
+
+    found = drawn_in({"result": result}, target("Choices", f'perRegion="true" {attributes}'))
+
+    assert sorted(each.item["id"] for each in found) == asked
+
+
 @given(
     st.tuples(*[st.floats(-200, 200)] * 5),
     st.tuples(st.integers(1, 500), st.integers(1, 500)),

@@ -11,6 +11,7 @@ from ls_backend.zero_shot import (
     TEMPLATES,
     Score,
     Vectors,
+    independent_probabilities,
     probabilities,
     score_shares,
     text_vectors,
@@ -112,6 +113,27 @@ def test_with_a_bias_background_and_margin_keep_their_meaning() -> None:
     assert not right.background_wins
     assert abs(nothing.margin) < 1e-6
     assert nothing.label_probability < 1e-6
+
+
+def test_each_of_several_labels_stands_against_the_background_alone() -> None:
+    image, scale = unit([0.9, 0.3, 0.4]), 5.0
+
+    held = independent_probabilities(image, TEXTS, 2, scale)
+
+    for label in (0, 1):
+        against = probabilities(image, TEXTS[[label, 2]], scale)
+        assert held[0, label] == pytest.approx(against[0, 0])
+
+
+def test_with_a_bias_each_of_several_labels_has_its_sigmoid() -> None:
+    image, scale, bias = unit([0.9, 0.3, 0.4]), 20.0, -8.0
+
+    held = independent_probabilities(image, TEXTS, 2, scale, bias)
+
+    for label in (0, 1):
+        assert held[0, label] == pytest.approx(
+            probabilities(image, TEXTS[[label]], scale, bias)[0, 0], rel=1e-6
+        )
 
 
 def score(shares: list[float], claim: str | None, labels: str = "ab") -> Score:
