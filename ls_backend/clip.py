@@ -22,6 +22,7 @@ from ls_backend.errors import ModelError
 from ls_backend.golden import measure, misfit, read_golden
 from ls_backend.model_source import ModelSource, source_of
 from ls_backend.settings import Precision
+from ls_backend.text_tower import can_be_cut, encode_cut
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -63,6 +64,7 @@ class Clip:
         self._preprocess = preprocess
         self._tokenizer = tokenizer
         self._crops_centre = network.visual.preprocess_cfg["resize_mode"] == "shortest"
+        self._cuts_texts = can_be_cut(network)
         self._one_at_a_time = threading.Lock()
 
     @classmethod
@@ -147,7 +149,10 @@ class Clip:
         return vectors.float()
 
     def _text_vectors(self, texts: Sequence[str]) -> Any:
-        return self._network.encode_text(self._tokenizer(list(texts)).to(self.device))
+        tokens = self._tokenizer(list(texts)).to(self.device)
+        if self._cuts_texts:
+            return encode_cut(self._network, tokens)
+        return self._network.encode_text(tokens)
 
     def _encoded(self, encode: Callable[[Sequence[Any]], Any], batch: Sequence[Any]) -> Vectors:
         try:

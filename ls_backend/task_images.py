@@ -12,9 +12,9 @@ import base64
 import binascii
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -34,6 +34,8 @@ UPLOADS = "/data/upload/"
 LABEL_STUDIO_AT_ONCE = 8
 """Images asked of Label Studio. Started by pip it queues ten connections: what comes beyond waits
 for a second or more, and all of it is answered more slowly."""
+TURN_SECONDS = 1.0
+"""After which an image is asked for all the same: a few slow ones hold up no others for long."""
 _LEGACY_TOKEN = re.compile(r"[0-9a-f]{40}")
 _WRONG_NAME = {"private_address", "unreachable", "timeout", "http_401"}
 """Codes of what comes of an address that is known to browsers only."""
@@ -150,8 +152,7 @@ class TaskImages:
             return self._get(url, asked)
 
     def _get(self, url: str, asked: _Asked) -> bytes:
-        is_label_studio = origin_of(url) == self._label_studio_origin
-        with self._turns if is_label_studio else nullcontext():
+        with self._turn(origin_of(url)):
             return fetch(
                 url,
                 self._limits,
@@ -159,6 +160,15 @@ class TaskImages:
                 headers=asked,
                 ca_bundle=self._settings.ca_bundle,
             )
+
+    @contextmanager
+    def _turn(self, origin: Origin) -> Iterator[None]:
+        is_mine = origin == self._label_studio_origin and self._turns.acquire(timeout=TURN_SECONDS)
+        try:
+            yield
+        finally:
+            if is_mine:
+                self._turns.release()
 
     def _forgotten(self, asked: _Asked) -> bool:
         """Whether Label Studio may have forgotten the access token that it was last sent."""

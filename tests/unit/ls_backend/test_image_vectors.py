@@ -16,6 +16,7 @@ import pytest
 from drawings import Draw
 from image_host import Answer, ImageHost, body, dripping
 
+from ls_backend import task_images
 from ls_backend.clip import Clip
 from ls_backend.errors import ImageError
 from ls_backend.image_vectors import ImageVectors, Look
@@ -147,10 +148,11 @@ def test_one_image_does_not_wait_for_anothers_thousand(start: Start) -> None:
 
 
 def test_label_studio_is_asked_for_few_images_at_once(
-    start: Start, host: ImageHost, drawing: Draw
+    start: Start, host: ImageHost, drawing: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(task_images, "TURN_SECONDS", 60.0)
     crowd = Crowd(body(png(drawing, "cat")), wanted=LABEL_STUDIO_AT_ONCE + 1)
-    paths = [f"/data/upload/1/{number}.png" for number in range(4 * LABEL_STUDIO_AT_ONCE)]
+    paths = [f"/data/upload/1/{number}.png" for number in range(2 * LABEL_STUDIO_AT_ONCE)]
     host.routes |= dict.fromkeys(paths, crowd)
 
     found = start(cache_max_bytes=0).look([look(path) for path in paths])
