@@ -116,7 +116,7 @@ class TaskImages:
         scheme = scheme_of(source)
         if scheme in self._settings.cloud_direct:
             return self._cloud_files.read(source)
-        return self._bytes_of(_presign_path(source, task) if scheme else source)
+        return self._presigned(source, task) if scheme else self._bytes_of(source)
 
     def decode(self, data: bytes) -> Image:
         """The pixels of an image file, as `decode_image` reads them, within the settings' bound."""
@@ -138,6 +138,20 @@ class TaskImages:
             return url if url.startswith(uploads) and ".." not in url else None
         except ImageError:
             return None
+
+    def _presigned(self, uri: str, task: Mapping[str, Any]) -> bytes:
+        try:
+            return self._bytes_of(_presign_path(uri, task))
+        except ImageError as error:
+            if error.code != "http_404":
+                raise
+            raise ImageError(
+                f"{shown(uri)} is not found: {error.message}",
+                hint="See that the file is there, and give the project a cloud storage for its "
+                "bucket (Settings, Cloud Storage). Or read it directly, with "
+                f"CLIP_CLOUD_DIRECT={scheme_of(uri)}.",
+                code=error.code,
+            ) from error
 
     def _bytes_of(self, source: str) -> bytes:
         if source[:5].lower() == "data:":

@@ -107,6 +107,18 @@ def test_a_cloud_file_is_asked_of_label_studio_and_its_bucket_gets_no_token(
         assert bucket.asked[0].authorization is None
 
 
+def test_a_cloud_file_that_is_not_found_says_what_gives_access(host: ImageHost) -> None:
+    images = TaskImages(Settings(label_studio=Credentials(host.url, TOKEN)))
+
+    with pytest.raises(ImageError) as refusal:
+        images.read(task("gs://b/a.png"), "image")
+
+    assert refusal.value.code == "http_404"
+    assert refusal.value.message.startswith("gs://b/a.png is not found")
+    assert "Cloud Storage" in refusal.value.hint
+    assert "CLIP_CLOUD_DIRECT=gs" in refusal.value.hint
+
+
 SCRIPT = b"<script>fetch('http://169.254.169.254/')</script>"
 ENTITY = b'<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg><text>&x;</text></svg>'
 
