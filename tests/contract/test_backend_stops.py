@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import requests
 from backend_process import (
-    CONFIG,
     MAIN,
     Served,
     choices,
@@ -20,7 +19,7 @@ from backend_process import (
     serve_uploads,
     start_backend,
 )
-from recorded_requests import predict_body, setup_body
+from recorded_requests import CONFIG, predict_body, setup_body
 
 WITHOUT_GUNICORN = "import sys\nsys.modules['gunicorn'] = None\n" + MAIN
 MAINS = pytest.mark.parametrize("main", [MAIN, WITHOUT_GUNICORN], ids=["gunicorn", "waitress"])
