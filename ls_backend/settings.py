@@ -14,6 +14,9 @@ CLIP_ALLOWED_HOSTS                                      hosts whose images may l
                                                         addresses: "images.lan, 10.0.0.5:9000"
 CLIP_CA_BUNDLE                                          PEM file of authorities to trust besides
                                                         the public ones: Label Studio and images
+CLIP_IMAGE_PROXY                                        the HTTP proxy to public addresses:
+                                                        "http://[NAME:PASSWORD@]HOST:PORT";
+                                                        HTTP_PROXY and its like are not heeded
 CLIP_CLOUD_DIRECT                                       storages read with credentials of this
                                                         machine: "s3, gs, azure-blob"; the others
                                                         through Label Studio
@@ -39,6 +42,7 @@ from typing import Any, Literal, get_args
 from ls_backend.cloud_files import cloud_direct_from_env
 from ls_backend.errors import ConfigError
 from ls_backend.label_studio import Credentials
+from ls_backend.sockets import Proxy, proxy_from_env
 from ls_backend.tls import ca_bundle_from_env
 
 DEFAULT_MODEL = "ViT-B-32/laion2b_s34b_b79k"
@@ -71,6 +75,7 @@ class Settings:
     image_max_pixels: int = 50_000_000
     allowed_hosts: frozenset[str] = frozenset()
     ca_bundle: Path | None = None
+    image_proxy: Proxy | None = None
     cloud_direct: frozenset[str] = frozenset()
     device: str = "auto"
     precision: Precision = "auto"
@@ -103,6 +108,7 @@ def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
         image_max_pixels=int(_number(given, "CLIP_IMAGE_MAX_PIXELS", Settings.image_max_pixels)),
         allowed_hosts=_hosts(given.get("CLIP_ALLOWED_HOSTS", "")),
         ca_bundle=bundle,
+        image_proxy=proxy_from_env(given),
         cloud_direct=cloud_direct_from_env(given),
         device=_device(given),
         precision=_one_of(Precision, given, "CLIP_PRECISION", Settings.precision),

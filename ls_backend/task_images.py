@@ -21,11 +21,12 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from ls_backend.addresses import Origin, origin_of, shown
 from ls_backend.cloud_files import CloudFiles, scheme_of
 from ls_backend.errors import ImageError, LabelStudioError, LsClipError
-from ls_backend.fetch import Limits, fetch, in_time
+from ls_backend.fetch import Limits, fetch
 from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.own_name import OwnName, named_in, own_name
 from ls_backend.pixels import decode_image
 from ls_backend.settings import Settings
+from ls_backend.sockets import in_time
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -173,6 +174,7 @@ class TaskImages:
                 trusted=self._is_trusted,
                 headers=asked,
                 ca_bundle=self._settings.ca_bundle,
+                proxy=self._settings.image_proxy,
             )
 
     @contextmanager

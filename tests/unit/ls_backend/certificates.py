@@ -1,4 +1,4 @@
-"""An authority of our own, and a certificate for 127.0.0.1 that it has signed."""
+"""An authority of our own, and a certificate for 127.0.0.1 and PICTURES that it has signed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+PICTURES = "pictures.invalid"
+"""A name that no machine can resolve (RFC 2606)."""
+
 
 class Authority(NamedTuple):
     pem: Path
     """Its own certificate."""
     server: ssl.SSLContext
-    """For a server at 127.0.0.1."""
+    """For a server at 127.0.0.1, or of the name PICTURES."""
 
 
 def authority(folder: Path) -> Authority:
@@ -27,8 +30,10 @@ def authority(folder: Path) -> Authority:
     ca_name = _name("An authority of our own")
     is_ca = x509.BasicConstraints(ca=True, path_length=None)
     ca = _certificate(ca_name, ca_key, ca_key).add_extension(is_ca, critical=True)
-    loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    ours = _certificate(_name("server"), key, ca_key).add_extension(loopback, critical=False)
+    names = x509.SubjectAlternativeName(
+        [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(PICTURES)]
+    )
+    ours = _certificate(_name("server"), key, ca_key).add_extension(names, critical=False)
 
     pem, chain = folder / "ca.pem", folder / "server.pem"
     pem.write_bytes(ca.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
