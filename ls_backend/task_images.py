@@ -192,18 +192,23 @@ class TaskImages:
         return server is not None and bool(asked.last) and server.renew_after(asked.last)
 
     def _explained(self, error: ImageError, url: str) -> ImageError:
-        """The address of another Label Studio may be the configured one under its own name."""
+        """The same with a better hint, where a Label Studio is asked that is not configured."""
+        if error.code not in _WRONG_NAME or origin_of(url) == self._label_studio_origin:
+            return error
         name, server = named_in(url), self._label_studio
-        if error.code not in _WRONG_NAME or name is None or server is None:
+        if self._fallback and origin_of(url) == self._fallback[1]:
+            hint = (
+                "If this is your Label Studio, start the backend with "
+                f"LABEL_STUDIO_URL={self._fallback[0].url} and LABEL_STUDIO_API_KEY set."
+            )
+        elif server is not None and name is not None:
+            hint = (
+                f"If this Label Studio is the one at {server.url}, set LABEL_STUDIO_HOST={name}, "
+                "and the image is read there."
+            )
+        else:
             return error
-        if origin_of(url) == self._label_studio_origin:
-            return error
-        return ImageError(
-            error.message,
-            hint=f"If this Label Studio is the one at {server.url}, set LABEL_STUDIO_HOST={name}, "
-            "and the image is read there.",
-            code=error.code,
-        )
+        return ImageError(error.message, hint=hint, code=error.code)
 
     def _server(self) -> tuple[LabelStudio | None, Origin | None]:
         if self._label_studio is not None:

@@ -78,6 +78,7 @@ def test_a_fallback_does_not_open_a_private_host(host: ImageHost) -> None:
         images.read(task("/data/upload/1/a.png"), "image")
 
     assert refusal.value.code == "private_address"
+    assert f"LABEL_STUDIO_URL={host.url}" in refusal.value.hint
     assert host.asked == []
 
 
