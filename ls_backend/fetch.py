@@ -135,9 +135,11 @@ def _refused(status: int, url: str) -> ImageError:
         401: "The token is not accepted there: check LABEL_STUDIO_API_KEY, and that its address "
         "is that of LABEL_STUDIO_URL.",
         403: "Its server forbids to read it: check who may see it, and whether its link expired.",
-        407: f"A proxy wants to know who asks: {PROXY_VARIABLE}=http://NAME:PASSWORD@HOST:PORT",
         404: "Nothing lies there: check the task's data; for local files, that the project has a "
         "local storage for their folder.",
+        407: f"A proxy wants to know who asks: {PROXY_VARIABLE}=http://NAME:PASSWORD@HOST:PORT",
+        500: "Try again, and read the log of its server. Label Studio answers so where the file of "
+        "an upload is gone.",
     }
     return ImageError(
         f"{shown(url)} answers with HTTP {status}.",

@@ -48,6 +48,8 @@ class ImageHost:
             def do_GET(self) -> None:
                 outer._answer(self)
 
+            do_CONNECT = do_GET
+
             def log_message(self, format: str, *args: object) -> None:
                 """Tests read `asked` instead."""
 
