@@ -3,6 +3,10 @@
 Before a batch, Label Studio is asked which of its samples it already has: a process killed between
 importing and noting finds its tasks again. An import outlives the process that asked for it, so the
 next one waits until an import that may still be under way has either come to light or been lost.
+
+Label Studio on SQLite, busy with something else, sometimes imports tasks without their predictions
+(it retries a locked database with a list that the first try has emptied). They are counted, and
+added afterwards.
 """
 
 from __future__ import annotations
@@ -26,8 +30,10 @@ from ls_backend.errors import LabelStudioError, LedgerError
 from ls_backend.label_studio import LabelStudio
 
 IMPORT_MAY_TAKE_S = 30.0
+NO_VERSION = ""  # of a task that is to be rescored
 _IMPORT_TIMEOUT_S = 600.0
-_UNDER_WAY_NOTE = "import_under_way"
+_TASKS_NOTE = "import_under_way"
+_PREDICTIONS_NOTE = "predictions_under_way"
 _POLL_S = 0.5
 
 
@@ -51,29 +57,30 @@ class Pusher:
 
     def push(self, batch: Sequence[Sample]) -> int:
         """Make tasks of those samples that are none yet; returns how many that were."""
-        self._wait_for_import()
+        self._wait_for(_TASKS_NOTE)
         missing = self._without_known(batch)
         if missing:
             tasks = [self._builder.task(sample) for sample in self._uploaded(missing)]
             keys = [sample.key for sample in missing]
-            self._note_under_way([time.time(), keys[0]])
-            task_ids = self._import(tasks)
-            self._ledger.record_tasks(dict(zip(keys, task_ids, strict=True)), self.model_version)
-            self._note_under_way(None)
+            self._note(_TASKS_NOTE, [time.time(), keys[0]])
+            task_ids, version = self._import(tasks)
+            self._ledger.record_tasks(dict(zip(keys, task_ids, strict=True)), version)
+            self._note(_TASKS_NOTE, None)
         return len(missing)
 
     def rescore(self, batch: Sequence[Sample]) -> None:
         """Give tasks the prediction of this model version, and what CLIP now says of them."""
         keys = [sample.key for sample in batch]
         there = self._find(keys)
+        self._wait_for(_PREDICTIONS_NOTE, model_version=self.model_version)
         done = self._find(keys, model_version=self.model_version)
-        self._import_predictions(
-            [
-                {"task": there[sample.key], **self._builder.prediction(sample)}
-                for sample in batch
-                if sample.key in there and sample.key not in done
-            ]
-        )
+        missing = [s for s in batch if s.key in there and s.key not in done]
+        if missing:
+            self._note(_PREDICTIONS_NOTE, [time.time(), missing[0].key])
+            self._import_predictions(
+                [{"task": there[s.key], **self._builder.prediction(s)} for s in missing]
+            )
+            self._note(_PREDICTIONS_NOTE, None)
         open_tasks = self._find(keys, unlabelled=True)
         for sample in batch:
             if sample.key in open_tasks:
@@ -83,25 +90,29 @@ class Pusher:
             self.model_version,
         )
 
-    def _wait_for_import(self) -> None:
-        under_way = json.loads(self._ledger.note(_UNDER_WAY_NOTE) or "null")
+    def _wait_for(self, name: str, **conditions: Any) -> None:
+        """Wait for the import that a killed process had noted: until it is there, or is lost."""
+        under_way = json.loads(self._ledger.note(name) or "null")
         if under_way is None:
             return
         started, key = under_way
         # A batch becomes visible as a whole: one of its samples stands for all.
-        while abs(time.time() - started) < IMPORT_MAY_TAKE_S and not self._find([key]):
+        while abs(time.time() - started) < IMPORT_MAY_TAKE_S and not self._find(
+            [key], **conditions
+        ):
             time.sleep(_POLL_S)
-        self._note_under_way(None)
+        self._note(name, None)
 
-    def _note_under_way(self, value: list[Any] | None) -> None:
-        self._ledger.set_note(_UNDER_WAY_NOTE, json.dumps(value))
+    def _note(self, name: str, value: list[Any] | None) -> None:
+        self._ledger.set_note(name, json.dumps(value))
 
     def _without_known(self, batch: Sequence[Sample]) -> list[Sample]:
         known = self._find([sample.key for sample in batch])
         scored = self._find(list(known), model_version=self.model_version)
         self._ledger.record_tasks(scored, self.model_version)
-        # The others carry an older version's prediction: no version is noted, so they are rescored.
-        self._ledger.record_tasks({key: known[key] for key in known.keys() - scored.keys()}, "")
+        # The others carry an older version's prediction, or none.
+        others = {key: known[key] for key in known.keys() - scored.keys()}
+        self._ledger.record_tasks(others, NO_VERSION)
         return [sample for sample in batch if sample.key not in known]
 
     def _uploaded(self, samples: Sequence[Sample]) -> list[Sample]:
@@ -123,7 +134,8 @@ class Pusher:
                 hint="Restore that folder from a backup: the ledger says that it was paid for.",
             ) from None
 
-    def _import(self, tasks: list[dict[str, Any]]) -> list[int]:
+    def _import(self, tasks: list[dict[str, Any]]) -> tuple[list[int], str]:
+        """Import tasks; returns their numbers, and the version of the predictions they now have."""
         what = f"import {len(tasks)} tasks into project {self._project_id}"
         try:
             answer = self._ls.json(
@@ -136,7 +148,7 @@ class Pusher:
             )
         except LabelStudioError as error:
             if error.code == "label_studio_rejected":
-                self._note_under_way(None)
+                self._note(_TASKS_NOTE, None)
             raise
         task_ids: list[int] = answer.get("task_ids") or []
         if len(task_ids) != len(tasks):
@@ -146,7 +158,8 @@ class Pusher:
                 "found, and not imported twice.",
                 code="label_studio_import_unknown",
             )
-        return task_ids
+        complete = answer.get("prediction_count") == len(tasks)
+        return task_ids, self.model_version if complete else NO_VERSION
 
     def _import_predictions(self, predictions: list[dict[str, Any]]) -> None:
         if not predictions:
@@ -160,6 +173,7 @@ class Pusher:
             timeout=_IMPORT_TIMEOUT_S,
         )
         if answer.get("created") != len(predictions):
+            self._note(_PREDICTIONS_NOTE, None)
             raise LabelStudioError(
                 f"Could not {what}: {self._ls.url} took {answer.get('created')} of them.",
                 hint="Its log has the reason. Run this again when it is mended.",

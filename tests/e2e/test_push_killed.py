@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from review_world import (
     project_of,
 )
 
+from importers.demo.services import LabelStudioServer
 from importers.label_studio import push as push_module
 from importers.label_studio import pusher
 from importers.ledger import Ledger
@@ -61,6 +64,26 @@ class PosthumousLabelStudio(LabelStudio):
         self.last_will = threading.Timer(1.0, super().request, args=(method, path), kwargs=options)
         self.last_will.start()
         raise Killed
+
+
+class BusyLabelStudio(LabelStudio):
+    """Its database is locked while it imports tasks: longer than SQLite waits, which is 5 s."""
+
+    predictions_imported: int | None = None
+
+    def __init__(self, ls: LabelStudio, database: Path) -> None:
+        super().__init__(Credentials(ls.url, ls.headers()["Authorization"].split()[1]))
+        self.database = database
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        if method != "POST" or not path.endswith("/import"):
+            return super().request(method, path, **options)
+        with closing(sqlite3.connect(self.database, check_same_thread=False)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            threading.Timer(6.0, lock.rollback).start()
+            response = super().request(method, path, **options)
+        self.predictions_imported = response.json()["prediction_count"]
+        return response
 
 
 def test_what_a_killed_run_left_is_found_and_not_pushed_twice(
@@ -111,6 +134,38 @@ def test_an_import_that_outlives_its_process_is_waited_for(make_world: MakeWorld
     assert len(world.tasks(report.project_id)) == len(SCORES)
 
 
+def test_predictions_that_outlive_their_process_are_waited_for(make_world: MakeWorld) -> None:
+    world = make_world()
+    project_id = project_of(world)
+    for prediction in predictions_of(world, project_id):
+        world.ls.request("DELETE", f"/api/predictions/{prediction['id']}")
+    tasks = {sample.key: sample.task_id for sample in world.ledger.samples() if sample.task_id}
+    world.ledger.record_tasks(tasks, pusher.NO_VERSION)
+    posthumous = PosthumousLabelStudio(world.ls)
+    with pytest.raises(Killed):
+        World(posthumous, world.campaign, world.ledger).push()
+    assert not predictions_of(world, project_id)
+    world.push()
+    posthumous.last_will.join()
+    assert len(predictions_of(world, project_id)) == len(SCORES)
+
+
+def test_tasks_that_a_busy_sqlite_imports_without_predictions_get_them(
+    make_world: MakeWorld, label_studio: LabelStudioServer
+) -> None:
+    world = make_world()
+    busy = BusyLabelStudio(world.ls, label_studio.data_dir / "label_studio.sqlite3")
+    report = World(busy, world.campaign, world.ledger).push()
+    assert busy.predictions_imported == 0  # Label Studio's fault is still there
+    assert (report.pushed, report.rescored) == (len(SCORES), len(SCORES))
+    assert report.project_id is not None
+    assert [len(task["predictions"]) for task in world.tasks(report.project_id)] == [1] * len(
+        SCORES
+    )
+    assert report.order is not None
+    assert report.order.as_promised
+
+
 def test_an_import_that_was_lost_is_done_again(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +185,10 @@ def test_half_a_batch_that_a_killed_run_left_is_completed(make_world: MakeWorld)
         report = World(world.ls, world.campaign, ledger).push()
     assert (report.pushed, report.found) == (1, len(SCORES) - 1)
     assert len(world.tasks(project_id)) == len(SCORES)
+
+
+def predictions_of(world: World, project_id: int) -> list[dict[str, Any]]:
+    return [prediction for task in world.tasks(project_id) for prediction in task["predictions"]]
 
 
 def _projects_named(world: World, title: str) -> list[int]:
