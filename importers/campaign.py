@@ -7,14 +7,28 @@ A campaign lives in a folder of its own: `campaign.toml`, and beside it what run
 from __future__ import annotations
 
 import difflib
-import string
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from typing_extensions import Self
 
+from importers.campaign_sections import (
+    DERIVED_TECHNIQUES,
+    BudgetSettings,
+    DerivedTechnique,
+    GeneratorSettings,
+    PromptSettings,
+    PromptTechnique,
+    ReviewSettings,
+    ScoreSettings,
+    Section,
+    SelectionSettings,
+    StorageSettings,
+    Words,
+    check_templates,
+)
 from ls_backend.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -23,94 +37,23 @@ else:
     import tomli as tomllib
 
 CAMPAIGN_FILE = "campaign.toml"
-DEFAULT_CLIP_MODEL = "ViT-B-32/laion2b_s34b_b79k"
 NONE_OF_THESE = "None of these / unusable"
 
-Words = Annotated[list[str], Field(min_length=1)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Section(BaseModel):
-    """A table of campaign.toml: unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PromptSettings(Section):
-    """`[prompts]`: templates with {label} and {factor} slots, and the values of each factor."""
-
-    templates: Words
-    factors: dict[str, Words] = {}
-
-    @model_validator(mode="after")
-    def _slots_are_known(self) -> Self:
-        for template in self.templates:
-            slots = template_slots(template)
-            if "label" not in slots:
-                raise ValueError(f"the template {template!r} never names its {{label}}")
-            for slot in sorted(slots - {"label"} - set(self.factors)):
-                raise ValueError(
-                    f"the template {template!r} uses {{{slot}}}, which [prompts.factors] lacks"
-                )
-        return self
-
-
-class GeneratorSettings(Section):
-    """`[generator]`: which images API draws, and how hard it is asked.
-
-    `parameters` go into the request as they are (quality, background, …). `send_seed` is for
-    servers that take a `seed`; left out, what is known of the model decides. `api_key_env` names
-    the environment variable with the key; left out, it is OPENAI_API_KEY, which is sent to
-    OpenAI alone.
-    """
-
-    model: str
-    base_url: str | None = None
-    api_key_env: str | None = None
-    size: str = "1024x1024"
-    quality: str | None = None
-    parameters: dict[str, Any] = {}
-    send_seed: bool | None = None
-    parallel: Annotated[int, Field(ge=1, le=64)] = 4
-    max_attempts: Annotated[int, Field(ge=1, le=20)] = 4
-    timeout_s: Annotated[float, Field(gt=0, le=1800)] = 300.0
-
-
-class ScoreSettings(Section):
-    """`[score]`: the CLIP model, and texts that compete with the labels without being one."""
-
-    model: str = DEFAULT_CLIP_MODEL
-    background: list[str] = []
-
-
-class ReviewSettings(Section):
-    """`[review]`: the Label Studio project, the order of its queue and the audit sample.
-
-    `order`: "label_probability" (is the label right?) or "similarity" (is the whole prompt met?).
-    `audit`: share of what is pushed that is drawn at random, from all scores alike.
-    """
-
-    project: Annotated[str, Field(min_length=3, max_length=50)] | None = None
-    url: str | None = None
-    order: Literal["label_probability", "similarity"] = "label_probability"
-    audit: Share = 0.1
-
-
-class StorageSettings(Section):
-    """`[storage]`: where approved samples go, any fsspec URL; a bare path is in the campaign."""
-
-    url: str = "training"
+Technique = Annotated[PromptTechnique | DerivedTechnique, Field(discriminator="name")]
 
 
 class Campaign(Section):
-    """One campaign: labels, prompts, generator, score, review, storage."""
+    """One campaign: labels, prompts and techniques, generator, score, review, storage."""
 
     name: Annotated[str, Field(min_length=1, max_length=50)]
     labels: Words
     samples: Annotated[int, Field(ge=1, le=1_000_000)]
     seed: int = 0
-    prompts: PromptSettings
+    prompts: PromptSettings = PromptSettings()
+    technique: tuple[Technique, ...] = ()
     generator: GeneratorSettings
+    budget: BudgetSettings = BudgetSettings()
+    selection: SelectionSettings = SelectionSettings()
     score: ScoreSettings = ScoreSettings()
     review: ReviewSettings = ReviewSettings()
     storage: StorageSettings = StorageSettings()
@@ -142,12 +85,43 @@ class Campaign(Section):
         return self
 
     @model_validator(mode="after")
+    def _prompts_come_from_somewhere(self) -> Self:
+        prompts, written = self.prompts, set[str]()
+        if prompts.writer and not prompts.whole:
+            written = set(prompts.writing.writes)
+        for technique in self.prompt_techniques:
+            templates = technique.templates or prompts.templates
+            if not templates and not prompts.whole:
+                raise ValueError(
+                    f"prompts: the {technique.name} technique has no templates; add [prompts] "
+                    "templates, a file or a writer"
+                )
+            other = {"other"} if technique.name == "adversarial" else set[str]()
+            check_templates(
+                templates, prompts.factors.keys() | technique.factors.keys() | written | other
+            )
+        return self
+
+    @model_validator(mode="after")
     def _storage_is_apart(self) -> Self:
         if self.storage_url in {str(self.folder.resolve()), str(self.images_path.resolve())}:
             raise ValueError(
                 "[storage] url is where the campaign keeps its originals; name another folder"
             )
         return self
+
+    @property
+    def prompt_techniques(self) -> list[PromptTechnique]:
+        """The techniques that are told in words; vanilla alone where no technique is named."""
+        if self.generator.kind == "folder":
+            return []
+        named = [t for t in self.technique if isinstance(t, PromptTechnique)]
+        return named if self.technique else [PromptTechnique(name="vanilla")]
+
+    @property
+    def derived_techniques(self) -> list[DerivedTechnique]:
+        """The techniques that start from pictures."""
+        return [t for t in self.technique if isinstance(t, DerivedTechnique)]
 
     @property
     def project_title(self) -> str:
@@ -163,26 +137,15 @@ class Campaign(Section):
         return self.folder / "images"
 
     @property
+    def answers_path(self) -> Path:
+        """Where paid answers lie from their arrival until their image is stored."""
+        return self.folder / "answers"
+
+    @property
     def storage_url(self) -> str:
         """The fsspec URL of training storage; a bare relative path counts from the campaign."""
         url = self.storage.url
         return url if "://" in url else str((self.folder / url).resolve())
-
-
-def template_slots(template: str) -> set[str]:
-    """Names of the {slots} of a template.
-
-    Raises:
-        ValueError: the braces do not match, or a slot has no plain name.
-    """
-    try:
-        names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
-    except ValueError as error:
-        raise ValueError(f"the template {template!r} is broken: {error}") from None
-    for name in names:
-        if not name.isidentifier():
-            raise ValueError(f"the template {template!r} has a slot {{{name}}} without plain name")
-    return names
 
 
 def load_campaign(path: Path) -> Campaign:
@@ -235,13 +198,20 @@ def _as_config_error(file: Path, error: ValidationError) -> ConfigError:
 
 
 def _nearest_key(location: tuple[int | str, ...]) -> str:
-    section: type[BaseModel] = Campaign
-    for part in location[:-1]:
-        annotation = section.model_fields[str(part)].annotation
-        candidates = [annotation, *get_args(annotation)]
-        section = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    known = [name for name in section.model_fields if name != "folder"]
+    known = [name for name in _section_at(location[:-1]).model_fields if name != "folder"]
     near = difflib.get_close_matches(str(location[-1]), known, n=1)
     if near:
         return f"Did you mean {near[0]!r}?"
     return f"Known keys here: {', '.join(known)}."
+
+
+def _section_at(location: tuple[int | str, ...]) -> type[BaseModel]:
+    if location[:1] == ("technique",):  # then its number, and which of the two kinds it is
+        derived = location[-1] in DERIVED_TECHNIQUES
+        return DerivedTechnique if derived else PromptTechnique
+    section: type[BaseModel] = Campaign
+    for part in location:
+        annotation = section.model_fields[str(part)].annotation
+        candidates = [annotation, *get_args(annotation)]
+        section = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return section

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import FrameType
 
-from importers.generators import GenerationRequest, Generator
+from importers.answer_spool import AnswerSpool
+from importers.generators import Answer, GenerationRequest, Generator
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.progress import Progress
-from importers.sample import Sample
+from importers.sample import PlannedSample, Sample
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
 # A server that leaves so many requests in a row without an answer will leave the next one too.
@@ -50,12 +51,23 @@ class Drawn:
     unpriced: int = 0
     interrupted: bool = False
 
+    def __add__(self, other: Drawn) -> Drawn:
+        return Drawn(
+            self.generated + other.generated,
+            self.refused + other.refused,
+            self.unanswered + other.unanswered,
+            self.cost_usd + other.cost_usd,
+            self.unpriced + other.unpriced,
+            self.interrupted or other.interrupted,
+        )
+
 
 def draw(
     samples: Sequence[Sample],
     generator: Generator,
     ledger: Ledger,
     store: ImageStore,
+    spool: AnswerSpool,
     *,
     parallel: int,
     progress: Progress,
@@ -66,7 +78,7 @@ def draw(
         GeneratorError: every further request would meet it; what was drawn before is recorded.
         KeyboardInterrupt: a second Ctrl-C, while the requests in the air were being finished.
     """
-    easel = _Easel(generator, ledger, store)
+    easel = _Easel(generator, ledger, store, spool)
     pool = ThreadPoolExecutor(parallel, thread_name_prefix="generate")
     flying: set[Future[Decimal | None]] = set()
 
@@ -98,42 +110,79 @@ def draw(
     return easel.drawn
 
 
+def recover(generator: Generator, ledger: Ledger, store: ImageStore, spool: AnswerSpool) -> Drawn:
+    """Store the images of answers that had come, and were paid for, when a process died."""
+    easel = _Easel(generator, ledger, store, spool)
+    for paper, answer in spool.waiting():
+        sample = ledger.requests.sample_without_image(paper)
+        if sample is None:
+            spool.drop(paper)
+        else:
+            easel.recover(paper, sample, answer)
+    return easel.drawn
+
+
 class _Easel:
     """Draws samples in worker threads (`draw`), counts the results in the main one (`count`)."""
 
-    def __init__(self, generator: Generator, ledger: Ledger, store: ImageStore) -> None:
+    def __init__(
+        self, generator: Generator, ledger: Ledger, store: ImageStore, spool: AnswerSpool
+    ) -> None:
         self.drawn = Drawn()
         self.fatal: BaseException | None = None
         self._unanswered_in_a_row = 0
         self._generator = generator
         self._ledger = ledger
         self._store = store
+        self._spool = spool
 
     def draw(self, sample: Sample) -> Decimal | None:
         """Pay for one image, store and record it; returns its cost in US dollars if known."""
         planned = sample.planned
-        paper = self._ledger.begin_request(planned.key)
+        paper = self._ledger.requests.begin(planned.key)
+        request = self._request(planned)
         try:
-            image = self._generator.generate(
-                GenerationRequest(
-                    prompt=planned.prompt.text,
-                    model=planned.model,
-                    size=planned.size,
-                    parameters=planned.parameters,
-                    seed=planned.seed,
-                )
-            )
+            answer = self._generator.send(request)
+            self._spool.put(paper, answer)
+            return self._keep(paper, request, answer)
         except GeneratorError as error:
-            self._ledger.request_ended(paper, _outcome(error), error.message)
+            self._no_image(paper, error)
             raise
-        self._ledger.request_stored(
+
+    def recover(self, paper: int, sample: Sample, answer: Answer) -> None:
+        """Read an answer that came to an earlier process."""
+        try:
+            self._count_image(self._keep(paper, self._request(sample.planned), answer))
+        except OutcomeUnknown as error:
+            self._no_image(paper, error)
+            self._count_unanswered(error)
+
+    def _keep(self, paper: int, request: GenerationRequest, answer: Answer) -> Decimal | None:
+        image = self._generator.read(request, answer)
+        self._ledger.requests.stored(
             paper,
             self._store.put(image.data),
             request_id=image.request_id,
             cost_usd=image.cost_usd,
             usage=image.usage,
         )
+        self._spool.drop(paper)
         return image.cost_usd
+
+    def _no_image(self, paper: int, error: GeneratorError) -> None:
+        self._ledger.requests.ended(paper, _outcome(error), error.message)
+        self._spool.set_aside(paper)
+
+    def _request(self, planned: PlannedSample) -> GenerationRequest:
+        return GenerationRequest(
+            prompt=planned.prompt.text,
+            model=planned.model,
+            size=planned.size,
+            parameters=planned.parameters,
+            seed=planned.seed,
+            images=tuple(self._store.get(parent) for parent in planned.parents),
+            mask=None if planned.mask is None else self._store.get(planned.mask),
+        )
 
     def count(self, request: Future[Decimal | None]) -> None:
         """Add one finished request to what was drawn."""

@@ -3,21 +3,92 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from importers.ledger_rows import SCHEMA, SCHEMA_VERSION
+from importers.ledger_upgrade import upgrade
 from ls_backend.errors import LedgerError
 
 
-def open_database(path: Path, *, make: bool) -> sqlite3.Connection:
+class Database:
+    """An open ledger file, for all threads; one process at a time may write.
+
+    Raises:
+        LedgerError: the file is damaged, newer than this program, or in use.
+    """
+
+    def __init__(self, path: Path, *, writing: bool) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._guard = exclusive(path) if writing else None
+        try:
+            self._db = _open(path, writing=writing)
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(
+                f"The ledger {path} cannot be read: {error}",
+                hint="Restore it from a backup; without it, what was paid for is not known.",
+            ) from error
+
+    def close(self) -> None:
+        self._db.close()
+        if self._guard is not None:
+            self._guard.close()
+
+    def read(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._db.execute(statement, values).fetchall()
+
+    def write(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """Execute one statement; returns the id of the row that it added, if it did."""
+        with self.transaction() as db:
+            return db.execute(statement, values).lastrowid or 0
+
+    def write_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Execute a statement for each row, all or none; returns how many rows changed."""
+        with self.transaction() as db:
+            before = db.total_changes
+            db.executemany(statement, rows)
+            return db.total_changes - before
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of the block's statements or none of them."""
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise unwritable(self.path, error) from error
+                raise
+
+
+def _open(path: Path, *, writing: bool) -> sqlite3.Connection:
     """Connect to the ledger at a path; where there is none, make it, or read an empty one."""
-    if make and not path.exists():
+    if writing and not path.exists():
         _make(path)
     database = _connect(path) if path.exists() else _empty()
+    if not writing and _version(database) < SCHEMA_VERSION:
+        copy = _connect(":memory:")  # who only reads leaves an older ledger as it is
+        database.backup(copy)
+        database.close()
+        database = copy
+    upgrade(database, path, write=writing)
     database.row_factory = sqlite3.Row
     database.execute("PRAGMA synchronous = FULL")
     return database
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def exclusive(path: Path) -> sqlite3.Connection:

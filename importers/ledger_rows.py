@@ -10,7 +10,7 @@ from typing import Any
 
 from importers.sample import PlannedSample, Prompt, Sample, Score, Verdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE samples (
@@ -24,16 +24,41 @@ CREATE TABLE samples (
     predicted_label TEXT, predicted_probability REAL,
     audit INTEGER, audit_probability REAL,
     upload TEXT, task_id INTEGER, pushed_version TEXT, pushed_at TEXT,
-    verdict TEXT, verdict_label TEXT, annotation_id INTEGER, decided_at TEXT, reviewer INTEGER
+    verdict TEXT, verdict_label TEXT, annotation_id INTEGER, decided_at TEXT, reviewer INTEGER,
+    group_key TEXT, parents TEXT NOT NULL DEFAULT '[]', mask TEXT, kept INTEGER, flaw TEXT
 );
+CREATE INDEX samples_by_image ON samples (sha256);
 CREATE TABLE requests (
     id INTEGER PRIMARY KEY,
     sample_key TEXT NOT NULL REFERENCES samples (key),
     started_at TEXT NOT NULL, finished_at TEXT,
     outcome TEXT NOT NULL,
-    request_id TEXT, cost_usd TEXT, usage TEXT, error TEXT
+    request_id TEXT, cost_usd TEXT, usage TEXT, error TEXT,
+    reserved_usd TEXT, batch INTEGER REFERENCES batches (id)
 );
 CREATE INDEX requests_by_sample ON requests (sample_key);
+CREATE TABLE batches (
+    id INTEGER PRIMARY KEY,
+    started_at TEXT NOT NULL, finished_at TEXT,
+    remote_id TEXT, input_file TEXT, status TEXT NOT NULL, error TEXT
+);
+CREATE TABLE sources (
+    position INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL, technique INTEGER NOT NULL, origin TEXT NOT NULL, label TEXT NOT NULL,
+    mask TEXT, added_at TEXT NOT NULL,
+    UNIQUE (technique, origin)
+);
+CREATE TABLE writings (
+    id INTEGER PRIMARY KEY,
+    asked TEXT NOT NULL, writer TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT,
+    outcome TEXT NOT NULL, request_id TEXT, cost_usd TEXT, usage TEXT, error TEXT
+);
+CREATE TABLE written (
+    position INTEGER PRIMARY KEY,
+    writing INTEGER NOT NULL REFERENCES writings (id),
+    label TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,
+    UNIQUE (label, kind, text)
+);
 """
 SELECT_SAMPLES = """
 SELECT samples.*,
@@ -58,6 +83,9 @@ def planned_row(sample: PlannedSample) -> tuple[Any, ...]:
         sample.size,
         json.dumps(dict(sample.parameters)),
         sample.seed,
+        sample.group,
+        json.dumps(sample.parents),
+        sample.mask,
     )
 
 
@@ -71,7 +99,15 @@ def verdict_row(verdict: Verdict | None) -> tuple[Any, ...]:
 def sample_from(row: sqlite3.Row) -> Sample:
     prompt = Prompt(row["prompt"], row["label"], row["technique"], json.loads(row["factors"]))
     planned = PlannedSample(
-        row["key"], prompt, row["model"], row["size"], json.loads(row["parameters"]), row["seed"]
+        key=row["key"],
+        prompt=prompt,
+        model=row["model"],
+        size=row["size"],
+        parameters=json.loads(row["parameters"]),
+        seed=row["seed"],
+        group=row["group_key"],
+        parents=tuple(json.loads(row["parents"])),
+        mask=row["mask"],
     )
     return Sample(
         planned=planned,
@@ -80,6 +116,8 @@ def sample_from(row: sqlite3.Row) -> Sample:
         cost_usd=None if row["cost_usd"] is None else Decimal(row["cost_usd"]),
         request_id=row["request_id"],
         refused=row["refused"],
+        kept=None if row["kept"] is None else bool(row["kept"]),
+        flaw=row["flaw"],
         score=_score(row),
         audit=None if row["audit"] is None else bool(row["audit"]),
         audit_probability=row["audit_probability"],

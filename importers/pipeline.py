@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from importers.answer_spool import AnswerSpool
 from importers.campaign import Campaign
-from importers.generate import Drawn, draw
+from importers.generate import Drawn, draw, recover
+from importers.generators import check as check_generator
 from importers.generators import open_generator
-from importers.generators.base import request_parameters
-from importers.generators.preflight import check as check_generator
+from importers.generators.base import operation
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.planning import plan
 from importers.progress import Progress, silent
-from importers.prompts import write_prompts
-from importers.sample import PlannedSample, sample_key
+from importers.sample import Sample
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -98,27 +98,6 @@ class GenerationStopped(KeyboardInterrupt):
         self.report = report
 
 
-def planned_samples(campaign: Campaign) -> list[PlannedSample]:
-    """The samples that a campaign asks for; the same text again gets the next seed."""
-    settings = campaign.generator
-    parameters = request_parameters(settings)
-    repeats: Counter[str] = Counter()
-    samples = []
-    for prompt in write_prompts(campaign):
-        seed = campaign.seed + repeats[prompt.text]
-        repeats[prompt.text] += 1
-        key = sample_key(prompt, settings.model, settings.size, parameters, seed)
-        samples.append(PlannedSample(key, prompt, settings.model, settings.size, parameters, seed))
-    return samples
-
-
-def plan(campaign: Campaign, ledger: Ledger) -> list[PlannedSample]:
-    """Record the samples that a campaign asks for, and return them; known ones stay as they are."""
-    samples = planned_samples(campaign)
-    ledger.plan(samples)
-    return samples
-
-
 def generate(campaign: Campaign, ledger: Ledger, progress: Progress = silent) -> GenerateReport:
     """Draw the planned samples that have no image.
 
@@ -128,18 +107,23 @@ def generate(campaign: Campaign, ledger: Ledger, progress: Progress = silent) ->
         GenerationStopped: Ctrl-C.
     """
     planned = {sample.key for sample in plan(campaign, ledger)}
-    waiting = [sample for sample in ledger.to_generate() if sample.key in planned]
+    store, spool = ImageStore(campaign.images_path), AnswerSpool(campaign.answers_path)
     drawn = Drawn()
+    if any(spool.waiting()):
+        with closing(open_generator(campaign.generator)) as generator:
+            drawn = recover(generator, ledger, store, spool)
+    waiting = [sample for sample in ledger.to_generate() if sample.key in planned]
     if waiting:
         campaign.images_path.mkdir(parents=True, exist_ok=True)
-        for notice in check_generator(campaign.generator):
+        for notice in check_generator(campaign.generator, _operations(waiting)):
             log.warning("%s", notice)
         with closing(open_generator(campaign.generator)) as generator:
-            drawn = draw(
+            drawn += draw(
                 waiting,
                 generator,
                 ledger,
-                ImageStore(campaign.images_path),
+                store,
+                spool,
                 parallel=campaign.generator.parallel,
                 progress=progress,
             )
@@ -148,13 +132,18 @@ def generate(campaign: Campaign, ledger: Ledger, progress: Progress = silent) ->
         generated=drawn.generated,
         refused=drawn.refused,
         unanswered=drawn.unanswered,
-        missing=len(waiting) - drawn.generated - drawn.refused,
+        missing=sum(sample.key in planned for sample in ledger.to_generate()),
         cost_usd=drawn.cost_usd,
         unpriced=drawn.unpriced,
     )
     if drawn.interrupted:
         raise GenerationStopped(report)
     return report
+
+
+def _operations(samples: Sequence[Sample]) -> set[str]:
+    planned = [sample.planned for sample in samples]
+    return {operation(len(p.parents), masked=p.mask is not None) for p in planned}
 
 
 def open_model(campaign: Campaign) -> ClipModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -30,7 +30,15 @@ class Prompt:
 
 @dataclass(frozen=True)
 class PlannedSample:
-    """A sample before it has an image: the prompt and the request that will be paid for."""
+    """A sample before it has an image: the prompt and the request that will be paid for.
+
+    Attributes:
+        key: Its name for ever, see `sample_key`.
+        group: Key of the first of the images that are drawn from one prompt to choose from; None
+            where one alone is drawn.
+        parents: sha256 of the images that it is made from, in the order of the request.
+        mask: sha256 of the mask (a PNG with the first parent's size, alpha 0 is painted anew).
+    """
 
     key: str
     prompt: Prompt
@@ -38,6 +46,28 @@ class PlannedSample:
     size: str
     parameters: Mapping[str, Any]
     seed: int
+    group: str | None = None
+    parents: tuple[str, ...] = ()
+    mask: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """An image that samples are made from; its bytes are in the image store.
+
+    Attributes:
+        sha256: Of the bytes.
+        technique: Index of the `[[technique]]` that wants it.
+        origin: Where it was found: "folder:cats/1.png", "label-studio:12/task/345", "approved:KEY".
+        label: The label that it shows.
+        mask: sha256 of the mask for inpainting; None where none is wanted.
+    """
+
+    sha256: str
+    technique: int
+    origin: str
+    label: str
+    mask: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +112,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample as the ledger knows it; what has not happened yet is None."""
+    """A sample as the ledger knows it; what has not happened yet is None.
+
+    Attributes:
+        refused: Why the generator would not draw it.
+        kept: Whether it is among the best of its group; None where that is not decided.
+        flaw: Why people should not spend time on it: "blank", "near duplicate of KEY".
+    """
 
     planned: PlannedSample
     sha256: str | None
@@ -90,6 +126,8 @@ class Sample:
     cost_usd: Decimal | None
     request_id: str | None
     refused: str | None
+    kept: bool | None
+    flaw: str | None
     score: Score | None
     audit: bool | None
     audit_probability: float | None
@@ -108,14 +146,20 @@ class Sample:
 
 
 def sample_key(
-    prompt: Prompt, model: str, size: str, parameters: Mapping[str, Any], seed: int
+    prompt: Prompt,
+    model: str,
+    size: str,
+    parameters: Mapping[str, Any],
+    seed: int,
+    parents: Sequence[str] = (),
+    mask: str | None = None,
 ) -> str:
     """Name a sample by the content of its request, so that a rerun finds it again.
 
     Returns:
         32 hexadecimal digits.
     """
-    content = {
+    content: dict[str, Any] = {
         "prompt": prompt.text,
         "label": prompt.label,
         "technique": prompt.technique,
@@ -124,5 +168,9 @@ def sample_key(
         "parameters": dict(parameters),
         "seed": seed,
     }
+    if parents:
+        content["parents"] = list(parents)
+    if mask is not None:
+        content["mask"] = mask
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

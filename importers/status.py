@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from importers.campaign import Campaign
-from importers.ledger import Ledger, Spending
-from importers.pipeline import MODEL_VERSION_NOTE, PROJECT_URL_NOTE, planned_samples
+from importers.ledger import Ledger
+from importers.ledger_requests import Spending
+from importers.pipeline import MODEL_VERSION_NOTE, PROJECT_URL_NOTE
+from importers.planning import known_to, planned_samples
 from importers.sample import PlannedSample, Sample
 
 
@@ -67,10 +69,10 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
     Raises:
         LedgerError: the ledger is damaged, or newer than this program.
     """
-    plan = planned_samples(campaign)
     with Ledger(campaign.ledger_path, writing=False) as ledger:
+        plan = planned_samples(campaign, known_to(ledger))
         samples = ledger.samples()
-        spending = ledger.spending()
+        spending = ledger.requests.spending()
         model_version = ledger.note(MODEL_VERSION_NOTE)
         project_url = ledger.note(PROJECT_URL_NOTE)
     steps = _steps_by_label(campaign, plan, samples)

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from importers.campaign import NONE_OF_THESE, Campaign
 from importers.generators import GenerationRequest, open_generator
+from importers.generators.base import generate_image
 from importers.progress import Progress, silent
 from importers.prompts import write_prompts
 from ls_backend.errors import LabelStudioError
@@ -44,7 +45,7 @@ def draw_unlabelled(campaign: Campaign, folder: Path, progress: Progress = silen
         progress(number - 1, campaign.samples)
         request = GenerationRequest(prompt.text, settings.model, settings.size, {}, campaign.seed)
         file = folder / f"{number:02d}.png"
-        file.write_bytes(generator.generate(request).data)
+        file.write_bytes(generate_image(generator, request).data)
         files.append(file)
     progress(campaign.samples, campaign.samples)
     return files

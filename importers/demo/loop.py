@@ -102,7 +102,7 @@ class Loop:
             queue = queue_order(self._ls, pushed.project_id)
             answers = self._review(pushed)
             synced = self._sync(campaign, ledger)
-            cost = ledger.spending().cost_usd
+            cost = ledger.requests.spending().cost_usd
         return DemoReport(
             samples=images,
             pushed=pushed.tasks,

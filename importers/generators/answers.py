@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 from importers.generators.connection import Connection
 from ls_backend import fetch
 from ls_backend.addresses import origin_of
-from ls_backend.errors import GeneratorError, ImageError, OutcomeUnknown
+from ls_backend.errors import ImageError, OutcomeUnknown
 
 LARGEST_IMAGE = 64 * 2**20
 
@@ -26,11 +26,17 @@ class FetchFailed(OutcomeUnknown):
     default_code = "image_not_fetched"
 
 
+class AnswerUnusable(OutcomeUnknown):
+    """An answer came, and has no image in it; it may have to be paid for all the same."""
+
+    default_code = "not_an_image"
+
+
 def image_of(answer: Any, connection: Connection, timeout_s: float) -> bytes:
     """The bytes of the one image in an answer, fetched where the answer has a URL.
 
     Raises:
-        GeneratorError: the answer has no image, or what it has is not one.
+        AnswerUnusable: the answer has no image, or what it has is not one.
         FetchFailed: the image's URL cannot be read.
     """
     entry = _entry_of(answer, connection)
@@ -67,7 +73,7 @@ def _entry_of(answer: Any, connection: Connection) -> Mapping[str, Any]:
     data = answer.get("data") if isinstance(answer, Mapping) else None
     entry = data[0] if isinstance(data, list) and data else None
     if not isinstance(entry, Mapping) or not (entry.get("b64_json") or entry.get("url")):
-        raise _not_an_image(connection, "the answer has neither b64_json nor url")
+        raise unusable_answer(connection, "the answer has neither b64_json nor url")
     return entry
 
 
@@ -78,7 +84,7 @@ def _decode(text: object, connection: Connection) -> bytes:
     try:
         return base64.b64decode("".join(encoded.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise _not_an_image(connection, "it is not base64") from None
+        raise unusable_answer(connection, "it is not base64") from None
 
 
 def _check_image(data: bytes, connection: Connection) -> None:
@@ -90,12 +96,12 @@ def _check_image(data: bytes, connection: Connection) -> None:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         starts = data[:16].decode("ascii", "replace")
         why = f"{len(data)} bytes that start with {starts!r}"
-        raise _not_an_image(connection, why) from None
+        raise unusable_answer(connection, why) from None
 
 
-def _not_an_image(connection: Connection, why: str) -> GeneratorError:
-    return GeneratorError(
+def unusable_answer(connection: Connection, why: str) -> AnswerUnusable:
+    """The error for an answer that no image can be had from."""
+    return AnswerUnusable(
         f"What {connection.host} answered is not an image: {why}.",
         hint="Check generator.model and generator.parameters; the API's own log may say more.",
-        code="not_an_image",
     )

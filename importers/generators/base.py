@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from importers.campaign import GeneratorSettings
+    from importers.campaign_sections import GeneratorSettings
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class GenerationRequest:
         size: "1024x1024", or "auto".
         parameters: What goes into the request beside these, as it is.
         seed: Sent only where the model is known to take one, or the campaign says so.
+        images: Bytes of the images that it starts from, in order; none for text alone.
+        mask: PNG with the size of the first image: what has alpha 0 is painted anew.
     """
 
     prompt: str
@@ -28,6 +30,23 @@ class GenerationRequest:
     size: str
     parameters: Mapping[str, Any]
     seed: int | None
+    images: tuple[bytes, ...] = ()
+    mask: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a generator answered, before anything of it is parsed: this is what was paid for.
+
+    Attributes:
+        body: The bytes as they came.
+        request_id: The API's name of the request, for its support.
+        received: When it came, ISO 8601 in UTC.
+    """
+
+    body: bytes
+    request_id: str | None
+    received: str
 
 
 @dataclass(frozen=True)
@@ -54,8 +73,8 @@ class Generator(Protocol):
 
     name: str
 
-    def generate(self, request: GenerationRequest) -> GeneratedImage:
-        """Draw one image.
+    def send(self, request: GenerationRequest) -> Answer:
+        """Ask for one image, and pay for it.
 
         Raises:
             PromptRefused: this prompt is refused, others may pass.
@@ -65,12 +84,66 @@ class Generator(Protocol):
         """
         ...
 
+    def read(self, request: GenerationRequest, answer: Answer) -> GeneratedImage:
+        """The image in an answer to the request; may be called again, after a crash too.
+
+        Raises:
+            OutcomeUnknown: there is no image in it that can be read.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of its connections."""
         ...
+
+
+OPERATIONS = ("generate", "vary", "fuse", "inpaint")
+"""From text alone; from one image; from two; from an image and a mask."""
+
+
+class GeneratorKind(Protocol):
+    """What an entry point of the group "label_studio_clip.generators" names."""
+
+    def check_settings(
+        self, settings: GeneratorSettings, operations: Collection[str]
+    ) -> tuple[str, ...]:
+        """Check what can be checked without asking anybody.
+
+        Args:
+            operations: Those of `OPERATIONS` that the campaign needs.
+
+        Returns:
+            What people should know: an unknown price, an announced shutdown.
+
+        Raises:
+            ConfigError: the settings ask for what cannot be.
+        """
+        ...
+
+    def check(self, settings: GeneratorSettings, operations: Collection[str]) -> tuple[str, ...]:
+        """Like `check_settings`, and asks what can be asked without paying.
+
+        Raises:
+            GeneratorUnauthorized, GeneratorUnreachable, GeneratorError: it would not draw.
+        """
+        ...
+
+    def open(self, settings: GeneratorSettings) -> Generator:
+        """The generator; one for all threads. Sends nothing yet."""
+        ...
+
+
+def operation(images: int, *, masked: bool) -> str:
+    """Which of `OPERATIONS` a request with so many images is."""
+    return "inpaint" if masked else OPERATIONS[min(images, 2)]
 
 
 def request_parameters(settings: GeneratorSettings) -> dict[str, Any]:
     """What a campaign puts into every request beside model, prompt, size and seed."""
     quality = {} if settings.quality is None else {"quality": settings.quality}
     return {**settings.parameters, **quality}
+
+
+def generate_image(generator: Generator, request: GenerationRequest) -> GeneratedImage:
+    """Ask for one image and read it: for those who keep no ledger."""
+    return generator.read(request, generator.send(request))

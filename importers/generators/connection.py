@@ -16,7 +16,7 @@ from ls_backend.errors import ConfigError
 if TYPE_CHECKING:
     from openai import OpenAI
 
-    from importers.campaign import GeneratorSettings
+    from importers.campaign_sections import GeneratorSettings
 
 OPENAI_HOST = "api.openai.com"
 OPENAI_URL = f"https://{OPENAI_HOST}/v1"

@@ -7,19 +7,19 @@ and after `insufficient_quota`, when no image can come.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import tenacity
 
-from importers.generators.answers import FetchFailed, image_of
-from importers.generators.base import GeneratedImage, GenerationRequest
+from importers.generators.answers import FetchFailed, image_of, unusable_answer
+from importers.generators.base import Answer, GeneratedImage, GenerationRequest
 from importers.generators.capabilities import capability_of
-from importers.generators.connection import connection_of
+from importers.generators.connection import Connection, connection_of
 from importers.generators.openai_errors import (
     RateLimited,
     ServerFailed,
@@ -31,19 +31,13 @@ from importers.generators.prices import cost_usd
 from ls_backend.errors import GeneratorError, GeneratorUnreachable
 
 if TYPE_CHECKING:
-    from importers.campaign import GeneratorSettings
+    from importers.campaign_sections import GeneratorSettings
 
 PATIENCE_S = 900.0
 """How long one image waits for an API that says "later" before the run is stopped."""
 
 _log = logging.getLogger(__name__)
 _backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
-
-
-@dataclass(frozen=True)
-class _Answer:
-    body: Any
-    request_id: str | None
 
 
 class OpenAIImages:
@@ -77,13 +71,16 @@ class OpenAIImages:
     def close(self) -> None:
         self._client.close()
 
-    def generate(self, request: GenerationRequest) -> GeneratedImage:
-        """Draw one image; see `Generator.generate` for what it raises."""
-        answer = self._rate_limits(self._answer_to, request)
-        timeout_s = self._settings.timeout_s
-        data = self._failures(image_of, answer.body, self._connection, timeout_s)
-        drawn = _time_of(answer.body.get("created"))
-        usage = answer.body.get("usage")
+    def send(self, request: GenerationRequest) -> Answer:
+        """Ask for one image; see `Generator.send` for what it raises."""
+        return self._rate_limits(self._answer_to, request)
+
+    def read(self, request: GenerationRequest, answer: Answer) -> GeneratedImage:
+        """The image in an answer, fetched where the answer has a URL."""
+        body = _json_of(answer, self._connection)
+        data = self._failures(image_of, body, self._connection, self._settings.timeout_s)
+        drawn = _time_of(body.get("created"), answer.received)
+        usage = body.get("usage")
         usage = usage if isinstance(usage, dict) else None
         return GeneratedImage(
             data=data,
@@ -93,10 +90,10 @@ class OpenAIImages:
             created=drawn.isoformat(),
         )
 
-    def _answer_to(self, request: GenerationRequest) -> _Answer:
+    def _answer_to(self, request: GenerationRequest) -> Answer:
         return self._failures(self._ask_once, request)
 
-    def _ask_once(self, request: GenerationRequest) -> _Answer:
+    def _ask_once(self, request: GenerationRequest) -> Answer:
         import openai
 
         try:
@@ -109,10 +106,9 @@ class OpenAIImages:
             )
         except openai.APIError as error:
             raise as_generator_error(error, self._connection, request.model) from None
-        try:
-            return _Answer(raw.http_response.json(), raw.headers.get("x-request-id"))
-        except ValueError:
-            raise not_an_images_api(self._connection, "its answer is not JSON") from None
+        if "html" in raw.headers.get("content-type", ""):
+            raise not_an_images_api(self._connection, "it answers with an HTML page")
+        return Answer(raw.http_response.content, raw.headers.get("x-request-id"), _now())
 
     def _extras(self, request: GenerationRequest) -> dict[str, Any]:
         wanted = self._settings.send_seed
@@ -152,7 +148,21 @@ def _out_of_patience(state: tenacity.RetryCallState) -> bool:
     return state.idle_for + state.upcoming_sleep > PATIENCE_S
 
 
-def _time_of(created: object) -> datetime:
+def _json_of(answer: Answer, connection: Connection) -> Any:
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise unusable_answer(connection, "it is not a JSON object")
+    return body
+
+
+def _time_of(created: object, received: str) -> datetime:
     if isinstance(created, int) and created > 0:
         return datetime.fromtimestamp(created, timezone.utc)
-    return datetime.now(timezone.utc).replace(microsecond=0)
+    return datetime.fromisoformat(received)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).replace(microsecond=0).isoformat()

@@ -6,6 +6,7 @@ Asks for nothing that costs money: GET /models/{id}, and GET /models where a ser
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -31,13 +32,15 @@ from ls_backend.errors import ConfigError, GeneratorError
 if TYPE_CHECKING:
     from openai import OpenAI
 
-    from importers.campaign import GeneratorSettings
+    from importers.campaign_sections import GeneratorSettings
 
 TIMEOUT_S = 20.0
 _MOST_NAMED = 8
 
 
-def check(settings: GeneratorSettings) -> tuple[str, ...]:
+def check(
+    settings: GeneratorSettings, operations: Collection[str] = ("generate",)
+) -> tuple[str, ...]:
     """Check the settings, then ask the API whether it knows the key and the model.
 
     Returns:
@@ -49,13 +52,17 @@ def check(settings: GeneratorSettings) -> tuple[str, ...]:
         GeneratorUnauthorized: the key is not accepted.
         GeneratorError: it is no images API, or it does not have the model.
     """
-    notices = check_settings(settings)
+    notices = check_settings(settings, operations=operations)
     connection = connection_of(settings)
     with connection.client(TIMEOUT_S) as client:
         return (*notices, *_Inquiry(client, connection, settings.model).notices())
 
 
-def check_settings(settings: GeneratorSettings, today: date | None = None) -> tuple[str, ...]:
+def check_settings(
+    settings: GeneratorSettings,
+    today: date | None = None,
+    operations: Collection[str] = ("generate",),
+) -> tuple[str, ...]:
     """Check what can be checked without asking anybody; returns notices as `check` does.
 
     Raises:
@@ -63,6 +70,8 @@ def check_settings(settings: GeneratorSettings, today: date | None = None) -> tu
             model does not take.
     """
     today = today or date.today()
+    if set(operations) - {"generate"}:
+        raise ConfigError(f"{settings.model} starts from text alone.", hint="Use another model.")
     connection = connection_of(settings)
     ends = shutdown_of(settings.model) if connection.is_openai else None
     if ends is not None and ends <= today:

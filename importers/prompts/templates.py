@@ -6,7 +6,9 @@ import random
 import re
 from collections.abc import Sequence
 
-from importers.campaign import Campaign, template_slots
+from importers.campaign import Campaign
+from importers.campaign_sections import template_slots
+from importers.ledger_writings import WrittenText
 from importers.sample import Prompt
 
 # Vowel letters that are spoken as consonants ("a unicorn", "a European city").
@@ -14,7 +16,7 @@ _VOWEL_SOUND = r"(?!uni|use|usu|eu|one\b)[aeiou]"
 _ARTICLE = re.compile(rf"\b([Aa])(?=\s+[\"'(]?{_VOWEL_SOUND})", re.IGNORECASE)
 
 
-def write_prompts(campaign: Campaign) -> list[Prompt]:
+def write_prompts(campaign: Campaign, _written: Sequence[WrittenText] = ()) -> list[Prompt]:
     """Write the prompts of a campaign, `campaign.samples` of them.
 
     Labels take turns. For each label, every template and every value of every factor comes equally

@@ -12,8 +12,9 @@ import pytest
 from flask import Flask, Response, request
 from PIL import Image
 
-from importers.campaign import GeneratorSettings
+from importers.campaign_sections import GeneratorSettings
 from importers.generators import GeneratedImage, GenerationRequest
+from importers.generators.base import generate_image
 from importers.generators.openai_images import OpenAIImages
 from ls_backend.errors import GeneratorError
 
@@ -94,7 +95,7 @@ class Client:
         generator = OpenAIImages(wanted, sleep=self.waits.append)
         self.opened.append(generator)
         asked = GenerationRequest("a dog", wanted.model, wanted.size, parameters or {}, seed=7)
-        return generator.generate(asked)
+        return generate_image(generator, asked)
 
     def fail(self, **settings: Any) -> GeneratorError:
         with pytest.raises(GeneratorError) as caught:

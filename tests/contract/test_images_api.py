@@ -16,8 +16,9 @@ import openai
 import pytest
 from flask import Flask
 
-from importers.campaign import GeneratorSettings
+from importers.campaign_sections import GeneratorSettings
 from importers.generators import GenerationRequest, check, open_generator
+from importers.generators.base import generate_image
 from importers.generators.openai_images import OpenAIImages
 from importers.sketch.account import Limits
 from importers.sketch.draw import draw, read_truth
@@ -146,7 +147,7 @@ def test_the_sdk_raises_for_key_limit_and_quota(sketch_url: Callable[..., str]) 
 def test_an_image_comes_with_its_original_bytes_and_its_provenance(
     sketch_url: Callable[..., str], opened: Callable[..., OpenAIImages]
 ) -> None:
-    image = opened(settings(sketch_url())).generate(request())
+    image = generate_image(opened(settings(sketch_url())), request())
     assert image.data == draw(PROMPT, 7, 256).png
     assert (image.request_id or "").startswith("req_")
     assert image.usage is not None
@@ -159,7 +160,7 @@ def test_the_seed_is_left_out_when_the_campaign_says_so(
     sketch_url: Callable[..., str], opened: Callable[..., OpenAIImages]
 ) -> None:
     generator = opened(settings(sketch_url(seed=40), send_seed=False))
-    assert read_truth(generator.generate(request()).data).seed == 40
+    assert read_truth(generate_image(generator, request()).data).seed == 40
 
 
 def test_the_right_key_from_the_named_variable_is_sent(
@@ -170,7 +171,7 @@ def test_the_right_key_from_the_named_variable_is_sent(
     monkeypatch.setenv("SKETCH_KEY", KEY)
     wanted = settings(sketch_url(api_key=KEY), api_key_env="SKETCH_KEY")
     assert check(wanted) == ()
-    assert opened(wanted).generate(request()).data
+    assert generate_image(opened(wanted), request()).data
 
 
 def test_a_server_that_wants_a_key_gets_none_that_was_not_named(
@@ -212,7 +213,7 @@ def test_each_refusal_is_our_own_error(
     monkeypatch.setenv("KEY_X", KEY)
     generator = opened(settings(sketch_url(**options), api_key_env="KEY_X"))
     with pytest.raises(error) as caught:
-        generator.generate(request(**changes))
+        generate_image(generator, request(**changes))
     assert type(caught.value) is error
     assert caught.value.code == code
     assert named in caught.value.message
@@ -228,7 +229,7 @@ def test_a_small_rate_limit_is_shared_by_many_threads(
     generator = opened(settings(url, parallel=8, max_attempts=1))
     with ThreadPoolExecutor(8) as pool:
         seeds = range(12)
-        list(pool.map(lambda seed: generator.generate(request(seed=seed)), seeds))
+        list(pool.map(lambda seed: generate_image(generator, request(seed=seed)), seeds))
     drawn = [json.loads(line)["seed"] for line in log.read_text().splitlines()]
     assert sorted(drawn) == list(seeds), "every image was drawn, and none twice"
 
@@ -279,7 +280,7 @@ def test_serve_answers_and_ends(opened: Callable[..., OpenAIImages]) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
-        image = opened(settings(url, send_seed=False)).generate(request())
+        image = generate_image(opened(settings(url, send_seed=False)), request())
         process.terminate()
     assert read_truth(image.data).seed == 5
     assert read_truth(image.data).failure is not None

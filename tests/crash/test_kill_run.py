@@ -25,7 +25,7 @@ from importers.campaign import Campaign
 from importers.demo.services import LabelStudioServer, SketchServer
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.pipeline import planned_samples
+from importers.planning import Known, planned_samples
 
 NewCampaign = Callable[..., Campaign]
 
@@ -102,9 +102,9 @@ def test_twenty_kills_lose_nothing_and_double_nothing(
 
 def check(campaign: Campaign, kills: int, world: World) -> None:
     ls = world.label_studio.client()
-    planned = planned_samples(campaign)
+    planned = planned_samples(campaign, Known())
     with Ledger(campaign.ledger_path, writing=False) as ledger:
-        samples, spending = ledger.samples(), ledger.spending()
+        samples, spending = ledger.samples(), ledger.requests.spending()
         project = ledger.note("project_id")
     assert [sample.key for sample in samples] == [sample.key for sample in planned]
 

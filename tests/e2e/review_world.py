@@ -108,8 +108,8 @@ def add_samples(campaign: Campaign, ledger: Ledger, scores: Sequence[float]) -> 
         prompt = Prompt(f"a {label} number {seed}", label, "vanilla", {})
         key = sample_key(prompt, "sketch-1", "8x8", {}, seed)
         ledger.plan([PlannedSample(key, prompt, "sketch-1", "8x8", {}, seed)])
-        request = ledger.begin_request(key)
-        ledger.request_stored(
+        request = ledger.requests.begin(key)
+        ledger.requests.stored(
             request, store.put(picture(seed)), request_id=None, cost_usd=None, usage=None
         )
     score_samples(ledger, scores, VERSION, first)

@@ -137,9 +137,9 @@ def add_sample(campaign: Campaign, ledger: Ledger, number: int) -> None:
     ledger.plan([PlannedSample(key, prompt, "sketch-1", "64x64", {}, number)])
     file = BytesIO()
     Image.new("RGB", (8, 8), (number, 0, 0)).save(file, "PNG")
-    request = ledger.begin_request(key)
+    request = ledger.requests.begin(key)
     digest = ImageStore(campaign.images_path).put(file.getvalue())
-    ledger.request_stored(request, digest, request_id=None, cost_usd=Decimal(0), usage=None)
+    ledger.requests.stored(request, digest, request_id=None, cost_usd=Decimal(0), usage=None)
     ledger.record_scores({key: Score(VERSION, number / 20, 0.2, 0.1, "cat", 0.5)})
 
 

@@ -254,7 +254,7 @@ def test_ctrl_c_finishes_what_is_in_the_air_and_says_what_stands(
     assert "Stopped: " in said
     assert "Traceback" not in said
     with Ledger(load_campaign(folder).ledger_path) as ledger:
-        spent = ledger.spending()
+        spent = ledger.requests.spending()
     assert 4 <= spent.stored < 16
     assert (spent.failed, spent.unknown) == (0, 0)
     assert f"{spent.stored} of 16 samples" in said
@@ -279,12 +279,12 @@ def test_a_second_ctrl_c_leaves_at_once(
     assert process.returncode == 130
     assert "Traceback" not in said
     with Ledger(path) as ledger:
-        assert ledger.spending().unknown == 2
+        assert ledger.requests.spending().unknown == 2
 
 
 def in_the_air(path: Path) -> int:
     with Ledger(path, writing=False) as ledger:
-        rows = ledger._read("SELECT count(*) AS n FROM requests WHERE outcome = 'in_flight'")
+        rows = ledger._db.read("SELECT count(*) AS n FROM requests WHERE outcome = 'in_flight'")
     return int(rows[0]["n"])
 
 
@@ -297,7 +297,7 @@ def test_killed_anywhere_the_next_run_asks_only_for_what_is_missing(
     process.communicate()
     assert json.loads(ls_clip("generate", folder, "--json").stdout)["missing"] == 0
     with Ledger(load_campaign(folder).ledger_path) as ledger:
-        spent = ledger.spending()
+        spent = ledger.requests.spending()
     assert spent.stored == 16
     assert spent.unknown <= 2
     assert len(api.drawn()) <= 16 + spent.unknown

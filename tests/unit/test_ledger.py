@@ -27,8 +27,8 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def store(ledger: Ledger, key: str, cost: Decimal | None = Decimal("0.006")) -> None:
-    request = ledger.begin_request(key)
-    ledger.request_stored(request, "ab" * 32, request_id="req-1", cost_usd=cost, usage={"n": 1})
+    request = ledger.requests.begin(key)
+    ledger.requests.stored(request, "ab" * 32, request_id="req-1", cost_usd=cost, usage={"n": 1})
 
 
 def test_planning_twice_adds_nothing(ledger: Ledger) -> None:
@@ -65,8 +65,8 @@ def test_a_sample_walks_through_the_stages(ledger: Ledger) -> None:
 
 def test_a_refused_prompt_is_not_asked_for_again(ledger: Ledger) -> None:
     ledger.plan([planned(1), planned(2)])
-    ledger.request_ended(ledger.begin_request(planned(1).key), "refused", "moderation_blocked")
-    ledger.request_ended(ledger.begin_request(planned(2).key), "failed", "server_error")
+    ledger.requests.ended(ledger.requests.begin(planned(1).key), "refused", "moderation_blocked")
+    ledger.requests.ended(ledger.requests.begin(planned(2).key), "failed", "server_error")
     assert [s.key for s in ledger.to_generate()] == [planned(2).key]
     assert ledger.samples()[0].refused == "moderation_blocked"
 
@@ -76,9 +76,9 @@ def test_a_request_in_the_air_is_unknown_to_the_next_process(tmp_path: Path) -> 
     with Ledger(path) as ledger:
         ledger.plan([planned(1), planned(2)])
         store(ledger, planned(1).key)
-        ledger.begin_request(planned(2).key)
+        ledger.requests.begin(planned(2).key)
     with Ledger(path) as ledger:
-        spending = ledger.spending()
+        spending = ledger.requests.spending()
         assert (spending.stored, spending.unknown) == (1, 1)
         assert [s.key for s in ledger.to_generate()] == [planned(2).key]
 
@@ -87,7 +87,7 @@ def test_spending_tells_known_costs_from_unpriced_images(ledger: Ledger) -> None
     ledger.plan([planned(1), planned(2)])
     store(ledger, planned(1).key, Decimal("0.0059"))
     store(ledger, planned(2).key, None)
-    spending = ledger.spending()
+    spending = ledger.requests.spending()
     assert spending.cost_usd == Decimal("0.0059")
     assert (spending.stored, spending.unpriced) == (2, 1)
 
@@ -144,8 +144,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_named_and_leaves_what_was_there(ledger: Ledger) -> None:
     ledger.plan([planned(1)])
-    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
-    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = ledger._db.read("PRAGMA page_count")[0][0]
+    ledger._db.read(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(LedgerError, match="full"):
         ledger.plan([planned(number) for number in range(2, 2000)])
     assert [sample.planned for sample in ledger.samples()] == [planned(1)]

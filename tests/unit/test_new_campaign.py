@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from importers.campaign import Campaign, Section, load_campaign
+from importers.campaign import Campaign, load_campaign
+from importers.campaign_sections import DerivedTechnique, PromptTechnique, Section
 from importers.generators.preflight import check_settings
 from importers.new_campaign import EXAMPLE, new_campaign
-from importers.pipeline import planned_samples
+from importers.planning import Known, planned_samples
 from importers.sketch.grammar import parse
 from importers.sketch.server import DEFAULT_PORT
 from ls_backend.errors import ConfigError
@@ -19,7 +20,7 @@ def test_the_example_is_a_campaign_that_the_sketch_server_can_draw(tmp_path: Pat
     assert campaign.name == "pets"
     assert campaign.generator.base_url == f"http://127.0.0.1:{DEFAULT_PORT}/v1"
     assert check_settings(campaign.generator) == ()
-    for sample in planned_samples(campaign):
+    for sample in planned_samples(campaign, Known()):
         understood = parse(sample.prompt.text)
         assert understood.object == sample.prompt.label
         assert understood.color == sample.prompt.factors["color"]
@@ -38,7 +39,9 @@ def all_keys(section: type[Section]) -> set[str]:
     keys: set[str] = set()
     for name, field in section.model_fields.items():
         kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
+        if name == "technique":
+            keys |= all_keys(PromptTechnique) | all_keys(DerivedTechnique)
+        elif isinstance(kind, type) and issubclass(kind, Section):
             keys |= all_keys(kind)
         else:
             keys.add(name)

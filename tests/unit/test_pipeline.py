@@ -11,7 +11,8 @@ import pytest
 from importers.campaign import Campaign, load_campaign
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.pipeline import generate, plan, planned_samples, push, score
+from importers.pipeline import generate, push, score
+from importers.planning import Known, plan, planned_samples
 from importers.sketch.account import Limits
 from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, OutcomeUnknown
 from ls_backend.label_studio import Credentials, LabelStudio
@@ -26,15 +27,15 @@ def load(folder: Path) -> tuple[Campaign, Ledger]:
 
 def test_the_same_text_again_gets_the_next_seed(write_campaign: WriteCampaign) -> None:
     campaign = load_campaign(write_campaign(samples="18", generator='quality = "low"'))
-    samples = planned_samples(campaign)
+    samples = planned_samples(campaign, Known())
     assert len({sample.key for sample in samples}) == 18
     assert sorted(s.seed for s in samples if s.prompt.text == "a red cat") == [0, 1, 2]
     assert {tuple(sample.parameters.items()) for sample in samples} == {(("quality", "low"),)}
 
 
 def test_more_samples_later_only_adds_samples(write_campaign: WriteCampaign) -> None:
-    few = planned_samples(load_campaign(write_campaign(samples="7")))
-    many = planned_samples(load_campaign(write_campaign(samples="20")))
+    few = planned_samples(load_campaign(write_campaign(samples="7")), Known())
+    many = planned_samples(load_campaign(write_campaign(samples="20")), Known())
     assert many[:7] == few
 
 
@@ -88,7 +89,7 @@ def test_what_ends_the_run_is_raised_after_everything_drawn_is_recorded(
     with ledger:
         with pytest.raises(GeneratorError):
             generate(campaign, ledger)
-        assert ledger.spending().stored == 4
+        assert ledger.requests.spending().stored == 4
         assert len(ledger.to_generate()) == 2
 
     rich = start_images_api()
@@ -108,10 +109,10 @@ def test_a_refused_prompt_is_recorded_and_not_asked_again(
     with ledger:
         report = generate(campaign, ledger)
         assert (report.generated, report.refused, report.missing) == (4, 2, 0)
-        assert ledger.spending().refused == 2
+        assert ledger.requests.spending().refused == 2
         again = generate(campaign, ledger)
         assert (again.generated, again.refused) == (0, 0)
-        assert ledger.spending().refused == 2
+        assert ledger.requests.spending().refused == 2
 
 
 def test_requests_without_an_answer_are_unknown_and_asked_again(
@@ -123,7 +124,7 @@ def test_requests_without_an_answer_are_unknown_and_asked_again(
     with ledger:
         with pytest.raises(OutcomeUnknown):
             generate(campaign, ledger)
-        assert ledger.spending().unknown == 3
+        assert ledger.requests.spending().unknown == 3
         assert len(ledger.to_generate()) == 6
 
     campaign, ledger = load(write_campaign(start_images_api().base_url))
@@ -136,7 +137,7 @@ def test_nobody_at_the_address_costs_nothing(write_campaign: WriteCampaign) -> N
     with ledger:
         with pytest.raises(GeneratorUnreachable):
             generate(campaign, ledger)
-        spent = ledger.spending()
+        spent = ledger.requests.spending()
         assert (spent.stored, spent.failed, spent.unknown) == (0, 0, 0)
 
 
@@ -152,7 +153,7 @@ def test_what_the_campaign_no_longer_asks_for_is_not_paid_for(
     campaign, ledger = load(changed)
     with ledger:
         assert generate(campaign, ledger).generated == 2
-        assert ledger.spending().stored == 4
+        assert ledger.requests.spending().stored == 4
         assert score(campaign, ledger).scored == 4
 
 

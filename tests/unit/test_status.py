@@ -7,7 +7,7 @@ from pathlib import Path
 
 from importers.campaign import load_campaign
 from importers.ledger import Ledger
-from importers.pipeline import plan
+from importers.planning import plan
 from importers.sample import Score, Verdict
 from importers.status import Counts, campaign_status
 
@@ -33,10 +33,10 @@ def test_every_step_of_every_sample_is_counted(write_campaign: WriteCampaign) ->
     with Ledger(campaign.ledger_path) as ledger:
         cats = [sample.key for sample in plan(campaign, ledger) if sample.prompt.label == "cat"]
         refused, approved, waiting = cats
-        ledger.request_ended(ledger.begin_request(refused), "refused", "no")
+        ledger.requests.ended(ledger.requests.begin(refused), "refused", "no")
         for key in (approved, waiting):
-            ledger.request_stored(
-                ledger.begin_request(key),
+            ledger.requests.stored(
+                ledger.requests.begin(key),
                 "0" * 64,
                 request_id=None,
                 cost_usd=Decimal("0.05"),

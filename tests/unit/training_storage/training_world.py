@@ -95,9 +95,9 @@ def push_sample(campaign: Campaign, ledger: Ledger, number: int) -> None:
     prompt = Prompt(f"a {label}, number {number}", label, "vanilla", factors)
     key = sample_key(prompt, "sketch-1", "64x64", {"quality": "low"}, number)
     ledger.plan([PlannedSample(key, prompt, "sketch-1", "64x64", {"quality": "low"}, number)])
-    request = ledger.begin_request(key)
+    request = ledger.requests.begin(key)
     digest = ImageStore(campaign.images_path).put(_png(number))
-    ledger.request_stored(
+    ledger.requests.stored(
         request, digest, request_id=f"req-{number}", cost_usd=Decimal("0.011"), usage=None
     )
     ledger.record_scores({key: Score("clip:test@1", 0.25, 0.125, -0.5, "fish", 0.75)})

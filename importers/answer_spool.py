@@ -1,0 +1,53 @@
+"""Paid answers between their arrival and the storing of their image: raw, on disk, synced.
+
+A process killed while it parses an answer finds it again here, and pays nothing twice. An answer
+that no image can be had from is set aside for people to look at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from importers.generators.base import Answer
+
+_WAITING, _SET_ASIDE = ".answer", ".no-image"
+
+
+class AnswerSpool:
+    """A folder with one file for each answer: a line of JSON about it, then its bytes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, request: int, answer: Answer) -> None:
+        """Keep an answer, whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        about = {"request_id": answer.request_id, "received": answer.received}
+        unfinished = self.folder / f"{request}.part"
+        with unfinished.open("wb") as file:
+            file.write(json.dumps(about).encode() + b"\n" + answer.body)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(self._path(request))
+
+    def waiting(self) -> Iterator[tuple[int, Answer]]:
+        """The answers whose image is not known to be stored, with the number of their request."""
+        for path in sorted(self.folder.glob(f"*{_WAITING}")):
+            about, _, body = path.read_bytes().partition(b"\n")
+            yield int(path.stem), Answer(body=body, **json.loads(about))
+
+    def drop(self, request: int) -> None:
+        """Forget an answer: its image is stored."""
+        self._path(request).unlink(missing_ok=True)
+
+    def set_aside(self, request: int) -> None:
+        """Keep the request's answer, if one came, out of the way: it has no image."""
+        path = self._path(request)
+        if path.exists():
+            path.replace(path.with_suffix(_SET_ASIDE))
+
+    def _path(self, request: int) -> Path:
+        return self.folder / f"{request}{_WAITING}"

@@ -1,0 +1,37 @@
+"""The ledger's list of images that samples are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from importers.ledger_file import Database
+from importers.ledger_rows import now
+from importers.sample import SourceImage
+
+
+class Sources:
+    """Source images in the order in which they were found; one that is known is not added again."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def add(self, images: Iterable[SourceImage]) -> int:
+        """Add images whose (technique, origin) is not known yet; returns how many were new."""
+        return self._db.write_many(
+            "INSERT OR IGNORE INTO sources (sha256, technique, origin, label, mask, added_at) "
+            "VALUES (?,?,?,?,?,?)",
+            [(i.sha256, i.technique, i.origin, i.label, i.mask, now()) for i in images],
+        )
+
+    def all(self) -> list[SourceImage]:
+        rows = self._db.read("SELECT * FROM sources ORDER BY position")
+        return [
+            SourceImage(
+                sha256=row["sha256"],
+                technique=row["technique"],
+                origin=row["origin"],
+                label=row["label"],
+                mask=row["mask"],
+            )
+            for row in rows
+        ]

@@ -1,0 +1,77 @@
+"""The ledger's account of what a language model wrote: requests, their cost, the texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from importers.ledger_file import Database
+from importers.ledger_rows import now
+
+
+@dataclass(frozen=True)
+class WrittenText:
+    """A text that a language model wrote.
+
+    Attributes:
+        label: The label that it was written for.
+        kind: "prompt", or the name of the factor whose value it is.
+        text: The text.
+    """
+
+    label: str
+    kind: str
+    text: str
+
+
+class Writings:
+    """Requests to the writer, and what came of them; recorded before they are sent."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def begin(self, asked: str, writer: str) -> int:
+        """Record that a paid request is about to be sent; returns its id."""
+        return self._db.write(
+            "INSERT INTO writings (asked, writer, started_at, outcome) "
+            "VALUES (?, ?, ?, 'in_flight')",
+            (asked, writer, now()),
+        )
+
+    def written(
+        self,
+        writing: int,
+        texts: Sequence[WrittenText],
+        *,
+        request_id: str | None,
+        cost_usd: Decimal | None,
+        usage: Mapping[str, Any] | None,
+    ) -> None:
+        """Record the texts that a request gave, in order; a text that is known stays once."""
+        cost = None if cost_usd is None else str(cost_usd)
+        counts = None if usage is None else json.dumps(usage)
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE writings SET outcome = 'written', finished_at = ?, request_id = ?, "
+                "cost_usd = ?, usage = ? WHERE id = ?",
+                (now(), request_id, cost, counts, writing),
+            )
+            db.executemany(
+                "INSERT OR IGNORE INTO written (writing, label, kind, text) VALUES (?, ?, ?, ?)",
+                [(writing, text.label, text.kind, text.text) for text in texts],
+            )
+
+    def ended(self, writing: int, outcome: str, error: str) -> None:
+        """Record that no text came: `failed` (nothing to pay), `refused` or `unknown`."""
+        self._db.write(
+            "UPDATE writings SET outcome = ?, finished_at = ?, error = ? WHERE id = ?",
+            (outcome, now(), error, writing),
+        )
+
+    def texts(self) -> list[WrittenText]:
+        """All texts in the order in which they were written."""
+        rows = self._db.read("SELECT label, kind, text FROM written ORDER BY position")
+        return [WrittenText(row["label"], row["kind"], row["text"]) for row in rows]

@@ -1,0 +1,84 @@
+"""campaign.toml and what the ledger knows → the samples that a campaign asks for, and their keys.
+
+Owns how a prompt becomes a planned sample: candidates to choose from, seeds, parents. Asks nobody:
+the same campaign and ledger give the same plan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from importers.campaign import Campaign
+from importers.generators.base import request_parameters
+from importers.ledger import Ledger
+from importers.ledger_writings import WrittenText
+from importers.prompts import write_prompts
+from importers.sample import PlannedSample, SourceImage, sample_key
+from importers.techniques import Derived, derive
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a plan depends on beside campaign.toml.
+
+    Attributes:
+        written: Texts that a language model wrote.
+        sources: Images to make samples from.
+    """
+
+    written: Sequence[WrittenText] = ()
+    sources: Sequence[SourceImage] = ()
+
+
+def known_to(ledger: Ledger) -> Known:
+    return Known(ledger.writings.texts(), ledger.sources.all())
+
+
+def plan(campaign: Campaign, ledger: Ledger) -> list[PlannedSample]:
+    """Record the samples that a campaign asks for, and return them; known ones stay as they are."""
+    samples = planned_samples(campaign, known_to(ledger))
+    ledger.plan(samples)
+    return samples
+
+
+def planned_samples(campaign: Campaign, known: Known) -> list[PlannedSample]:
+    """The samples that a campaign asks for; the same text again gets the next seeds."""
+    told = [Derived(prompt, parents=()) for prompt in write_prompts(campaign, known.written)]
+    repeats: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    samples: list[PlannedSample] = []
+    for derived in [*told, *derive(campaign, known.sources)]:
+        drawn_before = repeats[derived.prompt.text, derived.parents]
+        repeats[derived.prompt.text, derived.parents] += campaign.selection.images_per_prompt
+        samples += _candidates(campaign, derived, campaign.seed + drawn_before)
+    return samples
+
+
+def _candidates(campaign: Campaign, derived: Derived, first_seed: int) -> Iterator[PlannedSample]:
+    """The images to draw from one prompt; the best of them are kept."""
+    settings, number = campaign.generator, campaign.selection.images_per_prompt
+    parameters = request_parameters(settings)
+    group = None
+    for seed in range(first_seed, first_seed + number):
+        key = sample_key(
+            derived.prompt,
+            settings.model,
+            settings.size,
+            parameters,
+            seed,
+            derived.parents,
+            derived.mask,
+        )
+        group = group or (key if number > 1 else None)
+        yield PlannedSample(
+            key=key,
+            prompt=derived.prompt,
+            model=settings.model,
+            size=settings.size,
+            parameters=parameters,
+            seed=seed,
+            group=group,
+            parents=derived.parents,
+            mask=derived.mask,
+        )
