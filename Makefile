@@ -3,6 +3,8 @@
 PYTHON ?= python3
 LABEL_STUDIO_VERSION := 1.23.2
 BIN := .venv/bin
+# Each has a Label Studio of its own; many tests wait for one server or another.
+TEST_PROCESSES ?= 2
 
 # Byte code is written when a module is first imported, not at set-up: most of it never is.
 # Without it every process would compile PyTorch anew.
@@ -21,7 +23,7 @@ demo: setup ## run the whole loop on this machine: offline, without keys
 	@$(BIN)/ls-clip demo
 
 test: setup ## run all tests, against a real Label Studio
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 lint: .venv/.ready ## check style
 	@$(BIN)/ruff check .

@@ -7,14 +7,13 @@ terminal summary says so.
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import hashlib
-import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_line import CommandLine
@@ -53,6 +52,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[LEFT_OUT] = len(left_out)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # one of several processes: tell the first one
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
@@ -78,10 +87,12 @@ def migrated_data_dir(
     name = f"label-studio-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
     cache = pytestconfig.cache
     shelf = cache.mkdir("label-studio") if cache else tmp_path_factory.mktemp("label-studio")
-    if not (shelf / name).exists():
-        fresh = shelf / f"{name}-{os.getpid()}"
-        LabelStudioServer(fresh).start().stop()
-        with contextlib.suppress(OSError):  # another session may have been quicker
+    with (shelf / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes test side by side: one migrates
+        if not (shelf / name).exists():
+            fresh = shelf / f"{name}-unfinished"
+            shutil.rmtree(fresh, ignore_errors=True)
+            LabelStudioServer(fresh).start().stop()
             fresh.rename(shelf / name)
     return shelf / name
 

@@ -58,12 +58,12 @@ def start(clip: Clip, settings: Settings) -> Iterator[Start]:
 
 
 class Crowd:
-    """An answer that waits a while for others to be asked at the same time, and counts them."""
+    """Answers when `expected` are asked at once; waits a while to see if one more is."""
 
-    def __init__(self, answer: Answer, wanted: int) -> None:
+    def __init__(self, answer: Answer, expected: int) -> None:
         self.largest = 0
         self._answer = answer
-        self._wanted = wanted
+        self._expected = expected
         self._here = 0
         self._changed = threading.Condition()
 
@@ -72,7 +72,8 @@ class Crowd:
             self._here += 1
             self.largest = max(self.largest, self._here)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self.largest >= self._wanted, 0.5)
+            self._changed.wait_for(lambda: self.largest >= self._expected, 30)
+            self._changed.wait_for(lambda: self.largest > self._expected, 0.5)
             self._here -= 1
         self._answer(request)
 
@@ -151,7 +152,7 @@ def test_label_studio_is_asked_for_few_images_at_once(
     start: Start, host: ImageHost, drawing: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_images, "TURN_SECONDS", 60.0)
-    crowd = Crowd(body(png(drawing, "cat")), wanted=LABEL_STUDIO_AT_ONCE + 1)
+    crowd = Crowd(body(png(drawing, "cat")), LABEL_STUDIO_AT_ONCE)
     paths = [f"/data/upload/1/{number}.png" for number in range(2 * LABEL_STUDIO_AT_ONCE)]
     host.routes |= dict.fromkeys(paths, crowd)
 
