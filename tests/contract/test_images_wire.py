@@ -1,0 +1,78 @@
+"""What we send to OpenAI, checked by a server that is as strict as OpenAI."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+import pytest
+from openai_wire import WireServer, openai_fixture  # noqa: F401
+
+from importers.campaign_sections import GeneratorSettings
+from importers.generators import GenerationRequest, check, open_generator, request_parameters
+from importers.generators.base import generate_image
+from importers.generators.capabilities import LIVING
+
+
+def draw(url: str, **values: Any) -> Any:
+    settings = GeneratorSettings.model_validate({"model": "gpt-image-2", **values, "base_url": url})
+    assert isinstance(check(settings), tuple)
+    generator = open_generator(settings)
+    request = GenerationRequest(
+        "a red cat", settings.model, settings.size, request_parameters(settings), seed=3
+    )
+    try:
+        return generate_image(generator, request)
+    finally:
+        generator.close()
+
+
+@pytest.mark.parametrize("model", LIVING)
+def test_every_living_model_is_asked_in_its_own_words(openai: WireServer, model: str) -> None:
+    image = draw(openai.url, model=model, quality="low")
+    assert openai.refused == []
+    assert openai.received == [
+        {"prompt": "a red cat", "model": model, "n": 1, "size": "1024x1024", "quality": "low"}
+    ]
+    assert image.cost_usd == (12 * Decimal(5) + 196 * Decimal(30)) / 1_000_000
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"size": "816x816"},
+        {"size": "auto"},
+        {"size": "3840x1280"},
+        {"parameters": {"background": "transparent", "output_format": "webp"}},
+        {"parameters": {"output_format": "jpeg", "output_compression": 80}},
+        {"parameters": {"moderation": "low", "safety_identifier": "team-7"}},
+        {"model": "gpt-image-2.6-flare", "parameters": {"complexity": "low"}},
+        {"model": "gpt-image-2.5-flare", "quality": "max"},
+    ],
+)
+def test_what_a_campaign_may_say_is_accepted(openai: WireServer, values: dict[str, Any]) -> None:
+    draw(openai.url, **values)
+    assert openai.refused == []
+    assert len(openai.received) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "gpt-image-2"},
+        {"prompt": "", "model": "gpt-image-2"},
+        {"prompt": "x", "model": "dall-e-3"},
+        {"prompt": "x", "model": "gpt-image-2", "n": 11},
+        {"prompt": "x", "model": "gpt-image-2", "n": "1"},
+        {"prompt": "x", "model": "gpt-image-2", "size": "512x512"},
+        {"prompt": "x", "model": "gpt-image-2", "quality": "hd"},
+        {"prompt": "x", "model": "gpt-image-2", "seed": 1},
+        {"prompt": "x", "model": "gpt-image-2", "response_format": "b64_json"},
+        {"prompt": "x", "model": "gpt-image-2", "complexity": "low"},
+    ],
+)
+def test_the_server_refuses_what_openai_refuses(openai: WireServer, body: dict[str, Any]) -> None:
+    answer = httpx2.post(f"{openai.url}/images/generations", json=body)
+    assert answer.status_code == 400
+    assert len(openai.refused) == 1
