@@ -11,7 +11,14 @@ import sys
 from pathlib import Path
 from typing import Annotated, get_args
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from typing_extensions import Self
 
 from importers.campaign_sections import (
@@ -45,6 +52,7 @@ Technique = Annotated[PromptTechnique | DerivedTechnique, Field(discriminator="n
 class Campaign(Section):
     """One campaign: labels, prompts and techniques, generator, score, review, storage."""
 
+    folder: Path = Field(default=Path(), exclude=True)
     name: Annotated[str, Field(min_length=1, max_length=50)]
     labels: Words
     samples: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -57,7 +65,6 @@ class Campaign(Section):
     score: ScoreSettings = ScoreSettings()
     review: ReviewSettings = ReviewSettings()
     storage: StorageSettings = StorageSettings()
-    folder: Path = Field(default=Path(), exclude=True)
 
     @field_validator("labels")
     @classmethod
@@ -73,6 +80,15 @@ class Campaign(Section):
             if "/" in label or label in {".", ".."}:
                 raise ValueError(f"the label {label!r} cannot be a folder name")
         return cleaned
+
+    @field_validator("generator")
+    @classmethod
+    def _path_counts_from_the_folder(
+        cls, settings: GeneratorSettings, info: ValidationInfo
+    ) -> GeneratorSettings:
+        if settings.path is None:
+            return settings
+        return settings.model_copy(update={"path": str(info.data["folder"] / settings.path)})
 
     @model_validator(mode="after")
     def _labels_can_be_told_apart(self) -> Self:

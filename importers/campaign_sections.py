@@ -156,7 +156,8 @@ class GeneratorSettings(Section):
     `parameters` go into the request as they are (quality, background, …). `send_seed` is for
     servers that take a `seed`; left out, what is known of the model decides. `api_key_env` names
     the environment variable with the key; left out, it is OPENAI_API_KEY, which is sent to
-    OpenAI alone. `path` is the folder generator's; `device` the local models'.
+    OpenAI alone (of azure AZURE_OPENAI_API_KEY). `path` is the folder generator's; `device` the
+    local models'.
     `max_unanswered` is how often a request that may have been paid for is asked again.
     """
 

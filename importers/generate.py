@@ -19,6 +19,7 @@ from types import FrameType
 
 from importers.answer_spool import AnswerSpool
 from importers.generators import Answer, GenerationRequest, Generator
+from importers.generators.base import SizeNotices
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.progress import Progress
@@ -135,11 +136,12 @@ class _Easel:
         self._ledger = ledger
         self._store = store
         self._spool = spool
+        self._sizes = SizeNotices()
 
     def draw(self, sample: Sample) -> Decimal | None:
         """Pay for one image, store and record it; returns its cost in US dollars if known."""
         planned = sample.planned
-        paper = self._ledger.requests.begin(planned.key)
+        paper = self._ledger.requests.begin(planned.key, self._generator.name)
         request = self._request(planned)
         try:
             answer = self._generator.send(request)
@@ -159,12 +161,14 @@ class _Easel:
 
     def _keep(self, paper: int, request: GenerationRequest, answer: Answer) -> Decimal | None:
         image = self._generator.read(request, answer)
+        self._sizes.compare(request.size, image.size)
         self._ledger.requests.stored(
             paper,
             self._store.put(image.data),
             request_id=image.request_id,
             cost_usd=image.cost_usd,
             usage=image.usage,
+            size=image.size,
         )
         self._spool.drop(paper)
         return image.cost_usd

@@ -47,11 +47,16 @@ class Requests:
         """Those in the air when a process died may have been paid for."""
         self._db.write("UPDATE requests SET outcome = 'unknown' WHERE outcome = 'in_flight'")
 
-    def begin(self, key: str) -> int:
-        """Record that a paid request is about to be sent; returns its id."""
+    def begin(self, key: str, generator: str | None = None) -> int:
+        """Record that a paid request is about to be sent; returns its id.
+
+        Args:
+            generator: Who is asked, see `Generator.name`.
+        """
         return self._db.write(
-            "INSERT INTO requests (sample_key, started_at, outcome) VALUES (?, ?, 'in_flight')",
-            (key, now()),
+            "INSERT INTO requests (sample_key, started_at, outcome, generator) "
+            "VALUES (?, ?, 'in_flight', ?)",
+            (key, now(), generator),
         )
 
     def stored(
@@ -62,15 +67,20 @@ class Requests:
         request_id: str | None,
         cost_usd: Decimal | None,
         usage: Mapping[str, Any] | None,
+        size: str | None = None,
     ) -> None:
-        """Record that the request's image is in the store."""
+        """Record that the request's image is in the store.
+
+        Args:
+            size: Its pixels, "512x512", whatever was asked for.
+        """
         cost = None if cost_usd is None else str(cost_usd)
         counts = None if usage is None else json.dumps(usage)
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE requests SET outcome = 'stored', finished_at = ?, request_id = ?, "
-                "cost_usd = ?, usage = ? WHERE id = ?",
-                (now(), request_id, cost, counts, request),
+                "cost_usd = ?, usage = ?, size = ? WHERE id = ?",
+                (now(), request_id, cost, counts, size, request),
             )
             db.execute(
                 "UPDATE samples SET sha256 = ?, stored_at = ? "

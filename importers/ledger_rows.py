@@ -34,7 +34,8 @@ CREATE TABLE requests (
     started_at TEXT NOT NULL, finished_at TEXT,
     outcome TEXT NOT NULL,
     request_id TEXT, cost_usd TEXT, usage TEXT, error TEXT,
-    reserved_usd TEXT, batch INTEGER REFERENCES batches (id)
+    reserved_usd TEXT, batch INTEGER REFERENCES batches (id),
+    generator TEXT, size TEXT
 );
 CREATE INDEX requests_by_sample ON requests (sample_key);
 CREATE TABLE batches (

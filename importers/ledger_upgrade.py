@@ -18,6 +18,8 @@ ALTER TABLE samples ADD COLUMN flaw TEXT;
 CREATE INDEX samples_by_image ON samples (sha256);
 ALTER TABLE requests ADD COLUMN reserved_usd TEXT;
 ALTER TABLE requests ADD COLUMN batch INTEGER REFERENCES batches (id);
+ALTER TABLE requests ADD COLUMN generator TEXT;
+ALTER TABLE requests ADD COLUMN size TEXT;
 CREATE TABLE batches (
     id INTEGER PRIMARY KEY,
     started_at TEXT NOT NULL, finished_at TEXT,

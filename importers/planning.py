@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from importers.campaign import Campaign
 from importers.generators.base import request_parameters
+from importers.generators.folder_plan import check_folder, folder_samples
 from importers.ledger import Ledger
 from importers.ledger_writings import WrittenText
 from importers.prompts import write_prompts
@@ -39,12 +40,16 @@ def known_to(ledger: Ledger) -> Known:
 def plan(campaign: Campaign, ledger: Ledger) -> list[PlannedSample]:
     """Record the samples that a campaign asks for, and return them; known ones stay as they are."""
     samples = planned_samples(campaign, known_to(ledger))
+    if campaign.generator.kind == "folder":
+        check_folder(campaign, samples)
     ledger.plan(samples)
     return samples
 
 
 def planned_samples(campaign: Campaign, known: Known) -> list[PlannedSample]:
     """The samples that a campaign asks for; the same text again gets the next seeds."""
+    if campaign.generator.kind == "folder":
+        return folder_samples(campaign)
     told = [Derived(prompt, parents=()) for prompt in write_prompts(campaign, known.written)]
     repeats: Counter[tuple[str, tuple[str, ...]]] = Counter()
     samples: list[PlannedSample] = []

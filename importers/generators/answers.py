@@ -53,7 +53,7 @@ def image_of(answer: Any, connection: Connection, timeout_s: float) -> bytes:
 def _fetch(url: str, connection: Connection, timeout_s: float) -> bytes:
     """Read what the API left at a URL; only its own origin gets the key, or may be private."""
     home = origin_of(connection.shown_url)
-    key = {"Authorization": f"Bearer {connection.key}"}
+    key = connection.key_header
     try:
         return fetch.fetch(
             urljoin(f"{connection.shown_url}/", url),
@@ -87,16 +87,23 @@ def _decode(text: object, connection: Connection) -> bytes:
         raise unusable_answer(connection, "it is not base64") from None
 
 
-def _check_image(data: bytes, connection: Connection) -> None:
+def is_image(data: bytes) -> bool:
+    """Whether bytes are a whole image, of any format that Pillow knows."""
     from PIL import Image
 
     try:
         with Image.open(BytesIO(data)) as image:
             image.verify()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
+    return True
+
+
+def _check_image(data: bytes, connection: Connection) -> None:
+    if not is_image(data):
         starts = data[:16].decode("ascii", "replace")
         why = f"{len(data)} bytes that start with {starts!r}"
-        raise unusable_answer(connection, why) from None
+        raise unusable_answer(connection, why)
 
 
 def unusable_answer(connection: Connection, why: str) -> AnswerUnusable:

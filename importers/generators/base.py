@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from importers.campaign_sections import GeneratorSettings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,14 @@ class GeneratedImage:
     cost_usd: Decimal | None
     created: str
 
+    @property
+    def size(self) -> str:
+        """Its pixels as "512x512": some models draw another size than they were asked for."""
+        from PIL import Image
+
+        with Image.open(BytesIO(self.data)) as image:
+            return f"{image.width}x{image.height}"
+
 
 class Generator(Protocol):
     """A source of images; may be used from several threads at once."""
@@ -95,6 +107,20 @@ class Generator(Protocol):
     def close(self) -> None:
         """Let go of its connections."""
         ...
+
+
+class SizeNotices:
+    """Says once that a generator draws another size than it was asked for; for all threads."""
+
+    def __init__(self) -> None:
+        self._said: set[tuple[str, str]] = set()
+
+    def compare(self, asked: str, drawn: str) -> None:
+        """Log a warning for a pair of sizes that differ and were not told of yet."""
+        if asked in {"auto", drawn} or (asked, drawn) in self._said:
+            return
+        self._said.add((asked, drawn))
+        _log.warning("%s was asked for and %s came: images are kept as they are.", asked, drawn)
 
 
 OPERATIONS = ("generate", "vary", "fuse", "inpaint")

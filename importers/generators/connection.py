@@ -1,6 +1,7 @@
 """Where the images API is and with which key it is asked; owns the key, and keeps it out of sight.
 
-OpenAI's key goes to OpenAI alone: another server gets a key only where the campaign names one.
+OpenAI's key goes to OpenAI alone, Azure's to the endpoint that the campaign names: another server
+gets a key only where the campaign names one.
 Connections to this machine never go through a proxy.
 """
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 OPENAI_HOST = "api.openai.com"
 OPENAI_URL = f"https://{OPENAI_HOST}/v1"
 OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
+AZURE_KEY_VARIABLE = "AZURE_OPENAI_API_KEY"
 CONNECT_S = 10.0
 
 _NO_KEY = "no-key"
@@ -32,13 +34,16 @@ class Connection:
     """An images API and the key for it.
 
     Attributes:
-        base_url: Ends in what comes before /images/generations.
+        base_url: Ends in what comes before /images/generations; for Azure the endpoint of the
+            resource.
         key_variable: Name of the environment variable that a key comes from.
+        azure_version: Version of Azure's API; None where it is not Azure's.
     """
 
     base_url: str
     key_variable: str
     key: str = field(repr=False)
+    azure_version: str | None = None
 
     @property
     def host(self) -> str:
@@ -55,6 +60,15 @@ class Connection:
         return _is_openai(self.base_url)
 
     @property
+    def is_azure(self) -> bool:
+        return self.azure_version is not None
+
+    @property
+    def key_header(self) -> dict[str, str]:
+        """The header that carries the key."""
+        return {"api-key": self.key} if self.is_azure else {"Authorization": f"Bearer {self.key}"}
+
+    @property
     def has_key(self) -> bool:
         return self.key != _NO_KEY
 
@@ -69,15 +83,26 @@ class Connection:
             timeout_s: Longest silence of the API while an answer is awaited.
         """
         from httpx2 import Timeout
-        from openai import DefaultHttpxClient, OpenAI
+        from openai import AzureOpenAI, DefaultHttpxClient, OpenAI
 
         local = urlsplit(self.base_url).hostname in _LOOPBACK
+        timeout = Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
+        http_client = DefaultHttpxClient(trust_env=False) if local else None
+        if self.azure_version is not None:
+            return AzureOpenAI(
+                api_key=self.key,
+                azure_endpoint=self.base_url,
+                api_version=self.azure_version,
+                max_retries=0,
+                timeout=timeout,
+                http_client=http_client,
+            )
         return OpenAI(
             api_key=self.key,
             base_url=self.base_url,
             max_retries=0,
-            timeout=Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
-            http_client=DefaultHttpxClient(trust_env=False) if local else None,
+            timeout=timeout,
+            http_client=http_client,
         )
 
 
@@ -85,18 +110,55 @@ def connection_of(settings: GeneratorSettings) -> Connection:
     """The connection that a campaign's settings and the environment give.
 
     Raises:
-        ConfigError: the URL is none, or there is no key for OpenAI.
+        ConfigError: the URL is none, there is no key for OpenAI or Azure, or no version of Azure's.
     """
-    base_url = (OPENAI_URL if settings.base_url is None else settings.base_url).rstrip("/")
-    if not _is_http_url(base_url):
-        raise ConfigError(
-            f"generator.base_url {base_url!r} is not a URL.",
-            hint="Write it with its scheme, for example http://127.0.0.1:8080/v1.",
-        )
+    if settings.kind == "azure":
+        return _azure_connection(settings)
+    base_url = _checked(OPENAI_URL if settings.base_url is None else settings.base_url)
     variable = settings.api_key_env or OPENAI_KEY_VARIABLE
     if settings.api_key_env is None and not _is_openai(base_url):
         return Connection(base_url, variable, _NO_KEY)
-    return Connection(base_url, variable, _key(variable, base_url))
+    key = _key(variable)
+    if not key and _is_openai(base_url):
+        raise ConfigError(
+            f"There is no key for {OPENAI_HOST}: the environment variable {variable} is not set.",
+            hint=f"Run: export {variable}=…  (a key from https://platform.openai.com/api-keys), "
+            "or name your own images server in generator.base_url.",
+        )
+    return Connection(base_url, variable, key or _NO_KEY)
+
+
+def _azure_connection(settings: GeneratorSettings) -> Connection:
+    endpoint, version = _checked(settings.base_url or ""), settings.api_version
+    if "openai" in urlsplit(endpoint).path.split("/"):
+        raise ConfigError(
+            f"generator.base_url {endpoint!r} goes on behind the endpoint of the Azure resource.",
+            hint="Write the endpoint alone, for example https://NAME.openai.azure.com; the path "
+            "is made from generator.model, the name of the deployment.",
+        )
+    if not version:
+        raise ConfigError(
+            "generator.api_version is missing: Azure has no default.",
+            hint="Take the newest that your resource knows, for example: "
+            'api_version = "2025-04-01-preview".',
+        )
+    variable = settings.api_key_env or AZURE_KEY_VARIABLE
+    key = _key(variable)
+    if not key:
+        raise ConfigError(
+            f"There is no key for {endpoint}: the environment variable {variable} is not set.",
+            hint=f"Run: export {variable}=…  (Azure shows it under Keys and Endpoint).",
+        )
+    return Connection(endpoint, variable, key, version)
+
+
+def _checked(url: str) -> str:
+    if not _is_http_url(url):
+        raise ConfigError(
+            f"generator.base_url {url!r} is not a URL.",
+            hint="Write it with its scheme, for example http://127.0.0.1:8080/v1.",
+        )
+    return url.rstrip("/")
 
 
 def _is_http_url(text: str) -> bool:
@@ -112,17 +174,11 @@ def _is_openai(base_url: str) -> bool:
     return host == OPENAI_HOST or host.endswith(f".{OPENAI_HOST}")
 
 
-def _key(variable: str, base_url: str) -> str:
+def _key(variable: str) -> str:
     key = os.environ.get(variable, "").strip()
-    if not key and _is_openai(base_url):
-        raise ConfigError(
-            f"There is no key for {OPENAI_HOST}: the environment variable {variable} is not set.",
-            hint=f"Run: export {variable}=…  (a key from https://platform.openai.com/api-keys), "
-            "or name your own images server in generator.base_url.",
-        )
     if not key.isascii() or not key.isprintable():
         raise ConfigError(
             f"The environment variable {variable} holds characters that no key has.",
             hint="Copy the key again, without quotes or line breaks.",
         )
-    return key or _NO_KEY
+    return key

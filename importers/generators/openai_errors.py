@@ -30,6 +30,7 @@ LONGEST_QUOTE = 300
 
 _REFUSALS = {"moderation_blocked", "content_policy_violation", "content_filter", "contentFilter"}
 _OUT_OF_MONEY = {"insufficient_quota", "billing_hard_limit_reached"}
+_NO_SUCH_MODEL = {"model_not_found", "DeploymentNotFound"}
 _GAVE_UP_WAITING = {408, 504, 524}  # a proxy stopped waiting; behind it the image may be drawn
 
 
@@ -69,16 +70,27 @@ def as_generator_error(error: APIError, connection: Connection, model: str) -> G
 
 
 def not_an_images_api(connection: Connection, why: str) -> GeneratorError:
+    hint = "Check generator.base_url: it is what comes before /images/generations, "
+    hint += "most often ending in /v1."
+    if connection.is_azure:
+        hint = "Check generator.base_url, which is the endpoint of the Azure resource, and "
+        hint += "generator.api_version."
     return GeneratorError(
         f"{connection.shown_url} is not an images API: {why}.",
-        hint="Check generator.base_url: it is what comes before /images/generations, "
-        "most often ending in /v1.",
+        hint=hint,
         code="not_an_images_api",
     )
 
 
 def unknown_model(connection: Connection, model: str, known: str | None = None) -> GeneratorError:
     """The error for a model that the API does not have; `known` names those that it has."""
+    if connection.is_azure:
+        return GeneratorError(
+            f"{connection.host} has no deployment {model!r}.",
+            hint="Set generator.model to the name of a deployment of that Azure resource; one "
+            "that was just made needs a few minutes.",
+            code="model_not_found",
+        )
     if known is None:
         known = ", ".join(LIVING) if connection.is_openai else f"see {connection.shown_url}/models"
     return GeneratorError(
@@ -157,10 +169,9 @@ def _status_error(error: APIStatusError, connection: Connection, model: str) -> 
     if status == 403:
         return GeneratorUnauthorized(
             answered,
-            hint="The key is known but may not draw with this model. OpenAI wants some "
-            "organizations verified: https://platform.openai.com/settings/organization/general.",
+            hint=_how_to_be_allowed(connection),
         )
-    if error.code == "model_not_found":
+    if error.code in _NO_SUCH_MODEL or (status == 404 and model and model in said):
         return unknown_model(connection, model)
     if status in {404, 405}:
         return not_an_images_api(connection, f"it answered {status}: {said}")
@@ -182,8 +193,19 @@ def _status_error(error: APIStatusError, connection: Connection, model: str) -> 
     return GeneratorError(
         answered,
         hint="Change [generator] in the campaign to what the API accepts.",
-        code=error.code or "bad_request",
+        # Some servers repeat the status there, as a number.
+        code=error.code if error.code and isinstance(error.code, str) else "bad_request",
     )
+
+
+def _how_to_be_allowed(connection: Connection) -> str:
+    hint = "The key is known but may not draw with this model."
+    if connection.is_openai:
+        hint += " OpenAI wants some organizations verified: "
+        hint += "https://platform.openai.com/settings/organization/general."
+    elif connection.is_azure:
+        hint += " Look at the networking and the access control of the Azure resource."
+    return hint
 
 
 def _wrong_key(connection: Connection) -> GeneratorUnauthorized:

@@ -17,8 +17,9 @@ from importers.generators.capabilities import (
     LIVING,
     RESERVED,
     Capability,
-    capability_of,
-    shutdown_of,
+    azure_retirement_of,
+    capability_for,
+    is_near,
 )
 from importers.generators.connection import Connection, connection_of
 from importers.generators.openai_errors import (
@@ -44,7 +45,7 @@ def check(
     """Check the settings, then ask the API whether it knows the key and the model.
 
     Returns:
-        What people should know before they go on: an unknown price, an announced shutdown.
+        What people should know before they go on: an unknown price, a model that ends soon.
 
     Raises:
         ConfigError: see `check_settings`.
@@ -55,7 +56,8 @@ def check(
     notices = check_settings(settings, operations=operations)
     connection = connection_of(settings)
     with connection.client(TIMEOUT_S) as client:
-        return (*notices, *_Inquiry(client, connection, settings.model).notices())
+        inquiry = _Inquiry(client, connection, settings.model, settings.kind == "compatible")
+        return tuple(dict.fromkeys((*notices, *inquiry.notices())))
 
 
 def check_settings(
@@ -72,20 +74,38 @@ def check_settings(
     today = today or date.today()
     if set(operations) - {"generate"}:
         raise ConfigError(f"{settings.model} starts from text alone.", hint="Use another model.")
-    connection = connection_of(settings)
-    ends = shutdown_of(settings.model) if connection.is_openai else None
-    if ends is not None and ends <= today:
+    connection, capability = connection_of(settings), capability_for(settings)
+    if connection.is_openai and capability.ends is not None and capability.ends <= today:
         raise ConfigError(
-            f"OpenAI shut {settings.model} down on {ends}.",
+            f"OpenAI shut {settings.model} down on {capability.ends}.",
             hint=f"Set generator.model to one of: {', '.join(LIVING)}.",
         )
-    _check_against(capability_of(settings.model), settings)
-    notices = []
-    if ends is not None:
-        notices.append(_ending(settings.model, ends.isoformat()))
-    if settings.model not in FREE_MODELS and price_of(settings.model, today) is None:
-        notices.append(f"The price of {settings.model} is not known: costs will not be counted.")
-    return tuple(notices)
+    _check_against(capability, settings)
+    return (
+        *_near_end(settings, connection, capability, today),
+        *_price_notices(settings.model, today),
+    )
+
+
+def _near_end(
+    settings: GeneratorSettings, connection: Connection, capability: Capability, today: date
+) -> list[str]:
+    if connection.is_azure:  # a deployment is most often called what its model is called
+        ends = azure_retirement_of(settings.model)
+        if ends is not None and is_near(ends, today):
+            return [
+                f"Azure retires {settings.model} on {ends}: is the deployment of that name to be "
+                "moved to a newer model?"
+            ]
+    elif connection.is_openai and capability.ends is not None and is_near(capability.ends, today):
+        return [_ending(settings.model, capability.ends.isoformat(), connection)]
+    return []
+
+
+def _price_notices(model: str, today: date) -> list[str]:
+    if model in FREE_MODELS or price_of(model, today) is not None:
+        return []
+    return [f"The price of {model} is not known: costs will not be counted."]
 
 
 def _check_against(capability: Capability, settings: GeneratorSettings) -> None:
@@ -103,16 +123,10 @@ def _check_against(capability: Capability, settings: GeneratorSettings) -> None:
                 hint="model, size and send_seed have keys of their own in [generator]; "
                 "prompt and n are the campaign's.",
             )
-        if name in capability.refused:
-            raise ConfigError(
-                f"{model} refuses the parameter {name!r}.",
-                hint="Take it out of generator.parameters.",
-            )
-    quality = parameters.get("quality")
-    if quality is not None and capability.qualities and quality not in capability.qualities:
+    problem = capability.parameter_problem(parameters)
+    if problem:
         raise ConfigError(
-            f"{model} has no quality {quality!r}.",
-            hint=f"Set generator.quality to one of: {', '.join(capability.qualities)}.",
+            f"{model} {problem}.", hint="Change generator.parameters, or generator.quality."
         )
     if settings.send_seed and capability.seed is False:
         raise ConfigError(
@@ -120,7 +134,9 @@ def _check_against(capability: Capability, settings: GeneratorSettings) -> None:
         )
 
 
-def _ending(model: str, on: str) -> str:
+def _ending(model: str, on: str, connection: Connection) -> str:
+    if not connection.is_openai:
+        return f"{connection.host} shuts {model} down on {on}."
     return f"OpenAI shuts {model} down on {on}; living models: {', '.join(LIVING)}."
 
 
@@ -134,11 +150,16 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Inquiry:
-    """Asks an images API about one model."""
+    """Asks an images API about one model.
+
+    Attributes:
+        lenient: What the API does not tell of itself is a notice; the first request will show it.
+    """
 
     client: OpenAI
     connection: Connection
     model: str
+    lenient: bool
 
     def notices(self) -> list[str]:
         import openai
@@ -152,8 +173,10 @@ class _Inquiry:
     def _notices_of(self, model: Any) -> list[str]:
         if not isinstance(model, dict) or "id" not in model:
             raise not_an_images_api(self.connection, "what it says of its models has no id")
-        ends = model.get("shutdown_date")
-        return [_ending(self.model, str(ends))] if ends else []
+        ends = str(model.get("shutdown_date") or "")
+        if not ends or not _is_near(ends):
+            return []
+        return [_ending(self.model, ends, self.connection)]
 
     def _look_in_list(self) -> list[str]:
         listed = self._get("/models").body
@@ -164,9 +187,11 @@ class _Inquiry:
         if not isinstance(data, list):
             raise not_an_images_api(self.connection, "its list of models has no data")
         names = [str(entry["id"]) for entry in data if isinstance(entry, dict) and "id" in entry]
-        if self.model not in names:
-            raise self._unknown(names)
-        return []
+        if self.model in names:
+            return []
+        if self.lenient:
+            return [f"{self.connection.host} does not list {self.model!r} among its models."]
+        raise self._unknown(names)
 
     def _unknown(self, names: list[str]) -> GeneratorError:
         if len(names) > _MOST_NAMED:
@@ -176,7 +201,7 @@ class _Inquiry:
 
     def _demand_images_route(self) -> None:
         """A GET draws nothing; where the route exists it is answered, most often with 405."""
-        if self._get("/images/generations").status == 404:
+        if self._get("/images/generations").status == 404 and not self.lenient:
             raise not_an_images_api(self.connection, "it has neither /models nor /images")
 
     def _get(self, path: str) -> _Found:
@@ -193,3 +218,10 @@ class _Inquiry:
             return _Found(response.status_code, response.json())
         except ValueError:
             raise not_an_images_api(self.connection, "its answer is not JSON") from None
+
+
+def _is_near(end: str) -> bool:
+    try:
+        return is_near(date.fromisoformat(end), date.today())
+    except ValueError:  # no date that we know to read: people may
+        return True

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from importers.campaign import Campaign
+from importers.generators.folder_plan import is_synthetic
 from importers.sample import Sample
 
 METADATA = "metadata.jsonl"
@@ -73,7 +74,7 @@ def record(sample: Sample, file_name: str, campaign: Campaign, campaign_id: str)
         "generated_at": sample.stored_at and _utc(sample.stored_at),
         "sha256": sample.sha256,
         "sample": sample.key,
-        "synthetic": True,
+        "synthetic": is_synthetic(planned),
         "campaign": campaign.name,
         "campaign_id": campaign_id,
     }

@@ -1,0 +1,62 @@
+"""The generator kind "azure": OpenAI's models in an Azure resource.
+
+The SDK's own Azure client makes the addresses: ENDPOINT/openai/deployments/MODEL/images/…, where
+generator.model is the name of the deployment. What is known of a model is taken to hold for a
+deployment that is called like it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from importers.generators import preflight
+from importers.generators.connection import connection_of
+from importers.generators.openai_errors import as_generator_error, not_an_images_api
+
+if TYPE_CHECKING:
+    from importers.campaign_sections import GeneratorSettings
+    from importers.generators.base import Generator
+
+
+class AzureKind:
+    """See `GeneratorKind`."""
+
+    def check_settings(
+        self, settings: GeneratorSettings, operations: Collection[str]
+    ) -> tuple[str, ...]:
+        return preflight.check_settings(settings, operations=operations)
+
+    def check(self, settings: GeneratorSettings, operations: Collection[str]) -> tuple[str, ...]:
+        """Asks for the list of models: that shows whether endpoint, version and key are right.
+
+        A resource does not tell its deployments to who has its key alone: whether there is one of
+        that name shows with the first image.
+        """
+        notices = self.check_settings(settings, operations)
+        _ask_for_models(settings)
+        return notices
+
+    def open(self, settings: GeneratorSettings) -> Generator:
+        from importers.generators.openai_images import OpenAIImages
+
+        return OpenAIImages(settings)
+
+
+def _ask_for_models(settings: GeneratorSettings) -> None:
+    import httpx2
+    import openai
+
+    connection = connection_of(settings)
+    with connection.client(preflight.TIMEOUT_S) as client:
+        try:
+            listed = client.get("/models", cast_to=httpx2.Response).json()
+        except openai.APIError as error:
+            raise as_generator_error(error, connection, settings.model) from None
+        except ValueError:
+            raise not_an_images_api(connection, "its list of models is not JSON") from None
+    if not isinstance(listed, dict) or not isinstance(listed.get("data"), list):
+        raise not_an_images_api(connection, "its list of models has no data")
+
+
+AZURE = AzureKind()
