@@ -213,7 +213,7 @@ class SelectionSettings(Section):
     keep_best: Annotated[int, Field(ge=1, le=100)] = 1
     accept_above: Share | None = None
     drop_below: Share | None = None
-    near_duplicates: Cosine = 0.995
+    near_duplicates: Cosine = 0.999
     unusable: Literal["hold", "push"] = "hold"
 
     @model_validator(mode="after")

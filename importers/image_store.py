@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
+_UNFINISHED = ".part-"
 _KNOWN_STARTS = {
     b"\x89PNG\r\n\x1a\n": "png",
     b"\xff\xd8\xff": "jpg",
@@ -32,7 +33,9 @@ class ImageStore:
         if target.exists():
             return digest
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=target.parent, prefix=_UNFINISHED, delete=False
+        ) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -52,6 +55,10 @@ class ImageStore:
 
     def get(self, digest: str) -> bytes:
         return self.path(digest).read_bytes()
+
+    def unfinished(self) -> list[Path]:
+        """What processes left that were killed while they stored an image."""
+        return sorted(self.folder.glob(f"??/{_UNFINISHED}*"))
 
     def _folder_of(self, digest: str) -> Path:
         return self.folder / digest[:2]

@@ -16,6 +16,7 @@ from typing_extensions import Self
 from importers.ledger_file import Database
 from importers.ledger_requests import Requests
 from importers.ledger_rows import SELECT_SAMPLES, now, planned_row, sample_from, verdict_row
+from importers.ledger_selection import Selections
 from importers.ledger_sources import Sources
 from importers.ledger_writings import Writings
 from importers.sample import PlannedSample, Sample, Score, Verdict
@@ -32,6 +33,7 @@ class Ledger:
         self.path = path
         self._db = Database(path, writing=writing)
         self.requests = Requests(self._db)
+        self.selection = Selections(self._db)
         self.sources = Sources(self._db)
         self.writings = Writings(self._db)
         if writing:
@@ -64,13 +66,19 @@ class Ledger:
     # -- samples -----------------------------------------------------------------------------
 
     def plan(self, samples: Iterable[PlannedSample]) -> int:
-        """Add samples that are not known yet; returns how many were new."""
-        return self._db.write_many(
+        """Add samples that are not known yet; returns how many were new.
+
+        One that was planned alone joins the group that it is the first of from now on.
+        """
+        planned = list(samples)
+        new = self._db.write_many(
             "INSERT OR IGNORE INTO samples (key, prompt, label, technique, factors, model, size, "
             "parameters, seed, group_key, parents, mask, planned_at) "
             "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            [(*planned_row(sample), now()) for sample in samples],
+            [(*planned_row(sample), now()) for sample in planned],
         )
+        self.selection.join_groups({s.key: s.group for s in planned if s.group is not None})
+        return new
 
     def samples(self) -> list[Sample]:
         """All samples in the order in which they were planned."""
@@ -83,14 +91,19 @@ class Ledger:
     def to_score(self, model_version: str) -> list[Sample]:
         """Samples with an image that this model version has not scored."""
         return self._samples(
-            "WHERE sha256 IS NOT NULL AND model_version IS NOT ? ORDER BY position",
+            "WHERE sha256 IS NOT NULL AND collected_at IS NULL AND model_version IS NOT ? "
+            "ORDER BY position",
             (model_version,),
         )
 
     def to_push(self) -> list[Sample]:
-        """Samples that are scored and not in Label Studio, in the order of planning."""
+        """Samples that are scored and not in Label Studio, in the order of planning.
+
+        Which of them people should see is said by `importers.selection`.
+        """
         return self._samples(
-            "WHERE model_version IS NOT NULL AND task_id IS NULL ORDER BY position"
+            "WHERE model_version IS NOT NULL AND task_id IS NULL AND collected_at IS NULL "
+            "ORDER BY position"
         )
 
     def pushed(self) -> list[Sample]:

@@ -25,9 +25,13 @@ CREATE TABLE samples (
     audit INTEGER, audit_probability REAL,
     upload TEXT, task_id INTEGER, pushed_version TEXT, pushed_at TEXT,
     verdict TEXT, verdict_label TEXT, annotation_id INTEGER, decided_at TEXT, reviewer INTEGER,
-    group_key TEXT, parents TEXT NOT NULL DEFAULT '[]', mask TEXT, kept INTEGER, flaw TEXT
+    group_key TEXT, parents TEXT NOT NULL DEFAULT '[]', mask TEXT, kept INTEGER, flaw TEXT,
+    collected_at TEXT
 );
 CREATE INDEX samples_by_image ON samples (sha256);
+CREATE TABLE vectors (
+    sha256 TEXT PRIMARY KEY, model_version TEXT NOT NULL, vector BLOB NOT NULL
+);
 CREATE TABLE requests (
     id INTEGER PRIMARY KEY,
     sample_key TEXT NOT NULL REFERENCES samples (key),
@@ -126,6 +130,7 @@ def sample_from(row: sqlite3.Row) -> Sample:
         task_id=row["task_id"],
         pushed_version=row["pushed_version"],
         verdict=_verdict(row),
+        collected_at=_time(row["collected_at"]),
     )
 
 

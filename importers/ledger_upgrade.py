@@ -15,7 +15,11 @@ ALTER TABLE samples ADD COLUMN parents TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE samples ADD COLUMN mask TEXT;
 ALTER TABLE samples ADD COLUMN kept INTEGER;
 ALTER TABLE samples ADD COLUMN flaw TEXT;
+ALTER TABLE samples ADD COLUMN collected_at TEXT;
 CREATE INDEX samples_by_image ON samples (sha256);
+CREATE TABLE vectors (
+    sha256 TEXT PRIMARY KEY, model_version TEXT NOT NULL, vector BLOB NOT NULL
+);
 ALTER TABLE requests ADD COLUMN reserved_usd TEXT;
 ALTER TABLE requests ADD COLUMN batch INTEGER REFERENCES batches (id);
 ALTER TABLE requests ADD COLUMN generator TEXT;

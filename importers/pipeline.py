@@ -1,4 +1,4 @@
-"""plan → generate → score → push: the stages of a campaign, each resumed from the ledger.
+"""plan → generate → score → select → push: the stages of a campaign, each resumed from the ledger.
 
 A stage does what is still to be done and returns a report with counts; when nothing is to be done
 it does nothing. What was paid for is scored and pushed even when campaign.toml has changed since;
@@ -8,6 +8,7 @@ what was only planned is asked for as long as campaign.toml still wants it.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 MODEL_VERSION_NOTE = "model_version"
 PROJECT_URL_NOTE = "project_url"
 _SCORED_AS_NOTE = "scored_as"
+_SELECTED_AS_NOTE = "selected_as"
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +81,34 @@ class ScoreReport:
 
 
 @dataclass(frozen=True)
+class SelectReport:
+    """What stands after selecting.
+
+    Attributes:
+        held: How many samples with an image are kept from people for which reason.
+    """
+
+    held: dict[str, int]
+
+
+@dataclass(frozen=True)
+class SelectedReport(ScoreReport):
+    """What stands after scoring and selecting.
+
+    Attributes:
+        held: As in `SelectReport`.
+    """
+
+    held: dict[str, int]
+
+
+@dataclass(frozen=True)
 class RunReport:
-    """The reports of the three stages."""
+    """The reports of the four stages."""
 
     generate: GenerateReport
     score: ScoreReport
+    select: SelectReport
     push: PushReport
 
 
@@ -174,7 +199,7 @@ def score(
         ModelError: the CLIP model cannot be found or loaded.
     """
     from importers.label_studio.label_config import review_config
-    from importers.scoring import score_samples
+    from importers.scoring import score_samples, to_score
     from ls_backend.label_config import read_label_config
 
     target = read_label_config(review_config(campaign))
@@ -182,24 +207,89 @@ def score(
     version = model.version(target)
     ledger.set_note(MODEL_VERSION_NOTE, version)
     ledger.set_note(_SCORED_AS_NOTE, _scored_as(campaign))
-    waiting = [s for s in ledger.to_score(version) if s.prompt.label in target.labels]
+    waiting = to_score(campaign, ledger, target, version)
+    if waiting:
+        ledger.set_note(_SELECTED_AS_NOTE, "")
     result = score_samples(
         waiting, model, target, ledger, ImageStore(campaign.images_path), progress
     )
     return ScoreReport(version, result.scored, result.unreadable)
 
 
-def push(
-    campaign: Campaign, ledger: Ledger, ls: LabelStudio, progress: Progress = silent
-) -> PushReport:
-    """Push the scored samples to Label Studio, lowest score first.
+def select(campaign: Campaign, ledger: Ledger) -> SelectReport:
+    """Choose which of the scored samples people should see.
 
     Raises:
         ConfigError: nothing is scored yet, or not as campaign.toml now says.
+    """
+    from importers import selection
+
+    version = _scored_version(campaign, ledger)
+    selection.select(campaign, ledger, version)
+    ledger.set_note(_SELECTED_AS_NOTE, _selected_as(campaign, version))
+    return SelectReport(selection.held(ledger.samples(), campaign))
+
+
+def score_and_select(
+    campaign: Campaign, ledger: Ledger, progress: Progress = silent
+) -> SelectedReport:
+    """Score, then choose which samples people should see; see `score` and `select`."""
+    report = score(campaign, ledger, progress)
+    return SelectedReport(**vars(report), held=select(campaign, ledger).held)
+
+
+def check_selected(campaign: Campaign, ledger: Ledger) -> str:
+    """Do nothing where samples are chosen as campaign.toml says; returns the model version.
+
+    Raises:
+        ConfigError: they are not scored, or not chosen since, or not as campaign.toml now says.
+    """
+    version = _scored_version(campaign, ledger)
+    if ledger.note(_SELECTED_AS_NOTE) != _selected_as(campaign, version):
+        raise ConfigError(
+            f"Scoring of {campaign.name!r} did not end, or [selection] has changed since.",
+            hint="Run `ls-clip score` first, or `ls-clip run` for all of it.",
+        )
+    return version
+
+
+def push(
+    campaign: Campaign,
+    ledger: Ledger,
+    ls: LabelStudio,
+    progress: Progress = silent,
+    *,
+    drop: bool = False,
+) -> PushReport:
+    """Push the chosen samples to Label Studio, lowest score first.
+
+    Args:
+        drop: Leave out those whose label_probability is below `drop_below`.
+
+    Raises:
+        ConfigError: nothing is scored yet, or not as campaign.toml now says; or `drop` without
+            `drop_below`.
         LabelStudioError: Label Studio refuses something.
     """
     from importers.label_studio import push as label_studio_push
 
+    _check_drop(campaign, drop)
+    version = check_selected(campaign, ledger)
+    report = label_studio_push.push(ls, campaign, ledger, version, progress, drop=drop)
+    if report.project_url is not None:
+        ledger.set_note(PROJECT_URL_NOTE, report.project_url)
+    return report
+
+
+def _check_drop(campaign: Campaign, drop: bool) -> None:
+    if drop and campaign.selection.drop_below is None:
+        raise ConfigError(
+            f"--drop says to drop, but {campaign.name!r} does not say below which probability.",
+            hint="Set drop_below under [selection] in campaign.toml, such as drop_below = 0.05.",
+        )
+
+
+def _scored_version(campaign: Campaign, ledger: Ledger) -> str:
     version = ledger.note(MODEL_VERSION_NOTE)
     if version is None:
         raise ConfigError(
@@ -211,10 +301,7 @@ def push(
             f"The labels or the scoring of {campaign.name!r} have changed since it was scored.",
             hint="Run `ls-clip score` first, or `ls-clip run` for all of it.",
         )
-    report = label_studio_push.push(ls, campaign, ledger, version, progress)
-    if report.project_url is not None:
-        ledger.set_note(PROJECT_URL_NOTE, report.project_url)
-    return report
+    return version
 
 
 def run(
@@ -222,20 +309,25 @@ def run(
     ledger: Ledger,
     ls: LabelStudio,
     watch: Callable[[str], Progress] = lambda _: silent,
+    *,
+    drop: bool = False,
 ) -> RunReport:
-    """Generate, score and push.
+    """Generate, score, select and push.
 
     Before anything is paid for, Label Studio is asked who we are, and the CLIP model is loaded.
 
     Args:
         watch: Gives the progress of a stage, named "Generating", "Scoring" or "Pushing".
+        drop: As for `push`.
     """
+    _check_drop(campaign, drop)
     ls.request("GET", "/api/current-user/whoami", what="sign in")
     model = open_model(campaign)
     return RunReport(
         generate(campaign, ledger, watch("Generating")),
         score(campaign, ledger, watch("Scoring"), model),
-        push(campaign, ledger, ls, watch("Pushing")),
+        select(campaign, ledger),
+        push(campaign, ledger, ls, watch("Pushing"), drop=drop),
     )
 
 
@@ -245,3 +337,10 @@ def _scored_as(campaign: Campaign) -> str:
 
     decides = f"{campaign.score.model}\n{review_config(campaign)}"
     return hashlib.sha256(decides.encode()).hexdigest()
+
+
+def _selected_as(campaign: Campaign, version: str) -> str:
+    """What decides the selection, in one word."""
+    settings = campaign.selection
+    decides = [version, settings.keep_best, settings.near_duplicates, settings.unusable]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()

@@ -19,6 +19,10 @@ from importers.prompts import write_prompts
 from importers.sample import PlannedSample, SourceImage, sample_key
 from importers.techniques import Derived, derive
 
+SEEDS_APART = 1_000_000
+"""Between the candidates of a prompt: a campaign has no more samples than that, so they never meet
+the seeds of the same text told again, and the first of them is the same however many there are."""
+
 
 @dataclass(frozen=True)
 class Known:
@@ -55,7 +59,7 @@ def planned_samples(campaign: Campaign, known: Known) -> list[PlannedSample]:
     samples: list[PlannedSample] = []
     for derived in [*told, *derive(campaign, known.sources)]:
         drawn_before = repeats[derived.prompt.text, derived.parents]
-        repeats[derived.prompt.text, derived.parents] += campaign.selection.images_per_prompt
+        repeats[derived.prompt.text, derived.parents] += 1
         samples += _candidates(campaign, derived, campaign.seed + drawn_before)
     return samples
 
@@ -65,7 +69,7 @@ def _candidates(campaign: Campaign, derived: Derived, first_seed: int) -> Iterat
     settings, number = campaign.generator, campaign.selection.images_per_prompt
     parameters = request_parameters(settings)
     group = None
-    for seed in range(first_seed, first_seed + number):
+    for seed in range(first_seed, first_seed + number * SEEDS_APART, SEEDS_APART):
         key = sample_key(
             derived.prompt,
             settings.model,

@@ -118,6 +118,7 @@ class Sample:
         refused: Why the generator would not draw it.
         kept: Whether it is among the best of its group; None where that is not decided.
         flaw: Why people should not spend time on it: "blank", "near duplicate of KEY".
+        collected_at: When `ls-clip gc` deleted its image.
     """
 
     planned: PlannedSample
@@ -135,6 +136,7 @@ class Sample:
     task_id: int | None
     pushed_version: str | None
     verdict: Verdict | None
+    collected_at: datetime | None = None
 
     @property
     def key(self) -> str:

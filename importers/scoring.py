@@ -1,4 +1,4 @@
-"""Images in the store → scores in the ledger, batch by batch."""
+"""Images in the store → scores, vectors and flaws in the ledger, batch by batch."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from importers.campaign import Campaign
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.near_duplicates import Vectors, packed
 from importers.progress import Progress
 from importers.sample import Sample, Score
+from importers.unusable import BROKEN, flaw_of
 from ls_backend.errors import ImageError
 from ls_backend.pixels import decode_image
 
@@ -38,6 +41,18 @@ class Scored:
     unreadable: int = 0
 
 
+def to_score(
+    campaign: Campaign, ledger: Ledger, target: LabelTarget, model_version: str
+) -> list[Sample]:
+    """Samples that this model version has not scored, or whose vector is wanted and not known."""
+    waiting = ledger.to_score(model_version)
+    if campaign.selection.near_duplicates < 1:
+        lacking = ledger.selection.without_vector(model_version)
+        if lacking:
+            waiting += [sample for sample in ledger.samples() if sample.key in lacking]
+    return [sample for sample in waiting if sample.prompt.label in target.labels]
+
+
 def score_samples(
     samples: Sequence[Sample],
     model: ClipModel,
@@ -46,31 +61,48 @@ def score_samples(
     store: ImageStore,
     progress: Progress,
 ) -> Scored:
-    """Score samples that have an image against their prompts; every batch is recorded."""
+    """Score samples that have an image against their prompts; every batch is recorded.
+
+    An image is decoded and encoded once, for its score, its vector and its flaws.
+    """
     version = model.version(target)
     result = Scored()
     progress(0, len(samples))
     for start in range(0, len(samples), BATCH):
         batch = samples[start : start + BATCH]
-        images = dict(_readable(batch, store))
+        images: dict[str, Image] = {}
+        flaws: dict[str, str | None] = {}
+        for key, image in _read(batch, store):
+            if image is None:
+                flaws[key] = BROKEN
+            else:
+                images[key], flaws[key] = image, flaw_of(image)
         readable = [sample for sample in batch if sample.key in images]
+        vectors = model.clip.encode_images([images[sample.key] for sample in readable])
+        # Before the scores: what has a score of this version has been seen whole.
+        ledger.selection.record_seen(flaws, _by_image(readable, vectors), version)
         if readable:
-            ledger.record_scores(_scores(readable, images, model, target, version))
+            ledger.record_scores(_scores(readable, vectors, model, target, version))
         result.scored += len(readable)
         result.unreadable += len(batch) - len(readable)
         progress(start + len(batch), len(samples))
     return result
 
 
+def _by_image(samples: Sequence[Sample], vectors: Vectors) -> dict[str, bytes]:
+    digests = [sample.sha256 or "" for sample in samples]
+    return dict(zip(digests, packed(vectors), strict=True))
+
+
 def _scores(
     samples: Sequence[Sample],
-    images: dict[str, Image],
+    vectors: Vectors,
     model: ClipModel,
     target: LabelTarget,
     version: str,
 ) -> dict[str, Score]:
-    scores = model.score(
-        [images[sample.key] for sample in samples],
+    scores = model.score_vectors(
+        vectors,
         target,
         [sample.prompt.label for sample in samples],
         [sample.prompt.text for sample in samples],
@@ -88,9 +120,14 @@ def _scores(
     }
 
 
-def _readable(samples: Sequence[Sample], store: ImageStore) -> Iterator[tuple[str, Image]]:
+def _read(samples: Sequence[Sample], store: ImageStore) -> Iterator[tuple[str, Image | None]]:
+    """Sample key and its image, None where the file is no image; not those whose file is gone."""
     for sample in samples:
         try:
             yield sample.key, decode_image(store.get(sample.sha256 or ""))
-        except (ImageError, FileNotFoundError) as error:
+        except ImageError as error:
+            log.warning("Image %s cannot be scored: %s", sample.sha256, error)
+            if error.code != "too_many_pixels":
+                yield sample.key, None
+        except FileNotFoundError as error:
             log.warning("Image %s cannot be scored: %s", sample.sha256, error)

@@ -12,6 +12,7 @@ from importers.ledger_requests import Spending
 from importers.pipeline import MODEL_VERSION_NOTE, PROJECT_URL_NOTE
 from importers.planning import known_to, planned_samples
 from importers.sample import PlannedSample, Sample
+from importers.selection import held, held_because
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Counts:
         generated: Those with an image.
         refused: Those that the generator would not draw.
         scored: Those with a score.
+        held: Those with an image that are kept from people: not the best, or not usable.
         pushed: Those that stand in Label Studio as a task.
         approved, relabelled, rejected, skipped: What people decided, as of the last sync.
         undecided: Those pushed without a decision yet.
@@ -32,6 +34,7 @@ class Counts:
     generated: int
     refused: int
     scored: int
+    held: int
     pushed: int
     approved: int
     relabelled: int
@@ -49,6 +52,7 @@ class CampaignStatus:
         total: Counts over all samples in the ledger or the plan.
         labels: Counts for each label.
         earlier: Samples among them that campaign.toml no longer asks for.
+        held: How many samples are kept from people for which reason.
         spending: Requests by outcome, and their cost.
         model_version: Of the last scoring; None before.
         project_url: Of the Label Studio project; None before the first push.
@@ -58,6 +62,7 @@ class CampaignStatus:
     total: Counts
     labels: dict[str, Counts]
     earlier: int
+    held: dict[str, int]
     spending: Spending
     model_version: str | None
     project_url: str | None
@@ -81,6 +86,7 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
         total=_counts(sum(steps.values(), Counter())),
         labels={label: _counts(counter) for label, counter in steps.items()},
         earlier=len({sample.key for sample in samples} - {sample.key for sample in plan}),
+        held=held(samples, campaign),
         spending=spending,
         model_version=model_version,
         project_url=project_url,
@@ -92,7 +98,7 @@ def _steps_by_label(
 ) -> dict[str, Counter[str]]:
     steps = {label: Counter[str]() for label in campaign.labels}
     for sample in samples:
-        steps.setdefault(sample.prompt.label, Counter()).update(_steps(sample))
+        steps.setdefault(sample.prompt.label, Counter()).update(_steps(sample, campaign))
     known = {sample.key for sample in samples}
     for planned in plan:
         if planned.key not in known:
@@ -100,7 +106,7 @@ def _steps_by_label(
     return steps
 
 
-def _steps(sample: Sample) -> Iterator[str]:
+def _steps(sample: Sample, campaign: Campaign) -> Iterator[str]:
     yield "planned"
     if sample.sha256 is not None:
         yield "generated"
@@ -108,6 +114,8 @@ def _steps(sample: Sample) -> Iterator[str]:
         yield "refused"
     if sample.score is not None:
         yield "scored"
+    if held_because(sample, campaign) is not None:
+        yield "held"
     if sample.task_id is not None:
         yield "pushed"
         yield sample.verdict.kind if sample.verdict else "undecided"

@@ -106,7 +106,16 @@ class ClipModel:
         """
         if not images:
             return []
-        vectors = self.clip.encode_images(images)
+        return self.score_vectors(self.clip.encode_images(images), target, claims, prompts)
+
+    def score_vectors(
+        self,
+        vectors: Vectors,
+        target: LabelTarget,
+        claims: Sequence[str | None],
+        prompts: Sequence[str | None],
+    ) -> list[Score]:
+        """As `score`, of images whose unit vectors, shape (n, d), are known."""
         return self._scores(vectors, target, claims, self._similarities(vectors, prompts))
 
     def predict(

@@ -22,6 +22,9 @@ CampaignPath = Annotated[
         metavar="CAMPAIGN", help="The campaign's folder, or its TOML file.", show_default=False
     ),
 ]
+Drop = Annotated[
+    bool, typer.Option("--drop", help="Leave out what is below [selection] drop_below.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no text.")]
 
 
@@ -37,13 +40,13 @@ def new(
     show(words.new_lines(new_campaign(folder)))
 
 
-def run(path: CampaignPath, json: AsJson = False) -> None:
-    """Generate, score and push what is still to be done."""
+def run(path: CampaignPath, drop: Drop = False, json: AsJson = False) -> None:
+    """Generate, score, select and push what is still to be done."""
     from importers import pipeline
     from importers.commands import words
 
-    with _opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
-        report = pipeline.run(campaign, ledger, ls, watch)
+    with opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
+        report = pipeline.run(campaign, ledger, ls, watch, drop=drop)
     lines = words.generate_lines(report.generate)
     lines += words.score_lines(report.score)
     lines += words.push_lines(report.push)
@@ -55,30 +58,30 @@ def generate(path: CampaignPath, json: AsJson = False) -> None:
     from importers import pipeline
     from importers.commands import words
 
-    with _opened(path) as (campaign, ledger), watching() as watch:
+    with opened(path) as (campaign, ledger), watching() as watch:
         report = pipeline.generate(campaign, ledger, watch("Generating"))
     lines = words.generate_lines(report)
     show([*lines, *words.next_step(f"ls-clip score {path}")], report, json)
 
 
 def score(path: CampaignPath, json: AsJson = False) -> None:
-    """Score the images that this CLIP model has not scored yet."""
+    """Score the images that this CLIP model has not scored yet, and choose what people see."""
     from importers import pipeline
     from importers.commands import words
 
-    with _opened(path) as (campaign, ledger), watching() as watch:
-        report = pipeline.score(campaign, ledger, watch("Scoring"))
-    lines = words.score_lines(report)
+    with opened(path) as (campaign, ledger), watching() as watch:
+        report = pipeline.score_and_select(campaign, ledger, watch("Scoring"))
+    lines = words.score_lines(report) + words.held_lines(report.held)
     show([*lines, *words.next_step(f"ls-clip push {path}")], report, json)
 
 
-def push(path: CampaignPath, json: AsJson = False) -> None:
+def push(path: CampaignPath, drop: Drop = False, json: AsJson = False) -> None:
     """Push the scored images to Label Studio, doubtful ones first."""
     from importers import pipeline
     from importers.commands import words
 
-    with _opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
-        report = pipeline.push(campaign, ledger, ls, watch("Pushing"))
+    with opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
+        report = pipeline.push(campaign, ledger, ls, watch("Pushing"), drop=drop)
     lines = words.push_lines(report)
     show([*lines, *words.next_step(f"review them, then: ls-clip sync {path}")], report, json)
 
@@ -88,7 +91,7 @@ def sync(path: CampaignPath, json: AsJson = False) -> None:
     from importers.commands import words
     from importers.training_storage import sync as training_storage
 
-    with _opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
+    with opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
         report = training_storage.sync(ls, campaign, ledger, watch("Syncing"))
     show(words.sync_lines(report), report, json)
 
@@ -116,7 +119,8 @@ def label_studio(campaign: Campaign | None = None) -> Iterator[LabelStudio]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Campaign, Ledger]]:
+def opened(path: Path) -> Iterator[tuple[Campaign, Ledger]]:
+    """The campaign and its ledger, which no other process may write meanwhile."""
     from importers.campaign import load_campaign
     from importers.ledger import Ledger
 

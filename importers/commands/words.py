@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from importers.doctor.checks import DoctorReport
     from importers.explain import Explanation
+    from importers.gc import GcReport
     from importers.label_studio.connect import ConnectReport
     from importers.label_studio.push import PushReport
     from importers.pipeline import GenerateReport, ScoreReport
@@ -34,7 +35,7 @@ _WITHOUT_PREDICTION = {
     "invalid": "CLIP's answer does not fit the labeling config; named above",
     "dropped": "Label Studio did not keep it",
 }
-_SHOWN_WHERE_ANY = ("refused", "undecided", "approved", "relabelled", "rejected", "skipped")
+_SHOWN_WHERE_ANY = ("refused", "held", "undecided", "approved", "relabelled", "rejected", "skipped")
 
 
 def new_lines(file: Path) -> list[str]:
@@ -74,6 +75,14 @@ def score_lines(report: ScoreReport) -> list[str]:
     return lines
 
 
+def held_lines(held: Mapping[str, int]) -> list[str]:
+    """How many images people do not see, and why."""
+    return [
+        _line("" if lines else "held back", f"{number:,} {_plain(reason)}")
+        for lines, (reason, number) in enumerate(held.items())
+    ]
+
+
 def push_lines(report: PushReport) -> list[str]:
     """What stands in Label Studio now, and in which order."""
     new = report.pushed + report.found
@@ -84,11 +93,30 @@ def push_lines(report: PushReport) -> list[str]:
         lines.append(_line("", f"{report.audit:,} of them in the audit sample"))
     if report.rescored:
         lines.append(_line("", f"{_count(report.rescored, 'task')} with a new prediction"))
+    if report.below:
+        few = _count(report.below, "task")
+        lines.append(_line("", f"{few} of them below drop_below; --drop would leave them out"))
+    if report.dropped:
+        lines.append(_line("dropped", f"{_count(report.dropped, 'image')} below drop_below"))
+    lines += held_lines(report.held)
     if report.order is not None:
         color = "green" if report.order.as_promised else "yellow"
         lines.append(_line("", f"[{color}]{_plain(report.order.explanation)}[/]"))
     if report.project_url is not None:
         lines.append(_line("", _plain(report.project_url)))
+    return lines
+
+
+def gc_lines(report: GcReport) -> list[str]:
+    """What was deleted, or would be, and what stayed."""
+    freed = f"{_count(report.images, 'image')}, {report.bytes / 1e6:,.1f} MB"
+    done = "would go" if report.dry_run else "deleted"
+    lines = [_line(done, freed if report.bytes else "nothing to do")]
+    lines += [_line("", f"{number:,} {_plain(why)}") for why, number in report.reasons.items()]
+    if report.unfinished:
+        lines.append(_line("", f"{_count(report.unfinished, 'file')} half-written by a killed run"))
+    if report.needed:
+        lines.append(_line("stayed", f"{_count(report.needed, 'image')} that others need"))
     return lines
 
 
@@ -191,6 +219,9 @@ def status_lines(status: CampaignStatus) -> list[str]:
         lines.append(f"{_count(spent.unknown, 'request')} without an answer may be paid for too.")
     if status.earlier:
         lines.append(f"Of the samples, {status.earlier:,} stem from an earlier campaign.toml.")
+    if status.held:
+        reasons = ", ".join(f"{number:,} {_plain(why)}" for why, number in status.held.items())
+        lines.append(f"Held back: {reasons}.")
     if status.project_url is not None:
         lines.append(f"Review: {status.project_url}")
     return lines

@@ -152,6 +152,7 @@ class Loop:
             pipeline.generate(campaign, ledger, progress)
         with self._steps.step("Scoring them with CLIP") as progress:
             version = pipeline.score(campaign, ledger, progress).model_version
+            pipeline.select(campaign, ledger)
         with self._steps.step("Pushing them to Label Studio, the doubtful ones first") as progress:
             report = pipeline.push(campaign, ledger, self._ls, progress)
             assert report.project_id is not None

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from importers.campaign import Campaign
 from importers.ledger import Ledger
+from importers.sample import Sample
 
 
-def draw_audit(campaign: Campaign, ledger: Ledger) -> None:
+def draw_audit(campaign: Campaign, ledger: Ledger, waiting: Sequence[Sample]) -> None:
     """Decide for each sample that is about to be pushed, and not decided yet, if it is audited."""
-    keys = [sample.key for sample in ledger.to_push() if sample.audit is None]
+    keys = [sample.key for sample in waiting if sample.audit is None]
     if keys:
         drawn = draw(keys, campaign.review.audit, campaign.seed)
         ledger.record_audit({key: key in drawn for key in keys}, len(drawn) / len(keys))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from importers.campaign import Campaign
 from importers.label_studio.audit import draw_audit
@@ -20,6 +20,7 @@ from importers.label_studio.tasks import queue_position
 from importers.ledger import Ledger
 from importers.progress import Progress, silent
 from importers.sample import Sample
+from importers.selection import held, is_below, to_push
 from ls_backend.label_studio import LabelStudio
 
 BATCH = 100
@@ -36,6 +37,9 @@ class PushReport:
         found: Samples whose tasks were already there, left by a run that was killed.
         rescored: Tasks that got the prediction of a newer model version.
         audit: Of `pushed` and `found`, how many are in the audit sample.
+        below: Samples that are pushed although their label_probability is below `drop_below`.
+        dropped: Samples that are not, since `--drop` was said.
+        held: How many samples with an image are kept from people for which other reason.
         order: If Label Studio serves them as promised; None when there is no project.
     """
 
@@ -45,6 +49,9 @@ class PushReport:
     found: int = 0
     rescored: int = 0
     audit: int = 0
+    below: int = 0
+    dropped: int = 0
+    held: dict[str, int] = field(default_factory=dict)
     order: OrderReport | None = None
 
 
@@ -54,25 +61,37 @@ def push(
     ledger: Ledger,
     model_version: str,
     progress: Progress = silent,
+    *,
+    drop: bool = False,
 ) -> PushReport:
-    """Push the samples that this model version has scored; resumes where a killed run stopped.
+    """Push the chosen samples that this model version has scored; resumes where a killed run was.
 
     Args:
+        drop: Leave out those whose label_probability is below `drop_below`.
         progress: Called with (done, total) samples after each batch.
 
     Raises:
         LabelStudioError: Label Studio refuses something.
         LedgerError: an image is not in the campaign's folder any more.
     """
-    waiting = _waiting(ledger, model_version)
+    chosen = to_push(campaign, ledger, model_version)
+    below = {sample.key for sample in chosen if is_below(sample, campaign)}
+    left_out = below if drop else set[str]()
+    waiting = {sample.key for sample in chosen} - left_out
+    report = PushReport(
+        below=len(below - left_out),
+        dropped=len(left_out),
+        held=held(ledger.samples(), campaign),
+    )
     if not waiting and not ledger.pushed():
-        return PushReport()
-    draw_audit(campaign, ledger)
+        return report
+    draw_audit(campaign, ledger, [sample for sample in chosen if sample.key in waiting])
     project_id = ensure_project(ls, campaign, ledger, model_version)
     pusher = Pusher(ls, campaign, ledger, project_id, model_version)
     progress(0, len(waiting))
     pushed = found = 0
-    for batch in _batches(_in_order(_waiting(ledger, model_version), campaign)):
+    audited = [s for s in to_push(campaign, ledger, model_version) if s.key in waiting]
+    for batch in _batches(_in_order(audited, campaign)):
         new = pusher.push(batch)
         pushed, found = pushed + new, found + len(batch) - new
         progress(pushed + found, len(waiting))
@@ -80,14 +99,14 @@ def push(
     if model_version in stored_versions(ls, project_id):
         use_model_version(ls, project_id, model_version)
     ensure_tabs(ls, project_id, campaign)
-    keys = {sample.key for sample in waiting}
-    return PushReport(
+    return replace(
+        report,
         project_id=project_id,
         project_url=project_url(ls, project_id),
         pushed=pushed,
         found=found,
         rescored=rescored,
-        audit=sum(bool(sample.audit) for sample in ledger.pushed() if sample.key in keys),
+        audit=sum(bool(sample.audit) for sample in ledger.pushed() if sample.key in waiting),
         order=check_order(ls, project_id, campaign),
     )
 
@@ -108,14 +127,6 @@ def _rescore(pusher: Pusher, ledger: Ledger, progress: Progress) -> int:
         done += len(batch)
         progress(done, len(stale))
     return done
-
-
-def _waiting(ledger: Ledger, model_version: str) -> list[Sample]:
-    return [
-        sample
-        for sample in ledger.to_push()
-        if sample.score is not None and sample.score.model_version == model_version
-    ]
 
 
 def _in_order(samples: list[Sample], campaign: Campaign) -> list[Sample]:

@@ -1,4 +1,7 @@
-"""The tabs of the Data Manager in which people work: the queue, the audit, a sheet per label."""
+"""The tabs of the Data Manager in which people work.
+
+The queue, the audit, a sheet of pictures per label, and one of those that CLIP is sure of.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from ls_backend.label_studio import LabelStudio
 REVIEW_TAB = "Review: lowest CLIP first"
 AUDIT_TAB = "Audit: random sample"
 SHEET_TAB = "Sheet: {label}"
+CONFIDENT_TAB = "Confident: CLIP is sure of the label"
 _SHEET_COLUMNS = 5
 _MOST_VIEWS = 1000
 _DATA = (
@@ -22,6 +26,7 @@ _DATA = (
     "clip_label",
     "clip_similarity",
     "why",
+    "confident",
     "audit",
     "audit_probability",
     "sample",
@@ -82,14 +87,26 @@ def _tabs(campaign: Campaign) -> list[dict[str, Any]]:
     return [
         _tab(REVIEW_TAB, [*seen, promised_field(campaign)], lowest_first, _UNLABELLED),
         _tab(AUDIT_TAB, seen, at_random, _UNLABELLED, audited),
+        *_confident(campaign, lowest_first),
         *(_sheet(label, lowest_first) for label in campaign.labels),
     ]
+
+
+def _confident(campaign: Campaign, ordering: list[str]) -> list[dict[str, Any]]:
+    if campaign.selection.accept_above is None:
+        return []
+    confident = item("data.confident", "contains", "String", "true")
+    shown = ["data.image", "data.label", "data.why"]
+    return [_grid(_tab(CONFIDENT_TAB, shown, ordering, _UNLABELLED, confident))]
 
 
 def _sheet(label: str, ordering: list[str]) -> dict[str, Any]:
     of_label = item("data.label", "equal", "String", label)
     title = SHEET_TAB.format(label=label)
-    tab = _tab(title, ["data.image", "data.why"], ordering, _UNLABELLED, of_label)
+    return _grid(_tab(title, ["data.image", "data.why"], ordering, _UNLABELLED, of_label))
+
+
+def _grid(tab: dict[str, Any]) -> dict[str, Any]:
     return {**tab, "type": "grid", "gridWidth": _SHEET_COLUMNS}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from importers.campaign import Campaign
 from importers.sample import Sample, Score
+from importers.selection import is_confident
 from ls_backend.answers import answer, prediction
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_config import read_label_config
@@ -46,9 +47,13 @@ class TaskBuilder:
     """Samples → tasks and predictions for one labeling config."""
 
     def __init__(self, campaign: Campaign, label_config: str) -> None:
-        self._order = campaign.review.order
+        self._campaign = campaign
         self._target: LabelTarget = read_label_config(label_config)
         self._checker = PredictionChecker(label_config)
+
+    @property
+    def _by_similarity(self) -> bool:
+        return self._campaign.review.order == "similarity"
 
     def task(self, sample: Sample) -> dict[str, Any]:
         """The task to import, with its prediction."""
@@ -64,7 +69,8 @@ class TaskBuilder:
             "clip_score": score.label_probability,
             "clip_similarity": score.similarity,
             "clip_label": score.predicted_label,
-            "why": why(sample.prompt.label, score, by_similarity=self._order == "similarity"),
+            "why": why(sample.prompt.label, score, by_similarity=self._by_similarity),
+            "confident": is_confident(sample, self._campaign),
             "audit": bool(sample.audit),
             "audit_probability": sample.audit_probability,
             "sample": sample.key,

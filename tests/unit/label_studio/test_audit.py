@@ -46,19 +46,19 @@ def audited(ledger: Ledger) -> set[str]:
 
 def test_a_tenth_is_drawn_and_its_probability_noted(tmp_path: Path) -> None:
     with ledger_with(tmp_path / "ledger.sqlite", range(120)) as ledger:
-        draw_audit(campaign(0.1), ledger)
+        draw_audit(campaign(0.1), ledger, ledger.to_push())
         assert len(audited(ledger)) == 12
         assert {sample.audit_probability for sample in ledger.samples()} == {0.1}
 
 
 def test_nobody_is_drawn_twice_and_newcomers_have_their_own_draw(tmp_path: Path) -> None:
     with ledger_with(tmp_path / "ledger.sqlite", range(20)) as ledger:
-        draw_audit(campaign(0.1), ledger)
+        draw_audit(campaign(0.1), ledger, ledger.to_push())
         first = audited(ledger)
-        draw_audit(campaign(0.1), ledger)
+        draw_audit(campaign(0.1), ledger, ledger.to_push())
         assert audited(ledger) == first
         add_scored(ledger, range(20, 23))
-        draw_audit(campaign(0.1), ledger)
+        draw_audit(campaign(0.1), ledger, ledger.to_push())
         assert len(audited(ledger) - first) == 1
         assert ledger.samples()[-1].audit_probability == pytest.approx(1 / 3)
 
@@ -77,7 +77,7 @@ def test_every_sample_is_drawn_about_equally_often() -> None:
 
 def test_no_audit_is_none(tmp_path: Path) -> None:
     with ledger_with(tmp_path / "ledger.sqlite", range(5)) as ledger:
-        draw_audit(campaign(0.0), ledger)
+        draw_audit(campaign(0.0), ledger, ledger.to_push())
         assert not audited(ledger)
         assert {sample.audit for sample in ledger.samples()} == {False}
 
