@@ -49,6 +49,7 @@ class CampaignStatus:
         total: Counts over all samples in the ledger or the plan.
         labels: Counts for each label.
         earlier: Samples among them that campaign.toml no longer asks for.
+        in_batch: Samples that are in a batch at the provider.
         spending: Requests by outcome, and their cost.
         model_version: Of the last scoring; None before.
         project_url: Of the Label Studio project; None before the first push.
@@ -58,6 +59,7 @@ class CampaignStatus:
     total: Counts
     labels: dict[str, Counts]
     earlier: int
+    in_batch: int
     spending: Spending
     model_version: str | None
     project_url: str | None
@@ -72,6 +74,7 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
     with Ledger(campaign.ledger_path, writing=False) as ledger:
         plan = planned_samples(campaign, known_to(ledger))
         samples = ledger.samples()
+        in_batch = len(ledger.batches.keys_in_flight())
         spending = ledger.requests.spending()
         model_version = ledger.note(MODEL_VERSION_NOTE)
         project_url = ledger.note(PROJECT_URL_NOTE)
@@ -81,6 +84,7 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
         total=_counts(sum(steps.values(), Counter())),
         labels={label: _counts(counter) for label, counter in steps.items()},
         earlier=len({sample.key for sample in samples} - {sample.key for sample in plan}),
+        in_batch=in_batch,
         spending=spending,
         model_version=model_version,
         project_url=project_url,
