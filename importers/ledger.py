@@ -3,6 +3,7 @@
 Each step is recorded before the next one is begun, so a process killed anywhere finds on its next
 run what was planned, paid, stored, scored, pushed and decided. A request is recorded before it is
 sent: one that was in the air when the process died is `unknown`, and its sample is asked for again.
+Those in a batch stay in the air: the provider goes on with them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from typing_extensions import Self
 
+from importers.ledger_batches import Batches
 from importers.ledger_file import Database
 from importers.ledger_requests import Requests
 from importers.ledger_rows import SELECT_SAMPLES, now, planned_row, sample_from, verdict_row
@@ -34,6 +36,7 @@ class Ledger:
         self._db = Database(path, writing=writing)
         self.requests = Requests(self._db)
         self.selection = Selections(self._db)
+        self.batches = Batches(self._db)
         self.sources = Sources(self._db)
         self.writings = Writings(self._db)
         if writing:

@@ -44,8 +44,10 @@ class Requests:
         self._db = db
 
     def end_abandoned(self) -> None:
-        """Those in the air when a process died may have been paid for."""
-        self._db.write("UPDATE requests SET outcome = 'unknown' WHERE outcome = 'in_flight'")
+        """Those in the air when a process died may have been paid for; a batch outlives it."""
+        self._db.write(
+            "UPDATE requests SET outcome = 'unknown' WHERE outcome = 'in_flight' AND batch IS NULL"
+        )
 
     def begin(self, key: str, generator: str | None = None) -> int:
         """Record that a paid request is about to be sent; returns its id.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from importers import batch_run
 from importers.answer_spool import AnswerSpool
 from importers.campaign import Campaign
 from importers.generate import Drawn, draw, recover
@@ -52,6 +53,7 @@ class GenerateReport:
         refused: Prompts that the generator refused in this run.
         unanswered: Requests of this run that may have been paid for without an image.
         missing: Planned samples that have no image and were not refused.
+        in_batch: Samples that are in a batch at the provider.
         cost_usd: Sum of the known costs of this run in US dollars.
         unpriced: Images of this run whose cost is not known.
     """
@@ -61,6 +63,7 @@ class GenerateReport:
     refused: int
     unanswered: int
     missing: int
+    in_batch: int
     cost_usd: Decimal
     unpriced: int
 
@@ -123,8 +126,13 @@ class GenerationStopped(KeyboardInterrupt):
         self.report = report
 
 
-def generate(campaign: Campaign, ledger: Ledger, progress: Progress = silent) -> GenerateReport:
+def generate(
+    campaign: Campaign, ledger: Ledger, progress: Progress = silent, *, wait: bool = True
+) -> GenerateReport:
     """Draw the planned samples that have no image.
+
+    Args:
+        wait: Stay until batches at the provider have ended, or leave them to a later run.
 
     Raises:
         ConfigError: the generator's settings ask for what cannot be.
@@ -137,8 +145,15 @@ def generate(campaign: Campaign, ledger: Ledger, progress: Progress = silent) ->
     if any(spool.waiting()):
         with closing(open_generator(campaign.generator)) as generator:
             drawn = recover(generator, ledger, store, spool)
-    waiting = [sample for sample in ledger.to_generate() if sample.key in planned]
-    if waiting:
+    batch, in_batch = campaign.generator.batch, ledger.batches.keys_in_flight()
+    if batch or in_batch:
+        wait = wait and batch
+        drawn += batch_run.draw(
+            campaign, planned, ledger, store, spool, wait=wait, progress=progress
+        )
+        in_batch = ledger.batches.keys_in_flight()
+    waiting = [s for s in ledger.to_generate() if s.key in planned and s.key not in in_batch]
+    if waiting and not batch and not drawn.interrupted:
         campaign.images_path.mkdir(parents=True, exist_ok=True)
         for notice in check_generator(campaign.generator, _operations(waiting)):
             log.warning("%s", notice)
@@ -158,6 +173,7 @@ def generate(campaign: Campaign, ledger: Ledger, progress: Progress = silent) ->
         refused=drawn.refused,
         unanswered=drawn.unanswered,
         missing=sum(sample.key in planned for sample in ledger.to_generate()),
+        in_batch=len(in_batch),
         cost_usd=drawn.cost_usd,
         unpriced=drawn.unpriced,
     )

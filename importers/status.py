@@ -53,6 +53,7 @@ class CampaignStatus:
         labels: Counts for each label.
         earlier: Samples among them that campaign.toml no longer asks for.
         held: How many samples are kept from people for which reason.
+        in_batch: Samples that are in a batch at the provider.
         spending: Requests by outcome, and their cost.
         model_version: Of the last scoring; None before.
         project_url: Of the Label Studio project; None before the first push.
@@ -63,6 +64,7 @@ class CampaignStatus:
     labels: dict[str, Counts]
     earlier: int
     held: dict[str, int]
+    in_batch: int
     spending: Spending
     model_version: str | None
     project_url: str | None
@@ -77,6 +79,7 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
     with Ledger(campaign.ledger_path, writing=False) as ledger:
         plan = planned_samples(campaign, known_to(ledger))
         samples = ledger.samples()
+        in_batch = len(ledger.batches.keys_in_flight())
         spending = ledger.requests.spending()
         model_version = ledger.note(MODEL_VERSION_NOTE)
         project_url = ledger.note(PROJECT_URL_NOTE)
@@ -87,6 +90,7 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
         labels={label: _counts(counter) for label, counter in steps.items()},
         earlier=len({sample.key for sample in samples} - {sample.key for sample in plan}),
         held=held(samples, campaign),
+        in_batch=in_batch,
         spending=spending,
         model_version=model_version,
         project_url=project_url,

@@ -53,15 +53,25 @@ def run(path: CampaignPath, drop: Drop = False, json: AsJson = False) -> None:
     show([*lines, *words.next_step(f"review them, then: ls-clip sync {path}")], report, json)
 
 
-def generate(path: CampaignPath, json: AsJson = False) -> None:
+def generate(
+    path: CampaignPath,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait/--no-wait", help="Stay until batches have ended, or leave them to a later run."
+        ),
+    ] = True,
+    json: AsJson = False,
+) -> None:
     """Draw the images that the campaign still lacks."""
     from importers import pipeline
     from importers.commands import words
 
     with opened(path) as (campaign, ledger), watching() as watch:
-        report = pipeline.generate(campaign, ledger, watch("Generating"))
+        report = pipeline.generate(campaign, ledger, watch("Generating"), wait=wait)
     lines = words.generate_lines(report)
-    show([*lines, *words.next_step(f"ls-clip score {path}")], report, json)
+    then = f"ls-clip generate {path}" if report.in_batch else f"ls-clip score {path}"
+    show([*lines, *words.next_step(then)], report, json)
 
 
 def score(path: CampaignPath, json: AsJson = False) -> None:

@@ -80,14 +80,26 @@ def sketch(
         Path | None,
         typer.Option(help="File that gets a JSON line for each image.", show_default=False),
     ] = None,
+    batch_seconds: Annotated[
+        float, typer.Option(min=0.0, help="What a batch takes beside the drawing.")
+    ] = 0.0,
 ) -> None:
     """Serve OpenAI's images API offline, drawing every prompt."""
+    from importers.sketch.batch_api import BatchLimits
     from importers.sketch.server import serve as serve_sketches
 
     def ready(base_url: str) -> None:
         err().print(f"The model sketch-1 draws at {base_url}; Ctrl-C stops it.")
 
-    serve_sketches(host, port, failure_rate, seed, request_log=request_log, ready=ready)
+    serve_sketches(
+        host,
+        port,
+        failure_rate,
+        seed,
+        request_log=request_log,
+        batches=BatchLimits(takes_s=batch_seconds),
+        ready=ready,
+    )
 
 
 def demo(

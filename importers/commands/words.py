@@ -59,7 +59,10 @@ def generate_lines(report: GenerateReport) -> list[str]:
     if report.unanswered:
         unanswered = f"{_count(report.unanswered, 'request')} without an answer"
         lines.append(_line("", f"{unanswered}; may be paid for, and is asked again next time"))
-    if report.missing:
+    if report.in_batch:
+        in_batch = f"{_count(report.in_batch, 'image')} in a batch at the provider"
+        lines.append(_line("", f"{in_batch}; run it again to collect them"))
+    if report.missing > report.in_batch:
         done = report.planned - report.missing
         lines.append(_line("", f"{done} of {report.planned} samples have come; run it again"))
     return lines
@@ -217,6 +220,8 @@ def status_lines(status: CampaignStatus) -> list[str]:
     lines = [f"Spent {_money(spent.cost_usd, spent.unpriced)} on {_count(spent.stored, 'image')}."]
     if spent.unknown:
         lines.append(f"{_count(spent.unknown, 'request')} without an answer may be paid for too.")
+    if status.in_batch:
+        lines.append(f"{_count(status.in_batch, 'image')} in a batch at the provider.")
     if status.earlier:
         lines.append(f"Of the samples, {status.earlier:,} stem from an earlier campaign.toml.")
     if status.held:
@@ -261,6 +266,8 @@ def _generated(report: GenerateReport) -> str:
     if report.generated:
         cost = _money(report.cost_usd, report.unpriced)
         return f"{_count(report.generated, 'image')}, {cost}"
+    if report.in_batch and not report.refused:
+        return "no image yet"
     return "no image" if report.missing or report.refused else "nothing to do"
 
 

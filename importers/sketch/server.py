@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from importers.sketch import wire
 from importers.sketch.account import NO_LIMITS, Account, Limits
+from importers.sketch.batch_api import USUAL, BatchLimits, add_routes
 from importers.sketch.draw import draw
 from importers.sketch.failures import ALL
 from ls_backend.errors import ConfigError
@@ -41,6 +42,7 @@ def create_app(
     *,
     request_log: Path | None = None,
     limits: Limits = NO_LIMITS,
+    batches: BatchLimits = USUAL,
 ) -> Flask:
     """Make the server's Flask app.
 
@@ -52,6 +54,7 @@ def create_app(
         request_log: File that gets one JSON line for each image that was answered, before it is
             sent: prompt, seed, sha256 of the bytes, request_id.
         limits: The rate limit, quota and latency of the account.
+        batches: How long its batches take, and which models they are closed to.
 
     Raises:
         ConfigError: a rate outside 0 to 1, or an unknown kind of failure.
@@ -84,6 +87,7 @@ def create_app(
     def model(model: str) -> Response:
         return _answer(wire.model_answer(model))
 
+    add_routes(app, batches, api_key)
     _answer_errors_in_json(app)
     return app
 
@@ -98,6 +102,7 @@ def serve(
     *,
     request_log: Path | None = None,
     limits: Limits = NO_LIMITS,
+    batches: BatchLimits = USUAL,
     ready: Callable[[str], None] = print,
 ) -> None:
     """Answer requests until the process is interrupted.
@@ -105,14 +110,22 @@ def serve(
     Args:
         host, port: Where to listen; port 0 takes a free one.
         ready: Called once with the base URL for clients when requests will be answered.
-        failure_rate, seed, kinds, api_key, request_log, limits: See `create_app`.
+        failure_rate, seed, kinds, api_key, request_log, limits, batches: See `create_app`.
 
     Raises:
         ConfigError: a setting is out of range, or the address cannot be listened on.
     """
     from waitress.server import create_server
 
-    app = create_app(failure_rate, seed, kinds, api_key, request_log=request_log, limits=limits)
+    app = create_app(
+        failure_rate,
+        seed,
+        kinds,
+        api_key,
+        request_log=request_log,
+        limits=limits,
+        batches=batches,
+    )
     with _listen(host, port) as listening:
         server = create_server(app, sockets=[listening])
         ready(f"http://{host}:{listening.getsockname()[1]}/v1")
