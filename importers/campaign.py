@@ -107,7 +107,7 @@ class Campaign(Section):
             written = set(prompts.writing.writes)
         for technique in self.prompt_techniques:
             templates = technique.templates or prompts.templates
-            if not templates and not prompts.whole:
+            if not templates and not prompts.whole and technique.name != "adversarial":
                 raise ValueError(
                     f"prompts: the {technique.name} technique has no templates; add [prompts] "
                     "templates, a file or a writer"

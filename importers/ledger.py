@@ -41,6 +41,7 @@ class Ledger:
         self.writings = Writings(self._db)
         if writing:
             self.requests.end_abandoned()
+            self.writings.end_abandoned()
 
     def __enter__(self) -> Self:
         return self

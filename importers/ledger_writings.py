@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -70,6 +71,18 @@ class Writings:
             "UPDATE writings SET outcome = ?, finished_at = ?, error = ? WHERE id = ?",
             (outcome, now(), error, writing),
         )
+
+    def end_abandoned(self) -> None:
+        """Those in the air when a process died may have been paid for."""
+        self._db.write("UPDATE writings SET outcome = 'unknown' WHERE outcome = 'in_flight'")
+
+    def asked(self) -> Counter[str]:
+        """How many requests for each thing were answered, with texts or a refusal."""
+        rows = self._db.read(
+            "SELECT asked, count(*) AS number FROM writings "
+            "WHERE outcome IN ('written', 'refused') GROUP BY asked"
+        )
+        return Counter({row["asked"]: row["number"] for row in rows})
 
     def texts(self) -> list[WrittenText]:
         """All texts in the order in which they were written."""

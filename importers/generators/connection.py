@@ -1,4 +1,4 @@
-"""Where the images API is and with which key it is asked; owns the key, and keeps it out of sight.
+"""Where an API is and with which key it is asked; owns the key, and keeps it out of sight.
 
 OpenAI's key goes to OpenAI alone, Azure's to the endpoint that the campaign names: another server
 gets a key only where the campaign names one.
@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from importers.campaign_sections import GeneratorSettings
+from importers.generators.capabilities import LIVING
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
     from openai import OpenAI
-
-    from importers.campaign_sections import GeneratorSettings
 
 OPENAI_HOST = "api.openai.com"
 OPENAI_URL = f"https://{OPENAI_HOST}/v1"
@@ -30,20 +30,74 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """What an API is asked for, in the words of messages.
+
+    Attributes:
+        section: The table of campaign.toml that configures it.
+        model_key: The key there that names the model.
+        api: "an images API".
+        endpoints: What comes after the base URL.
+        server: "images server".
+        made: "an image may have been drawn".
+        kept: "what is drawn is kept".
+        again: "ask for this image anew".
+        slower: What else helps against rate limits.
+        models: OpenAI's models for it that live.
+    """
+
+    section: str
+    model_key: str
+    api: str
+    endpoints: str
+    server: str
+    made: str
+    kept: str
+    again: str
+    slower: str
+    models: tuple[str, ...]
+
+
+IMAGES = Purpose(
+    section="generator",
+    model_key="generator.model",
+    api="an images API",
+    endpoints="/images/generations",
+    server="images server",
+    made="an image may have been drawn",
+    kept="what is drawn is kept",
+    again="ask for this image anew, with a larger generator.timeout_s where images take long",
+    slower=", or with a smaller generator.parallel",
+    models=LIVING,
+)
+
+
+class ConnectionSettings(Protocol):
+    """Where an API is and where its key is, as campaign.toml says it."""
+
+    @property
+    def base_url(self) -> str | None: ...
+    @property
+    def api_key_env(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
 class Connection:
-    """An images API and the key for it.
+    """An API and the key for it.
 
     Attributes:
         base_url: Ends in what comes before /images/generations; for Azure the endpoint of the
             resource.
         key_variable: Name of the environment variable that a key comes from.
         azure_version: Version of Azure's API; None where it is not Azure's.
+        purpose: What it is asked for.
     """
 
     base_url: str
     key_variable: str
     key: str = field(repr=False)
     azure_version: str | None = None
+    purpose: Purpose = IMAGES
 
     @property
     def host(self) -> str:
@@ -106,30 +160,30 @@ class Connection:
         )
 
 
-def connection_of(settings: GeneratorSettings) -> Connection:
+def connection_of(settings: ConnectionSettings, purpose: Purpose = IMAGES) -> Connection:
     """The connection that a campaign's settings and the environment give.
 
     Raises:
         ConfigError: the URL is none, there is no key for OpenAI or Azure, or no version of Azure's.
     """
-    if settings.kind == "azure":
+    if isinstance(settings, GeneratorSettings) and settings.kind == "azure":
         return _azure_connection(settings)
-    base_url = _checked(OPENAI_URL if settings.base_url is None else settings.base_url)
+    base_url = _checked(OPENAI_URL if settings.base_url is None else settings.base_url, purpose)
     variable = settings.api_key_env or OPENAI_KEY_VARIABLE
     if settings.api_key_env is None and not _is_openai(base_url):
-        return Connection(base_url, variable, _NO_KEY)
+        return Connection(base_url, variable, _NO_KEY, purpose=purpose)
     key = _key(variable)
     if not key and _is_openai(base_url):
         raise ConfigError(
             f"There is no key for {OPENAI_HOST}: the environment variable {variable} is not set.",
             hint=f"Run: export {variable}=…  (a key from https://platform.openai.com/api-keys), "
-            "or name your own images server in generator.base_url.",
+            f"or name your own {purpose.server} in {purpose.section}.base_url.",
         )
-    return Connection(base_url, variable, key or _NO_KEY)
+    return Connection(base_url, variable, key or _NO_KEY, purpose=purpose)
 
 
 def _azure_connection(settings: GeneratorSettings) -> Connection:
-    endpoint, version = _checked(settings.base_url or ""), settings.api_version
+    endpoint, version = _checked(settings.base_url or "", IMAGES), settings.api_version
     if "openai" in urlsplit(endpoint).path.split("/"):
         raise ConfigError(
             f"generator.base_url {endpoint!r} goes on behind the endpoint of the Azure resource.",
@@ -152,10 +206,10 @@ def _azure_connection(settings: GeneratorSettings) -> Connection:
     return Connection(endpoint, variable, key, version)
 
 
-def _checked(url: str) -> str:
+def _checked(url: str, purpose: Purpose) -> str:
     if not _is_http_url(url):
         raise ConfigError(
-            f"generator.base_url {url!r} is not a URL.",
+            f"{purpose.section}.base_url {url!r} is not a URL.",
             hint="Write it with its scheme, for example http://127.0.0.1:8080/v1.",
         )
     return url.rstrip("/")

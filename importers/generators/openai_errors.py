@@ -1,7 +1,7 @@
-"""What went wrong between us and an images API, in our own errors.
+"""What went wrong between us and an API like OpenAI's, in our own errors.
 
 Owns the reading of error answers: which may be tried again, which stop a run, which concern one
-prompt only, and after which an image may have been paid for.
+prompt only, and after which an image or a text may have been paid for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from importers.generators.capabilities import LIVING
 from importers.generators.connection import Connection
 from ls_backend.errors import (
     GeneratorError,
@@ -70,13 +69,14 @@ def as_generator_error(error: APIError, connection: Connection, model: str) -> G
 
 
 def not_an_images_api(connection: Connection, why: str) -> GeneratorError:
-    hint = "Check generator.base_url: it is what comes before /images/generations, "
+    purpose = connection.purpose
+    hint = f"Check {purpose.section}.base_url: it is what comes before {purpose.endpoints}, "
     hint += "most often ending in /v1."
     if connection.is_azure:
         hint = "Check generator.base_url, which is the endpoint of the Azure resource, and "
         hint += "generator.api_version."
     return GeneratorError(
-        f"{connection.shown_url} is not an images API: {why}.",
+        f"{connection.shown_url} is not {purpose.api}: {why}.",
         hint=hint,
         code="not_an_images_api",
     )
@@ -92,10 +92,11 @@ def unknown_model(connection: Connection, model: str, known: str | None = None) 
             code="model_not_found",
         )
     if known is None:
-        known = ", ".join(LIVING) if connection.is_openai else f"see {connection.shown_url}/models"
+        ours = ", ".join(connection.purpose.models)
+        known = ours if connection.is_openai else f"see {connection.shown_url}/models"
     return GeneratorError(
         f"{connection.host} has no model {model!r}, or not for this key.",
-        hint=f"Set generator.model to one that it has: {known}.",
+        hint=f"Set {connection.purpose.model_key} to one that it has: {known}.",
         code="model_not_found",
     )
 
@@ -134,7 +135,10 @@ def _connection_error(error: APIConnectionError, connection: Connection) -> Gene
 
 def _unreachable(connection: Connection, why: str) -> GeneratorUnreachable:
     reason = connection.without_key(re.sub(r"^\[Errno -?\d+\] ", "", why))
-    hint = "Is the images server running there? Check generator.base_url and the network"
+    purpose = connection.purpose
+    hint = (
+        f"Is the {purpose.server} running there? Check {purpose.section}.base_url and the network"
+    )
     if connection.is_openai:
         hint = "Check the network, and https://status.openai.com"
     return GeneratorUnreachable(
@@ -144,15 +148,15 @@ def _unreachable(connection: Connection, why: str) -> GeneratorUnreachable:
 
 def _unknown_outcome(connection: Connection, why: str) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"{connection.host} {why}: an image may have been drawn, and charged for.",
-        hint="Look at the usage page of your account; run it again to ask for this image anew, "
-        "with a larger generator.timeout_s where images take long.",
+        f"{connection.host} {why}: {connection.purpose.made}, and charged for.",
+        hint=f"Look at the usage page of your account; run it again to {connection.purpose.again}.",
     )
 
 
 def _status_error(error: APIStatusError, connection: Connection, model: str) -> GeneratorError:
     status, said = error.status_code, connection.without_key(what_it_said(error))
     answered = f"{connection.host} answered {status} for {model!r}: {said}"
+    section, kept = connection.purpose.section, connection.purpose.kept
     if error.code in _REFUSALS:
         return PromptRefused(
             f"{connection.host} refused the prompt: {said}",
@@ -161,7 +165,7 @@ def _status_error(error: APIStatusError, connection: Connection, model: str) -> 
     if error.code in _OUT_OF_MONEY or error.type == "insufficient_quota" or status == 402:
         return GeneratorError(
             f"The account at {connection.host} has no money or quota left: {said}",
-            hint="Top it up or raise its limit, then run it again: what is drawn is kept.",
+            hint=f"Top it up or raise its limit, then run it again: {kept}.",
             code="insufficient_quota",
         )
     if status == 401:
@@ -178,7 +182,7 @@ def _status_error(error: APIStatusError, connection: Connection, model: str) -> 
     if status == 429:
         return RateLimited(
             answered,
-            hint="Run it again later, or with a smaller generator.parallel: what is drawn is kept.",
+            hint=f"Run it again later{connection.purpose.slower}: {kept}.",
             wait_s=_asked_wait(error.response.headers),
         )
     if status in _GAVE_UP_WAITING:
@@ -192,14 +196,14 @@ def _status_error(error: APIStatusError, connection: Connection, model: str) -> 
         )
     return GeneratorError(
         answered,
-        hint="Change [generator] in the campaign to what the API accepts.",
+        hint=f"Change [{section}] in the campaign to what the API accepts.",
         # Some servers repeat the status there, as a number.
         code=error.code if error.code and isinstance(error.code, str) else "bad_request",
     )
 
 
 def _how_to_be_allowed(connection: Connection) -> str:
-    hint = "The key is known but may not draw with this model."
+    hint = "The key is known but may not use this model."
     if connection.is_openai:
         hint += " OpenAI wants some organizations verified: "
         hint += "https://platform.openai.com/settings/organization/general."
@@ -214,12 +218,12 @@ def _wrong_key(connection: Connection) -> GeneratorUnauthorized:
         return GeneratorUnauthorized(
             f"{connection.host} wants a key, and this campaign has none for it.",
             hint="Put the key into an environment variable and name that variable in "
-            "generator.api_key_env.",
+            f"{connection.purpose.section}.api_key_env.",
         )
     return GeneratorUnauthorized(
         f"{connection.host} does not accept the key in the environment variable {variable}.",
         hint=f"Set {variable} to a key of that API, or name another variable in "
-        "generator.api_key_env.",
+        f"{connection.purpose.section}.api_key_env.",
     )
 
 

@@ -1,5 +1,5 @@
 """Prompts: what a campaign asks image models to draw."""
 
-from importers.prompts.templates import write_prompts
+from importers.prompts.sampling import write_prompts
 
 __all__ = ["write_prompts"]

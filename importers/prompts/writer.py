@@ -1,0 +1,231 @@
+"""A language model as a writer of short texts: one request, its answer, what can go wrong.
+
+Owns the wire: OpenAI's Responses API with a structured output, or chat completions with the same
+JSON schema for other servers. What an answer is used for is `writing`; the words of the request
+are `asking`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import tenacity
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from importers.generators.connection import Purpose, connection_of
+from importers.generators.openai_errors import (
+    RateLimited,
+    ServerFailed,
+    Temporary,
+    as_generator_error,
+    not_an_images_api,
+)
+from importers.prompts.asking import Asked
+from importers.prompts.prices import TEXT_PRICES, text_cost_usd
+from ls_backend.errors import ConfigError, GeneratorUnreachable
+
+if TYPE_CHECKING:
+    from importers.campaign_sections import PromptSettings
+
+PATIENCE_S = 300.0
+"""How long a request waits for an API that says "later" before writing is stopped."""
+
+TEXTS = Purpose(
+    section="prompts.writing",
+    model_key="prompts.writer",
+    api="a text API",
+    endpoints="/responses or /chat/completions",
+    server="text server",
+    made="a text may have been written",
+    kept="what is written is kept",
+    again="ask for these texts anew, with a larger prompts.writing.timeout_s where they take long",
+    slower="",
+    models=tuple(price.model for price in TEXT_PRICES),
+)
+# Models that think before they write, and can be told not to; others do not know the parameter.
+_THINKING = re.compile(r"gpt-(5\.\d|[6-9]|\d\d)|sketch-writer-")
+_log = logging.getLogger(__name__)
+_backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
+
+
+class Texts(BaseModel):
+    """What the model is to answer with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    texts: list[str]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a request that was answered.
+
+    Attributes:
+        texts: The texts as they came; none where there is trouble.
+        trouble: Why there are none: "it refused: …"; None where there are.
+        request_id: The API's name of the request.
+        usage: The API's own account of it.
+        cost_usd: US dollars; None where it is not known.
+    """
+
+    texts: tuple[str, ...]
+    trouble: str | None
+    request_id: str | None
+    usage: dict[str, Any] | None
+    cost_usd: Decimal | None
+
+
+class Writer:
+    """Asks a language model for texts.
+
+    Failures (connection refused, 5xx) and rate limits are tried `writing.max_attempts` times in
+    all. A request without an answer is not repeated: it may have been paid for.
+
+    Args:
+        settings: The campaign's `[prompts]`, with a writer.
+        sleep: Waits a number of seconds.
+
+    Raises:
+        ConfigError: the server's address is missing or none, or OpenAI's key is not set.
+    """
+
+    def __init__(
+        self, settings: PromptSettings, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        kind, _, self._model = (settings.writer or "").partition(":")
+        if kind == "compatible" and settings.writing.base_url is None:
+            raise ConfigError(
+                f"The writer {settings.writer} has no address.",
+                hint="Set base_url in [prompts.writing], for example http://127.0.0.1:11434/v1.",
+            )
+        self._connection = connection_of(settings.writing, TEXTS)
+        self._client = self._connection.client(settings.writing.timeout_s)
+        self._send = self._responses if kind == "openai" else self._chat
+        self.name = f"{self._model} at {self._connection.host}"
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(
+                (RateLimited, ServerFailed, GeneratorUnreachable)
+            ),
+            stop=_tried(settings.writing.max_attempts),
+            wait=_wait,
+            sleep=sleep,
+            before_sleep=tenacity.before_sleep_log(_log, logging.INFO),
+            reraise=True,
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def ask(self, asked: Asked) -> Reply:
+        """Send a request and read its answer.
+
+        Raises:
+            PromptRefused: the API refuses this request, others may pass.
+            OutcomeUnknown: no answer came; it may have been paid for.
+            GeneratorUnauthorized, GeneratorUnreachable, GeneratorError: every request would meet
+                the same.
+        """
+        return self._retrying(self._ask_once, asked)
+
+    def _ask_once(self, asked: Asked) -> Reply:
+        import openai
+
+        try:
+            raw = self._send(asked)
+        except openai.APIError as error:
+            raise as_generator_error(error, self._connection, self._model) from None
+        body = self._json_of(raw)
+        texts, trouble = _read(raw)
+        usage = body.get("usage")
+        usage = usage if isinstance(usage, dict) else None
+        cost = text_cost_usd(self._model, usage, at_openai=self._connection.is_openai)
+        return Reply(texts, trouble, raw.headers.get("x-request-id"), usage, cost)
+
+    def _responses(self, asked: Asked) -> Any:
+        thinking: dict[str, Any] = {}
+        if _THINKING.match(self._model):
+            thinking = {"reasoning": {"effort": "none"}}
+        return self._client.responses.with_raw_response.parse(
+            model=self._model,
+            instructions=asked.instructions,
+            input=asked.request,
+            text_format=Texts,
+            store=False,
+            **thinking,
+        )
+
+    def _chat(self, asked: Asked) -> Any:
+        return self._client.chat.completions.with_raw_response.parse(
+            model=self._model,
+            messages=[
+                {"role": "system", "content": asked.instructions},
+                {"role": "user", "content": asked.request},
+            ],
+            response_format=Texts,
+        )
+
+    def _json_of(self, raw: Any) -> Mapping[str, Any]:
+        try:
+            body = json.loads(raw.http_response.content)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) or not ("output" in body or "choices" in body):
+            raise not_an_images_api(self._connection, "its answer is not that of one")
+        return body
+
+
+def _read(raw: Any) -> tuple[tuple[str, ...], str | None]:
+    """The texts of an answer, or why there are none."""
+    from openai import ContentFilterFinishReasonError, LengthFinishReasonError
+
+    try:
+        answer = raw.parse()
+    except LengthFinishReasonError:
+        return (), "it was cut off at the model's limit of tokens"
+    except ContentFilterFinishReasonError:
+        return (), "the provider's content filter held it back"
+    except ValidationError as error:
+        return (), f"it does not have the form that was asked for ({error.error_count()} errors)"
+    return _of_response(answer) if hasattr(answer, "output") else _of_completion(answer)
+
+
+def _of_response(answer: Any) -> tuple[tuple[str, ...], str | None]:
+    if answer.status == "incomplete":
+        reason = answer.incomplete_details.reason if answer.incomplete_details else "no reason"
+        return (), f"it is incomplete ({reason})"
+    if answer.output_parsed is not None:
+        return tuple(answer.output_parsed.texts), None
+    parts = (part for item in answer.output if item.type == "message" for part in item.content)
+    refusals = [part.refusal for part in parts if part.type == "refusal"]
+    return (), f"the model refused: {refusals[0]}" if refusals else "there is no text in it"
+
+
+def _of_completion(answer: Any) -> tuple[tuple[str, ...], str | None]:
+    if not answer.choices:
+        return (), "there is no text in it"
+    message = answer.choices[0].message
+    if message.parsed is not None:
+        return tuple(message.parsed.texts), None
+    return (), f"the model refused: {message.refusal}" if message.refusal else "it is empty"
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error: BaseException | None = state.outcome.exception() if state.outcome else None
+    if isinstance(error, Temporary) and error.wait_s is not None:
+        return error.wait_s
+    return _backoff(state)
+
+
+def _tried(times: int) -> Callable[[tenacity.RetryCallState], bool]:
+    def stop(state: tenacity.RetryCallState) -> bool:
+        waited = state.idle_for + state.upcoming_sleep
+        return state.attempt_number >= times or waited > PATIENCE_S
+
+    return stop

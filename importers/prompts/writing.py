@@ -1,0 +1,259 @@
+"""The writing stage: a language model writes what the campaign wants and does not have yet.
+
+Owns how often is asked, which texts count, and what is recorded. For each label, each kind of text
+is asked for until there are `writing.count` that can be used, four times at most over all runs; a
+larger `count` allows four more. Nothing is asked for that is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from importers.campaign import Campaign
+from importers.ledger import Ledger
+from importers.ledger_writings import WrittenText
+from importers.progress import Progress, silent
+from importers.prompts.asking import ask_for
+from importers.prompts.duplicates import without_duplicates
+from importers.prompts.sampling import WHOLE, refused_texts, takes_whole
+from importers.sample import Sample
+from ls_backend.errors import ConfigError, GeneratorError, OutcomeUnknown, PromptRefused
+
+if TYPE_CHECKING:
+    from importers.prompts.duplicates import Encode
+    from importers.prompts.writer import Writer
+
+MOST_REQUESTS = 4
+"""For one kind of text of one label: once, and three times for the shortfall."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Texts of one kind for one label.
+
+    Attributes:
+        kind: "prompt", or the name of a factor.
+        count: How many that can be used.
+    """
+
+    label: str
+    kind: str
+    count: int
+
+    @property
+    def name(self) -> str:
+        """How the ledger names a request for it."""
+        return f"{self.count} {self.kind} for {self.label}"
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """Texts that did not come, however often they were asked for."""
+
+    label: str
+    kind: str
+    count: int
+    usable: int
+
+
+@dataclass
+class WriteReport:
+    """What stands after writing.
+
+    Attributes:
+        writer: "openai:MODEL" or "compatible:MODEL"; None where the campaign has none.
+        requests: Requests answered in this run.
+        written: Texts that this run added.
+        duplicates: Texts that said what was there already; not kept.
+        refused: Prompts of this run that never mention their label; kept, and not drawn.
+        short: What is still missing.
+        cost_usd: Sum of the known costs of this run in US dollars.
+        unpriced: Requests of this run whose cost is not known.
+    """
+
+    writer: str | None
+    requests: int = 0
+    written: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    short: list[Shortfall] = field(default_factory=list)
+    cost_usd: Decimal = Decimal(0)
+    unpriced: int = 0
+
+
+def wanted_texts(campaign: Campaign) -> list[Wanted]:
+    """What the campaign's writer is to write; nothing where there is none.
+
+    Raises:
+        ConfigError: no technique would draw what is written.
+    """
+    settings = campaign.prompts
+    if settings.writer is None or not campaign.prompt_techniques:
+        return []
+    kinds = [WHOLE] if settings.writing.writes == ["prompts"] else settings.writing.writes
+    if kinds == [WHOLE] and not any(takes_whole(t) for t in campaign.prompt_techniques):
+        raise ConfigError(
+            "Every technique has templates of its own: prompts that are written would not be used.",
+            hint="Leave the templates of one technique out, or name factors in writing.writes.",
+        )
+    count = settings.writing.count
+    return [Wanted(label, kind, count) for label in campaign.labels for kind in kinds]
+
+
+def usable_texts(campaign: Campaign, written: Sequence[WrittenText], wanted: Wanted) -> list[str]:
+    """The written texts of a kind that can be used."""
+    mine = [text for text in written if (text.label, text.kind) == (wanted.label, wanted.kind)]
+    refused = {text.text for text in refused_texts(campaign, mine)}
+    return [text.text for text in mine if text.text not in refused]
+
+
+def to_write(campaign: Campaign, ledger: Ledger) -> list[Wanted]:
+    """What is missing and may still be asked for.
+
+    Raises:
+        ConfigError: no technique would draw what is written.
+    """
+    written, asked = ledger.writings.texts(), ledger.writings.asked()
+    return [
+        wanted
+        for wanted in wanted_texts(campaign)
+        if len(usable_texts(campaign, written, wanted)) < wanted.count
+        and asked[wanted.name] < MOST_REQUESTS
+    ]
+
+
+def write(
+    campaign: Campaign,
+    ledger: Ledger,
+    encode: Encode | None = None,
+    progress: Progress = silent,
+) -> WriteReport:
+    """Have written what is missing.
+
+    Args:
+        encode: The text tower by which near duplicates are found; None finds exact ones alone.
+
+    Raises:
+        ConfigError: the writer has no address or no key, or would write what nobody draws.
+        GeneratorError: every further request would meet it; what was written is recorded.
+    """
+    report = WriteReport(campaign.prompts.writer)
+    missing = to_write(campaign, ledger)
+    if missing:
+        from importers.prompts.writer import Writer
+
+        with closing(Writer(campaign.prompts)) as writer:
+            desk = _Desk(campaign, ledger, writer, encode, report)
+            progress(0, len(missing))
+            for done, wanted in enumerate(missing, start=1):
+                desk.write(wanted)
+                progress(done, len(missing))
+    report.short = list(_shortfalls(campaign, ledger))
+    return report
+
+
+def _shortfalls(campaign: Campaign, ledger: Ledger) -> Iterator[Shortfall]:
+    written = ledger.writings.texts()
+    for wanted in wanted_texts(campaign):
+        usable = len(usable_texts(campaign, written, wanted))
+        if usable < wanted.count:
+            yield Shortfall(wanted.label, wanted.kind, wanted.count, usable)
+
+
+@dataclass
+class _Desk:
+    campaign: Campaign
+    ledger: Ledger
+    writer: Writer
+    encode: Encode | None
+    report: WriteReport
+
+    def write(self, wanted: Wanted) -> None:
+        """Ask until there is enough, or it has been asked often enough."""
+        asked = self.ledger.writings.asked()[wanted.name]
+        for _ in range(MOST_REQUESTS - asked):
+            written = self.ledger.writings.texts()
+            missing = wanted.count - len(usable_texts(self.campaign, written, wanted))
+            if missing <= 0:
+                return
+            self._ask(wanted, missing, written)
+
+    def _ask(self, wanted: Wanted, missing: int, written: Sequence[WrittenText]) -> None:
+        known = [t.text for t in written if (t.label, t.kind) == (wanted.label, wanted.kind)]
+        known = [*self._told(wanted), *known]
+        request = ask_for(
+            self.campaign,
+            wanted.label,
+            wanted.kind,
+            missing,
+            examples=self._examples(wanted),
+            known=known,
+        )
+        writing = self.ledger.writings.begin(wanted.name, self.writer.name)
+        try:
+            reply = self.writer.ask(request)
+        except GeneratorError as error:
+            self.ledger.writings.ended(writing, _outcome(error), error.message)
+            if not isinstance(error, PromptRefused):
+                raise
+            log.warning("%s for %s: %s", wanted.kind, wanted.label, error.message)
+            return
+        fresh = without_duplicates(
+            reply.texts, known, self.encode, self.campaign.prompts.writing.near_duplicates
+        )
+        texts = [WrittenText(wanted.label, wanted.kind, text) for text in fresh]
+        self.ledger.writings.written(
+            writing,
+            texts,
+            request_id=reply.request_id,
+            cost_usd=reply.cost_usd,
+            usage=reply.usage,
+        )
+        if reply.trouble is not None:
+            log.warning(
+                "%s gave no %s for %s: %s.",
+                self.writer.name,
+                wanted.kind,
+                wanted.label,
+                reply.trouble,
+            )
+        self.report.requests += 1
+        self.report.written += len(texts)
+        self.report.duplicates += len(reply.texts) - len(texts)
+        self.report.refused += len(refused_texts(self.campaign, texts))
+        self.report.cost_usd += reply.cost_usd or 0
+        self.report.unpriced += reply.cost_usd is None
+
+    def _told(self, wanted: Wanted) -> list[str]:
+        """The values of the factor that the campaign has of its own."""
+        if wanted.kind == WHOLE:
+            return []
+        factors = [t.factors for t in self.campaign.prompt_techniques]
+        told = [self.campaign.prompts.factors, *factors]
+        return [value for values in told for value in values.get(wanted.kind, ())]
+
+    def _examples(self, wanted: Wanted) -> list[str]:
+        """The campaign's examples, and what people approved: of this label first."""
+        approved = sorted(
+            (s for s in self.ledger.samples() if s.verdict and s.verdict.kind == "approved"),
+            key=lambda sample: sample.prompt.label != wanted.label,
+        )
+        liked = (_example(sample, wanted.kind) for sample in approved)
+        return [*self.campaign.prompts.writing.examples, *(text for text in liked if text)]
+
+
+def _example(sample: Sample, kind: str) -> str | None:
+    return sample.prompt.text if kind == WHOLE else sample.prompt.factors.get(kind)
+
+
+def _outcome(error: GeneratorError) -> str:
+    if isinstance(error, PromptRefused):
+        return "refused"
+    return "unknown" if isinstance(error, OutcomeUnknown) else "failed"
