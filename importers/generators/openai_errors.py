@@ -193,8 +193,8 @@ def _status_error(error: APIStatusError, connection: Connection, model: str) -> 
     return GeneratorError(
         answered,
         hint="Change [generator] in the campaign to what the API accepts.",
-        # Some servers repeat the status there, as a number.
-        code=error.code if error.code and isinstance(error.code, str) else "bad_request",
+        # Some servers repeat the status there.
+        code="bad_request" if not error.code or error.code.isdecimal() else error.code,
     )
 
 
