@@ -1,8 +1,8 @@
 """The real things that tests run against, each started once per session and only when asked for.
 
 `label_studio`, `sketch_server` and `backend` are child processes on free loopback ports; `browser`
-is the Chromium of this machine. Where there is none, the tests that drive it are left out, and the
-terminal summary says so.
+is the Chromium of this machine. Where there is none, the tests that drive it are left out, as are
+those of an extra that is not installed, and the terminal summary says so.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 FAILURE_RATE = 0.15
 WriteCampaign = Callable[..., Campaign]
 
-LEFT_OUT = pytest.StashKey[int]()
+LEFT_OUT = pytest.StashKey[list[str]]()
 
 # Started in the background, a shell makes us ignore Ctrl-C, and every process that we start would
 # inherit that: those that a test interrupts would never end.
@@ -43,13 +44,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if find_chromium() is not None:
-        return
-    left_out = [item for item in items if "browser" in getattr(item, "fixturenames", ())]
+    config.stash[LEFT_OUT] = []
+    if find_chromium() is None:
+        why = f"no Chromium on PATH ({', '.join(CHROMIUM_NAMES)}); get it with: "
+        _leave_out(config, items, "browser", f"{why}apt-get install chromium")
+    if find_spec("diffusers") is None:
+        why = "no package diffusers; get it with: "
+        _leave_out(config, items, "diffusion_model", f"{why}pip install -e '.[diffusers]'")
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], fixture: str, why: str) -> None:
+    """Leave out the tests that need a fixture which cannot be had."""
+    left_out = [item for item in items if fixture in getattr(item, "fixturenames", ())]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-        config.stash[LEFT_OUT] = len(left_out)
+        what = fixture.replace("_", " ")
+        config.stash[LEFT_OUT].append(f"{len(left_out)} {what} tests left out: {why}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -65,13 +76,8 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    left_out = config.stash.get(LEFT_OUT, 0)
-    if left_out:
-        terminalreporter.write_line(
-            f"{left_out} browser tests left out: no Chromium on PATH "
-            f"({', '.join(CHROMIUM_NAMES)}); get it with: apt-get install chromium",
-            yellow=True,
-        )
+    for line in config.stash.get(LEFT_OUT, []):
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """The generator kind "diffusers": image models on this machine, with the extra `diffusers`.
 
 Owns what is checked before a model is loaded, and one image for one request: `parameters` are
-diffusers' own names (num_inference_steps, guidance_scale, strength, negative_prompt, …) and `dtype`,
-in which the weights are loaded. One model serves all threads, one image at a time.
+diffusers' own names (num_inference_steps, guidance_scale, strength, negative_prompt, …), and
+`dtype`, in which the weights are loaded. One model serves all threads, one image at a time.
 """
 
 from __future__ import annotations
@@ -35,9 +35,16 @@ if TYPE_CHECKING:
 INSTALL = "pip install 'label-studio-clip[diffusers]'"
 OURS = frozenset(
     {"prompt", "image", "mask_image", "width", "height", "generator", "num_images_per_prompt"}
+    | {"output_type", "return_dict"}
 )
 """Arguments of a pipeline that the generator sets itself."""
+_USUAL = ("num_inference_steps", "guidance_scale", "strength", "negative_prompt", "true_cfg_scale")
 _MULTIPLE = 8
+_NO_STEP = "From a picture, strength times num_inference_steps are run, and that is less than one."
+_MORE_STEPS = (
+    "Raise either in generator.parameters; turbo models start from pictures with 2 steps and "
+    "strength 0.5."
+)
 
 
 class DiffusersKind:
@@ -135,6 +142,12 @@ def _draw(pipelines: Pipelines, request: GenerationRequest) -> Image:
             'device = "cpu".',
             code="out_of_memory",
         ) from None
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise GeneratorError(
+            f"{request.model} cannot draw that: {' '.join(str(error).split())[:300]}",
+            hint="Change generator.size or generator.parameters to what the model's card says.",
+            code="not_drawn",
+        ) from None
     if any(getattr(drawn, "nsfw_content_detected", None) or ()):
         raise PromptRefused(
             f"The safety checker of {request.model} has blanked the picture of {request.prompt!r}.",
@@ -155,7 +168,8 @@ def _arguments(request: GenerationRequest, takes: Mapping[str, Any]) -> dict[str
     if unknown:
         raise GeneratorError(
             f"{request.model} takes no parameter {unknown[0]!r}.",
-            hint=f"generator.parameters may have: {', '.join(sorted(takes.keys() - OURS))}.",
+            hint="Take it out of generator.parameters, or write it as diffusers does: "
+            f"{', '.join(name for name in _USUAL if name in takes)}.",
             code="unknown_parameter",
         )
     arguments = {"prompt": request.prompt, **said}
@@ -165,7 +179,8 @@ def _arguments(request: GenerationRequest, takes: Mapping[str, Any]) -> dict[str
             said.get(name, takes[name].default if name in takes else None)
             for name in ("num_inference_steps", "strength")
         )
-        _check_steps(steps, strength)
+        if _no_step_is_left(steps, strength):
+            raise GeneratorError(_NO_STEP, hint=_MORE_STEPS, code="no_step_left")
         arguments |= _pictures(request)
     size = arguments["image"].size if request.images else _pixels(request.size)
     if size is not None and {"width", "height"} <= takes.keys():
@@ -224,17 +239,15 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"There is no dtype {parameters['dtype']!r}.", hint=f"Use one of: {', '.join(DTYPES)}."
         )
-    _check_steps(parameters.get("num_inference_steps"), parameters.get("strength"))
+    if _no_step_is_left(parameters.get("num_inference_steps"), parameters.get("strength")):
+        raise ConfigError(_NO_STEP, hint=_MORE_STEPS)
 
 
-def _check_steps(steps: object, strength: object) -> None:
-    """From a picture, `strength` of the steps are run: none would be left below 1."""
-    if isinstance(steps, int) and isinstance(strength, int | float) and int(steps * strength) < 1:
-        raise ConfigError(
-            f"With strength {strength} none of {steps} num_inference_steps is left to run.",
-            hint="Raise them until strength times num_inference_steps is at least 1; turbo models "
-            "start from pictures with 2 steps and strength 0.5.",
-        )
+def _no_step_is_left(steps: object, strength: object) -> bool:
+    """From a picture, a share of the steps is run that is `strength`: below 1 it is none."""
+    if not isinstance(steps, int) or not isinstance(strength, int | float):
+        return False
+    return int(steps * strength) < 1
 
 
 DIFFUSERS = DiffusersKind()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ls_backend.errors import ConfigError, GeneratorError
+from ls_backend.errors import GeneratorError
 
 if TYPE_CHECKING:
     from importers.campaign_sections import GeneratorSettings
@@ -34,8 +34,7 @@ def load(settings: GeneratorSettings) -> Pipelines:
     """Load a model from its folder or the hub.
 
     Raises:
-        ConfigError: the device is not here.
-        GeneratorError: the model cannot be loaded.
+        GeneratorError: the device is not here, or the model cannot be loaded.
     """
     import torch
     from diffusers import AutoPipelineForText2Image
@@ -43,7 +42,7 @@ def load(settings: GeneratorSettings) -> Pipelines:
     device = _device(settings.device)
     dtype = getattr(torch, settings.parameters.get("dtype") or _dtype_for(device))
     try:
-        pipeline = AutoPipelineForText2Image.from_pretrained(settings.model, torch_dtype=dtype)
+        pipeline = AutoPipelineForText2Image.from_pretrained(settings.model, dtype=dtype)
         pipeline.set_progress_bar_config(disable=True)
         return _Loaded(settings.model, pipeline.to(device))
     except (OSError, ValueError, RuntimeError) as error:
@@ -114,9 +113,10 @@ def _device(asked: str | None) -> str:
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
     if asked.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(
+        raise GeneratorError(
             f"generator.device is {asked!r}, and PyTorch sees no GPU here.",
             hint="Install the CUDA build of PyTorch and the driver, or leave device out.",
+            code="device",
         )
     return asked
 

@@ -197,8 +197,8 @@ def _status_error(error: APIStatusError, connection: Connection, model: str) -> 
     return GeneratorError(
         answered,
         hint=f"Change [{section}] in the campaign to what the API accepts.",
-        # Some servers repeat the status there, as a number.
-        code=error.code if error.code and isinstance(error.code, str) else "bad_request",
+        # Some servers repeat the status there.
+        code="bad_request" if not error.code or str(error.code).isdecimal() else error.code,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -45,9 +46,20 @@ def test_a_model_that_answers_for_itself_passes(
     assert check_of({"/v1/models/flux": lambda: {"id": "flux"}}) == (PRICE_NOTICE,)
 
 
-def test_an_announced_shutdown_is_noticed(check_of: Callable[..., tuple[str, ...]]) -> None:
-    model = {"id": "flux", "shutdown_date": "2027-01-31"}
-    assert "2027-01-31" in check_of({"/v1/models/flux": lambda: model})[1]
+@pytest.mark.parametrize(("days", "noticed"), [(-1, True), (0, True), (59, True), (90, False)])
+def test_an_announced_shutdown_is_noticed_when_it_is_near(
+    check_of: Callable[..., tuple[str, ...]], days: int, noticed: bool
+) -> None:
+    on = str(date.today() + timedelta(days=days))
+    notices = check_of({"/v1/models/flux": lambda: {"id": "flux", "shutdown_date": on}})
+    assert (f"shuts flux down on {on}" in "".join(notices)) == noticed
+
+
+def test_an_end_that_is_no_date_is_shown_as_it_is(
+    check_of: Callable[..., tuple[str, ...]],
+) -> None:
+    model = {"id": "flux", "shutdown_date": "next year"}
+    assert "next year" in check_of({"/v1/models/flux": lambda: model})[1]
 
 
 def test_a_server_that_only_lists_its_models_passes(
@@ -79,7 +91,7 @@ def test_a_server_without_models_passes_with_a_notice_if_it_draws(
             "generator_unauthorized",
             "api_key_env",
         ),
-        ({"/v1/models/flux": lambda: Response(status=403)}, "generator_unauthorized", "verified"),
+        ({"/v1/models/flux": lambda: Response(status=403)}, "generator_unauthorized", "may not"),
     ],
 )
 def test_what_is_wrong_is_named_with_a_hint(

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.generators.capabilities import LIVING, capability_of, shutdown_of
+from importers.generators.capabilities import (
+    LIVING,
+    azure_retirement_of,
+    capability_of,
+    shutdown_of,
+)
 
 
 @pytest.mark.parametrize("model", LIVING)
@@ -64,10 +69,59 @@ def test_the_sketch_model_draws_squares_and_takes_a_seed() -> None:
 def test_an_unknown_model_may_be_tried_with_any_size_and_quality() -> None:
     capability = capability_of("sd-cpp-local")
     assert capability.size_problem("64x64") is None
-    assert (capability.qualities, capability.seed, capability.refused) == (None, None, frozenset())
+    assert capability.seed is None
+    assert capability.parameter_problem({"quality": "hd", "response_format": "b64_json"}) is None
 
 
 def test_the_ends_of_openais_older_models_are_known() -> None:
     assert shutdown_of("dall-e-3") == date(2026, 5, 12)
     assert shutdown_of("gpt-image-1") == date(2026, 10, 23)
     assert shutdown_of("gpt-image-1-mini") == date(2026, 12, 1)
+
+
+def test_what_is_known_of_a_model_has_a_source_and_a_date() -> None:
+    for model in ("dall-e-2", "gpt-image-1.5", "sketch-1", *LIVING):
+        known = capability_of(model)
+        assert known.source
+        assert known.read_on is not None
+
+
+def test_azure_has_ends_of_its_own() -> None:
+    assert azure_retirement_of("gpt-image-1.5") == date(2026, 12, 16)
+    assert azure_retirement_of("gpt-image-2") == date(2027, 4, 21)
+    assert azure_retirement_of("my-deployment") is None
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "problem"),
+    [
+        ("gpt-image-2", {"background": "transparent"}, None),
+        ("gpt-image-2", {"background": "transparent", "output_format": "webp"}, None),
+        ("gpt-image-2", {"background": "transparent", "output_format": "jpeg"}, "png or webp"),
+        ("gpt-image-2", {"background": "green"}, "background 'green'"),
+        ("gpt-image-2", {"output_format": "jpeg", "output_compression": 80}, None),
+        ("gpt-image-2", {"output_compression": 80}, "not with png"),
+        ("gpt-image-2", {"output_format": "webp", "output_compression": 101}, "0 to 100"),
+        ("gpt-image-2", {"output_format": "gif"}, "output_format 'gif'"),
+        ("gpt-image-2", {"moderation": "none"}, "moderation 'none'"),
+        ("gpt-image-2", {"frame_count": 4}, "refuses"),
+        ("gpt-image-2.6-flare", {"output_format": "gif", "frame_count": 4}, None),
+        ("gpt-image-2.6-flare", {"frame_count": 4}, "gif only"),
+        ("gpt-image-2.6-flare", {"complexity": "low", "quality": "max"}, None),
+        ("gpt-image-2.6-flare", {"output_format": "svg"}, "output_format 'svg'"),
+        ("gpt-image-1.5", {"quality": "xhigh"}, "quality 'xhigh'"),
+        ("sketch-1", {"background": "transparent"}, "background 'transparent'"),
+        ("sd-cpp-local", {"background": "transparent", "output_format": "jpeg"}, None),
+    ],
+)
+def test_parameters_that_a_model_would_refuse(
+    model: str, parameters: dict[str, object], problem: str | None
+) -> None:
+    found = capability_of(model).parameter_problem(parameters)
+    assert found is None if problem is None else problem in str(found)
+
+
+def test_models_that_are_going_draw_three_sizes() -> None:
+    capability = capability_of("gpt-image-1.5")
+    assert capability.size_problem("1536x1024") is None
+    assert "1024x1536" in str(capability.size_problem("816x816"))

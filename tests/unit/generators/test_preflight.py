@@ -9,6 +9,7 @@ import pytest
 
 from importers.campaign_sections import GeneratorSettings
 from importers.generators import open_generator, request_parameters
+from importers.generators.compatible import COMPATIBLE
 from importers.generators.preflight import check_settings
 from ls_backend.errors import ConfigError
 
@@ -44,6 +45,12 @@ def test_a_model_that_is_going_is_noticed_until_it_is_gone() -> None:
         check_settings(settings(model="gpt-image-1.5"), date(2026, 12, 1))
 
 
+def test_an_end_is_noticed_from_60_days_before() -> None:
+    early, late = date(2026, 10, 1), date(2026, 10, 2)
+    ends = [check_settings(settings(model="gpt-image-1.5"), day) for day in (early, late)]
+    assert ["2026-12-01" in "".join(notices) for notices in ends] == [False, True]
+
+
 def test_another_server_may_call_its_model_what_it_likes() -> None:
     assert check_settings(settings(model="dall-e-3", base_url=OWN), TODAY)
 
@@ -68,11 +75,65 @@ def test_an_unknown_price_is_noticed_and_a_free_model_is_not() -> None:
         ({"parameters": {"stream": True}, "model": "flux", "base_url": OWN}, "'stream'"),
         ({"parameters": {"seed": 4}, "model": "flux", "base_url": OWN}, "'seed'"),
         ({"send_seed": True}, "seed"),
+        ({"parameters": {"background": "transparent", "output_format": "jpeg"}}, "transparent"),
+        ({"parameters": {"output_compression": 50}}, "output_compression"),
     ],
 )
 def test_what_the_model_does_not_take_is_named(values: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_settings(settings(**values), TODAY)
+    assert named in caught.value.message
+
+
+AZURE = {
+    "kind": "azure",
+    "base_url": "https://mine.openai.azure.com/",
+    "api_version": "2025-04-01-preview",
+}
+
+
+def test_azure_models_end_on_days_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "az-1")
+    notices = check_settings(settings(**AZURE, model="gpt-image-1.5"), date(2026, 12, 2))
+    assert "Azure retires gpt-image-1.5 on 2026-12-16" in notices[0]
+    assert check_settings(settings(**AZURE), TODAY) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"api_version": None}, "api_version"),
+        ({"base_url": None}, "base_url"),
+        ({"base_url": "https://mine.openai.azure.com/openai/v1"}, "goes on behind the endpoint"),
+        ({"api_key_env": "NOT_SET"}, "NOT_SET"),
+        ({"size": "512x512"}, "816x816"),
+    ],
+)
+def test_what_azure_lacks_is_named(
+    values: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "az-1")
+    with pytest.raises(ConfigError) as caught:
+        check_settings(settings(**{**AZURE, **values}), TODAY)
+    assert named in caught.value.message
+
+
+def test_a_compatible_server_may_call_its_model_like_openais() -> None:
+    wanted = settings(kind="compatible", base_url=OWN, size="512x512", quality="hd")
+    assert COMPATIBLE.check_settings(wanted, ("generate",)) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({}, "base_url"),
+        ({"base_url": OWN, "size": "auto"}, "'auto'"),
+        ({"base_url": OWN, "parameters": {"n": 2}}, "'n'"),
+    ],
+)
+def test_what_a_compatible_server_needs_is_named(values: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        COMPATIBLE.check_settings(settings(kind="compatible", **values), ("generate",))
     assert named in caught.value.message
 
 
