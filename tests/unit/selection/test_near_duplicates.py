@@ -1,4 +1,4 @@
-"""Near duplicates are told from vectors, in order, whatever the blocks in which they are compared."""
+"""Near duplicates are told from vectors, in order, whatever blocks are compared at once."""
 
 from __future__ import annotations
 
