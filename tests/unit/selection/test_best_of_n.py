@@ -10,6 +10,7 @@ from selection_world import NEWER, World, campaign_with
 from importers.sample import PlannedSample
 
 MakeWorld = Callable[..., World]
+VERSION_OF_PUSH = "clip:test@1"
 
 
 def groups(planned: Sequence[PlannedSample]) -> list[list[PlannedSample]]:
@@ -96,9 +97,6 @@ def test_what_was_pushed_stays_and_counts_among_the_best(make_world: MakeWorld) 
     assert world.to_push(NEWER) == []
 
 
-VERSION_OF_PUSH = "clip:test@1"
-
-
 def test_what_a_killed_push_uploaded_stays_too(make_world: MakeWorld) -> None:
     world = make_world(samples=1, images_per_prompt=2)
     (members,) = groups(world.plan())
@@ -134,6 +132,26 @@ def test_more_images_per_prompt_later_join_what_was_drawn_before(make_world: Mak
     drawn(world, new, *[0.4, 0.6] * 16)
     world.select()
     assert world.to_push() == [members[2].key for members in groups(planned)]
+
+
+def test_no_more_are_drawn_of_a_prompt_that_people_have_their_fill_of(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(samples=2)
+    seen, unseen = world.plan()
+    drawn(world, [seen, unseen], 0.2, 0.6)
+    world.ledger.record_tasks({seen.key: 1}, VERSION_OF_PUSH)
+    world.campaign = campaign_with(world.campaign.folder, samples=2, images_per_prompt=3)
+    assert [sample.group for sample in world.plan()] == [seen.key, *[unseen.key] * 3]
+    two = {"images_per_prompt": 3, "keep_best": 2}
+    world.campaign = campaign_with(world.campaign.folder, samples=2, **two)
+    planned = world.plan()
+    assert [sample.group for sample in planned] == [*[seen.key] * 3, *[unseen.key] * 3]
+    drawn(world, planned[1:3], 0.9, 0.3)
+    world.select()
+    assert world.kept(planned[:3]) == [True, True, False]
+    world.ledger.record_tasks({planned[1].key: 2}, VERSION_OF_PUSH)
+    assert world.plan() == planned
 
 
 def test_fewer_images_per_prompt_later_choose_among_what_was_drawn(make_world: MakeWorld) -> None:
