@@ -11,10 +11,10 @@ TEST_PROCESSES ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench bench-backend bench-sketch clean
+.PHONY: help setup demo test lint types bench bench-backend bench-sketch bench-campaign clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install everything: .venv for us, .venv-label-studio for the server
 	@$(MAKE) --no-print-directory -j2 .venv/.ready .venv-label-studio/.ready
@@ -39,6 +39,9 @@ bench-backend: .venv/.ready ## measure the ML backend: images a second, waiting 
 
 bench-sketch: .venv/.ready ## measure the tiny CLIP and the review queue on fresh drawings
 	@$(BIN)/python -m importers.sketch.training.evaluate
+
+bench-campaign: .venv/.ready ## measure a campaign of 1,000 images: images a second and memory
+	@$(BIN)/python -m bench.campaign
 
 clean: ## remove both environments, caches and the demo's data
 	rm -rf .venv .venv-label-studio .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo

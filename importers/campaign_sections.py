@@ -202,7 +202,9 @@ class BudgetSettings(Section):
 class SelectionSettings(Section):
     """`[selection]`: which of the drawn images people should see.
 
-    Of `images_per_prompt` images the `keep_best` with the highest label_probability are kept.
+    Of `images_per_prompt` images the `keep_best` with the highest label_probability are kept, once
+    all are there. Raised later, more are drawn to those there are; lowered, the best of what was
+    drawn are kept. What is in Label Studio stays there, and counts among the best.
     From `accept_above` on a sample is marked confident; below `drop_below` it is kept out of the
     push where --drop says so. `near_duplicates` is the cosine from which two images of a label are
     taken for the same; 1 keeps all. `unusable`: "hold" keeps blank, dark and broken pictures out of

@@ -9,7 +9,7 @@ from importers.label_studio.backend import backend_version
 from importers.label_studio.connect import ConnectReport, connect
 from importers.label_studio.project import campaign_project, read_project
 from importers.ledger import Ledger
-from importers.pipeline import MODEL_VERSION_NOTE
+from importers.up_to_date import MODEL_VERSION_NOTE
 from ls_backend.errors import ConfigError
 from ls_backend.label_studio import LabelStudio
 

@@ -67,6 +67,21 @@ class Selections:
             "UPDATE samples SET collected_at = ? WHERE key = ?", [(now(), key) for key in keys]
         )
 
+    def sent(self) -> tuple[Counter[str], set[str]]:
+        """What is known of groups of which something was sent to Label Studio.
+
+        Returns:
+            How many of each were, and the keys of all samples with an image in these groups. A
+            sample that was drawn alone is a group by its own key.
+        """
+        rows = self._db.read(
+            "SELECT COALESCE(group_key, key) AS first, key, "
+            "task_id IS NOT NULL OR upload IS NOT NULL AS sent "
+            "FROM samples WHERE sha256 IS NOT NULL"
+        )
+        sent = Counter(row["first"] for row in rows if row["sent"])
+        return sent, {row["key"] for row in rows if row["first"] in sent}
+
     def unanswered(self) -> Counter[str]:
         """By sample key, how many requests that may have been paid for brought no image.
 

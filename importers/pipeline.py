@@ -7,8 +7,6 @@ what was only planned is asked for as long as campaign.toml still wants it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -28,6 +26,13 @@ from importers.ledger import Ledger
 from importers.planning import plan
 from importers.progress import Progress, silent
 from importers.sample import Sample
+from importers.up_to_date import (
+    note_scored,
+    note_selected,
+    note_unselected,
+    scored_version,
+    selected_version,
+)
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,10 +40,7 @@ if TYPE_CHECKING:
     from ls_backend.label_studio import LabelStudio
     from ls_backend.model import ClipModel
 
-MODEL_VERSION_NOTE = "model_version"
 PROJECT_URL_NOTE = "project_url"
-_SCORED_AS_NOTE = "scored_as"
-_SELECTED_AS_NOTE = "selected_as"
 
 log = logging.getLogger(__name__)
 
@@ -221,11 +223,10 @@ def score(
     target = read_label_config(review_config(campaign))
     model = model or open_model(campaign)
     version = model.version(target)
-    ledger.set_note(MODEL_VERSION_NOTE, version)
-    ledger.set_note(_SCORED_AS_NOTE, _scored_as(campaign))
+    note_scored(campaign, ledger, version)
     waiting = to_score(campaign, ledger, target, version)
     if waiting:
-        ledger.set_note(_SELECTED_AS_NOTE, "")
+        note_unselected(ledger)
     result = score_samples(
         waiting, model, target, ledger, ImageStore(campaign.images_path), progress
     )
@@ -240,9 +241,9 @@ def select(campaign: Campaign, ledger: Ledger) -> SelectReport:
     """
     from importers import selection
 
-    version = _scored_version(campaign, ledger)
+    version = scored_version(campaign, ledger)
     selection.select(campaign, ledger, version)
-    ledger.set_note(_SELECTED_AS_NOTE, _selected_as(campaign, version))
+    note_selected(campaign, ledger, version)
     return SelectReport(selection.held(ledger.samples(), campaign))
 
 
@@ -252,21 +253,6 @@ def score_and_select(
     """Score, then choose which samples people should see; see `score` and `select`."""
     report = score(campaign, ledger, progress)
     return SelectedReport(**vars(report), held=select(campaign, ledger).held)
-
-
-def check_selected(campaign: Campaign, ledger: Ledger) -> str:
-    """Do nothing where samples are chosen as campaign.toml says; returns the model version.
-
-    Raises:
-        ConfigError: they are not scored, or not chosen since, or not as campaign.toml now says.
-    """
-    version = _scored_version(campaign, ledger)
-    if ledger.note(_SELECTED_AS_NOTE) != _selected_as(campaign, version):
-        raise ConfigError(
-            f"Scoring of {campaign.name!r} did not end, or [selection] has changed since.",
-            hint="Run `ls-clip score` first, or `ls-clip run` for all of it.",
-        )
-    return version
 
 
 def push(
@@ -290,7 +276,7 @@ def push(
     from importers.label_studio import push as label_studio_push
 
     _check_drop(campaign, drop)
-    version = check_selected(campaign, ledger)
+    version = selected_version(campaign, ledger)
     report = label_studio_push.push(ls, campaign, ledger, version, progress, drop=drop)
     if report.project_url is not None:
         ledger.set_note(PROJECT_URL_NOTE, report.project_url)
@@ -303,21 +289,6 @@ def _check_drop(campaign: Campaign, drop: bool) -> None:
             f"--drop says to drop, but {campaign.name!r} does not say below which probability.",
             hint="Set drop_below under [selection] in campaign.toml, such as drop_below = 0.05.",
         )
-
-
-def _scored_version(campaign: Campaign, ledger: Ledger) -> str:
-    version = ledger.note(MODEL_VERSION_NOTE)
-    if version is None:
-        raise ConfigError(
-            f"Nothing of {campaign.name!r} is scored yet.",
-            hint="Run `ls-clip score` first, or `ls-clip run` for all of it.",
-        )
-    if ledger.note(_SCORED_AS_NOTE) != _scored_as(campaign):
-        raise ConfigError(
-            f"The labels or the scoring of {campaign.name!r} have changed since it was scored.",
-            hint="Run `ls-clip score` first, or `ls-clip run` for all of it.",
-        )
-    return version
 
 
 def run(
@@ -345,18 +316,3 @@ def run(
         select(campaign, ledger),
         push(campaign, ledger, ls, watch("Pushing"), drop=drop),
     )
-
-
-def _scored_as(campaign: Campaign) -> str:
-    """What decides the scores, in one word: push must not mix scores with other labels."""
-    from importers.label_studio.label_config import review_config
-
-    decides = f"{campaign.score.model}\n{review_config(campaign)}"
-    return hashlib.sha256(decides.encode()).hexdigest()
-
-
-def _selected_as(campaign: Campaign, version: str) -> str:
-    """What decides the selection, in one word."""
-    settings = campaign.selection
-    decides = [version, settings.keep_best, settings.near_duplicates, settings.unusable]
-    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()

@@ -7,8 +7,8 @@ the same campaign and ledger give the same plan.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from importers.campaign import Campaign
 from importers.generators.base import request_parameters
@@ -31,14 +31,20 @@ class Known:
     Attributes:
         written: Texts that a language model wrote.
         sources: Images to make samples from.
+        sent: Group of images to choose from → how many of them were sent to Label Studio; where
+            images were drawn alone, the key of each is its group.
+        drawn: Keys of the samples with an image in these groups.
     """
 
     written: Sequence[WrittenText] = ()
     sources: Sequence[SourceImage] = ()
+    sent: Mapping[str, int] = field(default_factory=dict)
+    drawn: Collection[str] = ()
 
 
 def known_to(ledger: Ledger) -> Known:
-    return Known(ledger.writings.texts(), ledger.sources.all())
+    sent, drawn = ledger.selection.sent()
+    return Known(ledger.writings.texts(), ledger.sources.all(), sent, drawn)
 
 
 def plan(campaign: Campaign, ledger: Ledger) -> list[PlannedSample]:
@@ -60,12 +66,17 @@ def planned_samples(campaign: Campaign, known: Known) -> list[PlannedSample]:
     for derived in [*told, *derive(campaign, known.sources)]:
         drawn_before = repeats[derived.prompt.text, derived.parents]
         repeats[derived.prompt.text, derived.parents] += 1
-        samples += _candidates(campaign, derived, campaign.seed + drawn_before)
+        samples += _candidates(campaign, derived, campaign.seed + drawn_before, known)
     return samples
 
 
-def _candidates(campaign: Campaign, derived: Derived, first_seed: int) -> Iterator[PlannedSample]:
-    """The images to draw from one prompt; the best of them are kept."""
+def _candidates(
+    campaign: Campaign, derived: Derived, first_seed: int, known: Known
+) -> Iterator[PlannedSample]:
+    """The images to draw from one prompt; the best of them are kept.
+
+    Where people have as many as that already, no more are drawn.
+    """
     settings, number = campaign.generator, campaign.selection.images_per_prompt
     parameters = request_parameters(settings)
     group = None
@@ -80,6 +91,9 @@ def _candidates(campaign: Campaign, derived: Derived, first_seed: int) -> Iterat
             derived.mask,
         )
         group = group or (key if number > 1 else None)
+        full = group is not None and known.sent.get(group, 0) >= campaign.selection.keep_best
+        if full and key not in known.drawn:
+            continue
         yield PlannedSample(
             key=key,
             prompt=derived.prompt,

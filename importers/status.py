@@ -9,10 +9,11 @@ from dataclasses import dataclass, fields
 from importers.campaign import Campaign
 from importers.ledger import Ledger
 from importers.ledger_requests import Spending
-from importers.pipeline import MODEL_VERSION_NOTE, PROJECT_URL_NOTE
+from importers.pipeline import PROJECT_URL_NOTE
 from importers.planning import known_to, planned_samples
 from importers.sample import PlannedSample, Sample
 from importers.selection import held, held_because
+from importers.up_to_date import MODEL_VERSION_NOTE
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ def test_a_task_carries_what_people_and_tabs_need() -> None:
         "clip_similarity": 0.22,
         "clip_label": "dog",
         "why": "CLIP gives cat 3 % and would say dog",
+        "confident": False,
         "audit": True,
         "audit_probability": 0.1,
         "sample": "k1",
