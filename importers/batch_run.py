@@ -69,10 +69,16 @@ def draw(
         desk = _Desk(campaign, frozenset(wanted), ledger, store, provider, collector, progress)
         try:
             desk.work(wait)
+        except GeneratorError:
+            if desk.drawn.generated:
+                log.info("Drawn before that, and kept: %s.", desk.drawn.generated)
+            raise
         except KeyboardInterrupt:
             left = sum(batch.requests for batch in ledger.batches.open())
             log.warning("%s images are left in a batch at %s.", left, provider.connection.host)
             desk.drawn.interrupted = True
+        finally:
+            desk.file.unlink(missing_ok=True)
         return desk.drawn
 
 
@@ -107,7 +113,7 @@ class _Desk:
     ) -> None:
         self.drawn = Drawn()
         self._settings = campaign.generator
-        self._file = campaign.folder / "next-batch.jsonl"
+        self.file = campaign.folder / "next-batch.jsonl"
         self._wanted = wanted
         self._ledger = ledger
         self._store = store
@@ -142,7 +148,7 @@ class _Desk:
         for endpoint, samples in _alike(waiting):
             while samples:
                 lines = (self._line(sample) for sample in samples)
-                number = write_lines(self._file, lines)
+                number = write_lines(self.file, lines)
                 self._send(endpoint, [sample.key for sample in samples[:number]])
                 samples = samples[number:]
 
@@ -150,13 +156,12 @@ class _Desk:
         """Submit the file; before anything leaves, the ledger knows of every request in it."""
         number = self._ledger.batches.begin(keys)
         try:
-            remote = self._provider.submit(self._name(number), endpoint, self._file)
+            remote = self._provider.submit(self._name(number), endpoint, self.file)
         except (GeneratorUnreachable, Temporary):
             raise  # it may be there: the next run looks for it
         except GeneratorError as error:
             self._give_up(number, "refused", error.message)
             raise
-        self._file.unlink()
         self._record(number, remote)
         log.info(
             "Batch %s is at %s: %s images, within a day. Ctrl-C leaves it there, and running this "

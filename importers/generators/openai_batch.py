@@ -194,7 +194,7 @@ class OpenAIBatches:
                 if (batch.metadata or {}).get(NAME) == name:
                     return _remote(batch)
         except openai.APIError as error:
-            raise self._error(error, no_batch_api(self.connection)) from None
+            raise self._error(error, no_such_batch(self.connection, name)) from None
         return None
 
     def _look(self, remote_id: str) -> RemoteBatch:
