@@ -75,11 +75,27 @@ def draw(
             raise
         except KeyboardInterrupt:
             left = sum(batch.requests for batch in ledger.batches.open())
-            log.warning("%s images are left in a batch at %s.", left, provider.connection.host)
+            host = provider.connection.host
+            log.warning("%s images are in a batch at %s, which goes on with them.", left, host)
             desk.drawn.interrupted = True
         finally:
             desk.file.unlink(missing_ok=True)
         return desk.drawn
+
+
+def forget(ledger: Ledger) -> int:
+    """Give up all batches at the provider: their images may be paid for, and are asked for anew.
+
+    Returns:
+        How many images were in them.
+    """
+    forgotten = 0
+    for batch in ledger.batches.open():
+        for request in ledger.batches.in_flight(batch.id).values():
+            ledger.requests.ended(request, "unknown", "Its batch was forgotten.")
+            forgotten += 1
+        ledger.batches.ended(batch.id, "forgotten")
+    return forgotten
 
 
 def _no_batches(campaign: Campaign, ledger: Ledger) -> Drawn:
@@ -164,11 +180,11 @@ class _Desk:
             raise
         self._record(number, remote)
         log.info(
-            "Batch %s is at %s: %s images, within a day. Ctrl-C leaves it there, and running this "
-            "again collects it.",
+            "Batch %s of %s images is at %s, and done within a day. It stays there if this run "
+            "ends; the next one collects it.",
             remote.id,
-            self._provider.connection.host,
             len(keys),
+            self._provider.connection.host,
         )
 
     def _find_again(self, batch: Batch) -> None:

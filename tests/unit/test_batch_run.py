@@ -431,8 +431,21 @@ def test_another_account_does_not_know_the_batch(start: StartProvider, tmp_path:
     campaign = batch_campaign(tmp_path / "pets", first.base_url)
     run(campaign, wait=False)
     elsewhere = batch_campaign(tmp_path / "pets", start().base_url)
-    assert run_and_fail(elsewhere).code == "batch_not_found"
+    failure = run_and_fail(elsewhere)
+    assert failure.code == "batch_not_found"
+    assert "--forget-batches" in failure.hint
     assert outcomes(campaign) == ["in_flight"] * 4
+
+
+def test_a_batch_that_is_given_up_is_asked_for_anew(
+    provider: BatchProvider, tmp_path: Path
+) -> None:
+    campaign = batch_campaign(tmp_path / "pets", provider.base_url)
+    run(campaign, wait=False)
+    with Ledger(campaign.ledger_path) as ledger:
+        assert batch_run.forget(ledger) == 4
+        assert generate(campaign, ledger).generated == 4
+    assert outcomes(campaign) == ["stored"] * 4 + ["unknown"] * 4
 
 
 def test_other_generators_have_no_batches(tmp_path: Path) -> None:
