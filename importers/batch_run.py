@@ -69,11 +69,33 @@ def draw(
         desk = _Desk(campaign, frozenset(wanted), ledger, store, provider, collector, progress)
         try:
             desk.work(wait)
+        except GeneratorError:
+            if desk.drawn.generated:
+                log.info("Drawn before that, and kept: %s.", desk.drawn.generated)
+            raise
         except KeyboardInterrupt:
             left = sum(batch.requests for batch in ledger.batches.open())
-            log.warning("%s images are left in a batch at %s.", left, provider.connection.host)
+            host = provider.connection.host
+            log.warning("%s images are in a batch at %s, which goes on with them.", left, host)
             desk.drawn.interrupted = True
+        finally:
+            desk.file.unlink(missing_ok=True)
         return desk.drawn
+
+
+def forget(ledger: Ledger) -> int:
+    """Give up all batches at the provider: their images may be paid for, and are asked for anew.
+
+    Returns:
+        How many images were in them.
+    """
+    forgotten = 0
+    for batch in ledger.batches.open():
+        for request in ledger.batches.in_flight(batch.id).values():
+            ledger.requests.ended(request, "unknown", "Its batch was forgotten.")
+            forgotten += 1
+        ledger.batches.ended(batch.id, "forgotten")
+    return forgotten
 
 
 def _no_batches(campaign: Campaign, ledger: Ledger) -> Drawn:
@@ -107,7 +129,7 @@ class _Desk:
     ) -> None:
         self.drawn = Drawn()
         self._settings = campaign.generator
-        self._file = campaign.folder / "next-batch.jsonl"
+        self.file = campaign.folder / "next-batch.jsonl"
         self._wanted = wanted
         self._ledger = ledger
         self._store = store
@@ -142,7 +164,7 @@ class _Desk:
         for endpoint, samples in _alike(waiting):
             while samples:
                 lines = (self._line(sample) for sample in samples)
-                number = write_lines(self._file, lines)
+                number = write_lines(self.file, lines)
                 self._send(endpoint, [sample.key for sample in samples[:number]])
                 samples = samples[number:]
 
@@ -150,20 +172,19 @@ class _Desk:
         """Submit the file; before anything leaves, the ledger knows of every request in it."""
         number = self._ledger.batches.begin(keys)
         try:
-            remote = self._provider.submit(self._name(number), endpoint, self._file)
+            remote = self._provider.submit(self._name(number), endpoint, self.file)
         except (GeneratorUnreachable, Temporary):
             raise  # it may be there: the next run looks for it
         except GeneratorError as error:
             self._give_up(number, "refused", error.message)
             raise
-        self._file.unlink()
         self._record(number, remote)
         log.info(
-            "Batch %s is at %s: %s images, within a day. Ctrl-C leaves it there, and running this "
-            "again collects it.",
+            "Batch %s of %s images is at %s, and done within a day. It stays there if this run "
+            "ends; the next one collects it.",
             remote.id,
-            self._provider.connection.host,
             len(keys),
+            self._provider.connection.host,
         )
 
     def _find_again(self, batch: Batch) -> None:

@@ -61,13 +61,21 @@ def generate(
             "--wait/--no-wait", help="Stay until batches have ended, or leave them to a later run."
         ),
     ] = True,
+    forget_batches: Annotated[
+        bool,
+        typer.Option(
+            "--forget-batches", help="Give up batches at the provider, though they may be paid for."
+        ),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Draw the images that the campaign still lacks."""
-    from importers import pipeline
+    from importers import batch_run, pipeline
     from importers.commands import words
 
     with opened(path) as (campaign, ledger), watching() as watch:
+        if forget_batches:
+            batch_run.forget(ledger)
         report = pipeline.generate(campaign, ledger, watch("Generating"), wait=wait)
     lines = words.generate_lines(report)
     then = f"ls-clip generate {path}" if report.in_batch else f"ls-clip score {path}"

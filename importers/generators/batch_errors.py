@@ -63,7 +63,8 @@ def no_such_batch(connection: Connection, remote_id: str) -> GeneratorError:
     return GeneratorError(
         f"{connection.host} knows no batch {remote_id}.",
         hint="Batches belong to the account that submitted them: set generator.base_url and the "
-        "key back to it until its images are collected.",
+        "key back to it until its images are collected. If it is gone for good: ls-clip generate "
+        "--forget-batches.",
         code="batch_not_found",
     )
 

@@ -194,7 +194,7 @@ class OpenAIBatches:
                 if (batch.metadata or {}).get(NAME) == name:
                     return _remote(batch)
         except openai.APIError as error:
-            raise self._error(error, no_batch_api(self.connection)) from None
+            raise self._error(error, no_such_batch(self.connection, name)) from None
         return None
 
     def _look(self, remote_id: str) -> RemoteBatch:
@@ -268,7 +268,7 @@ def _retrying(
         stop=stop,
         wait=_wait,
         sleep=sleep,
-        before_sleep=tenacity.before_sleep_log(log, logging.INFO),
+        before_sleep=_tell,
         reraise=True,
     )
 
@@ -278,6 +278,12 @@ def _wait(state: tenacity.RetryCallState) -> float:
     if isinstance(error, Temporary) and error.wait_s is not None:
         return error.wait_s
     return _backoff(state)
+
+
+def _tell(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, GeneratorError):
+        log.info("%s Asking again in %.0f s.", error.message, state.upcoming_sleep)
 
 
 def _out_of_patience(state: tenacity.RetryCallState) -> bool:

@@ -155,6 +155,7 @@ def test_json_is_the_only_thing_on_stdout(write_campaign: WriteCampaign, images_
         "refused": 0,
         "unanswered": 0,
         "missing": 0,
+        "in_batch": 0,
         "cost_usd": 0.0,
         "unpriced": 0,
     }
