@@ -73,7 +73,7 @@ def not_an_images_api(connection: Connection, why: str) -> GeneratorError:
         f"{connection.shown_url} is not {purpose.api}: {why}.",
         hint=f"Check {purpose.section}.base_url: it is what comes before {purpose.endpoints}, "
         "most often ending in /v1.",
-        code="not_an_images_api",
+        code=f"not_{purpose.api.lower().replace(' ', '_')}",
     )
 
 
