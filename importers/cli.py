@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from importers.commands import admin, campaign, gc, services, weights
+from importers.commands import admin, campaign, gc, prompts, services, weights
 from importers.commands.output import err
 from ls_backend.errors import LsClipError
 
@@ -90,6 +90,12 @@ for _command, _panel, _example in (
 ):
     app.command(rich_help_panel=_panel, epilog=f"Example: {_example}")(_command)
 
+app.add_typer(
+    prompts.app,
+    name="prompts",
+    rich_help_panel=_CAMPAIGN,
+    epilog="Example: ls-clip prompts plan pets",
+)
 app.add_typer(
     weights.app,
     name="weights",

@@ -25,6 +25,7 @@ from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.planning import plan
 from importers.progress import Progress, silent
+from importers.prompts import writing
 from importers.sample import Sample
 from importers.up_to_date import (
     note_scored,
@@ -128,19 +129,49 @@ class GenerationStopped(KeyboardInterrupt):
         self.report = report
 
 
-def generate(
-    campaign: Campaign, ledger: Ledger, progress: Progress = silent, *, wait: bool = True
-) -> GenerateReport:
-    """Draw the planned samples that have no image.
+def write(
+    campaign: Campaign,
+    ledger: Ledger,
+    progress: Progress = silent,
+    model: ClipModel | None = None,
+) -> writing.WriteReport:
+    """Let the campaign's language model write what is missing; nothing where it has none.
 
     Args:
+        model: The campaign's CLIP model, where it is loaded already; finds near duplicates.
+
+    Raises:
+        ConfigError: the writer's settings ask for what cannot be.
+        GeneratorError: every further request would meet it; what was written is recorded.
+    """
+    by_vector = campaign.prompts.writing.near_duplicates < 1
+    if model is None and by_vector and writing.to_write(campaign, ledger):
+        model = open_model(campaign)
+    encode = model.clip.encode_texts if model is not None else None
+    return writing.write(campaign, ledger, encode, progress)
+
+
+def generate(
+    campaign: Campaign,
+    ledger: Ledger,
+    progress: Progress = silent,
+    model: ClipModel | None = None,
+    *,
+    wait: bool = True,
+) -> GenerateReport:
+    """Draw the planned samples that have no image; what they are told is written first.
+
+    Args:
+        model: The campaign's CLIP model, where it is loaded already.
         wait: Stay until batches at the provider have ended, or leave them to a later run.
 
     Raises:
-        ConfigError: the generator's settings ask for what cannot be.
+        ConfigError: the generator's or the writer's settings ask for what cannot be.
         GeneratorError: every further request would meet it; what was drawn before is recorded.
         GenerationStopped: Ctrl-C.
     """
+    for line in writing.told(write(campaign, ledger, model=model)):
+        log.info("%s", line)
     planned = {sample.key for sample in plan(campaign, ledger)}
     store, spool = ImageStore(campaign.images_path), AnswerSpool(campaign.answers_path)
     drawn = Drawn()
@@ -311,7 +342,7 @@ def run(
     ls.request("GET", "/api/current-user/whoami", what="sign in")
     model = open_model(campaign)
     return RunReport(
-        generate(campaign, ledger, watch("Generating")),
+        generate(campaign, ledger, watch("Generating"), model),
         score(campaign, ledger, watch("Scoring"), model),
         select(campaign, ledger),
         push(campaign, ledger, ls, watch("Pushing"), drop=drop),

@@ -78,7 +78,7 @@ def not_an_images_api(connection: Connection, why: str) -> GeneratorError:
     return GeneratorError(
         f"{connection.shown_url} is not {purpose.api}: {why}.",
         hint=hint,
-        code="not_an_images_api",
+        code=f"not_{purpose.api.lower().replace(' ', '_')}",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from importers.campaign import Campaign
+from importers.prompts.compositional import compositional
 from importers.sample import Sample, Score
 from importers.selection import is_confident
 from ls_backend.answers import answer, prediction
@@ -66,6 +67,7 @@ class TaskBuilder:
             "image": sample.upload,
             "prompt": sample.prompt.text,
             "label": sample.prompt.label,
+            "compositional": bool(compositional(sample.prompt.text)),
             "clip_score": score.label_probability,
             "clip_similarity": score.similarity,
             "clip_label": score.predicted_label,

@@ -59,9 +59,6 @@ def ask_for(
         known: Texts that are there already.
     """
     wanted = first_line(label, kind, count)
-    told = [_PROMPTS if kind == WHOLE else _VALUES]
-    if campaign.prompts.writing.instructions:
-        told.append(campaign.prompts.writing.instructions)
     parts = [wanted]
     if kind == WHOLE:
         others = ", ".join(readable(other) for other in campaign.labels if other != label)
@@ -72,7 +69,15 @@ def ask_for(
     manner = "Examples of the manner:"
     parts.append(_listed(manner, list(dict.fromkeys(examples))[:MOST_EXAMPLES]))
     parts.append(_listed("Not again, nor much like these:", known[-MOST_KNOWN:]))
-    return Asked("\n\n".join(told), "\n\n".join(part for part in parts if part))
+    request = "\n\n".join(part for part in parts if part)
+    return Asked(instructions(campaign, kind), request)
+
+
+def instructions(campaign: Campaign, kind: str) -> str:
+    """What makes a text of this kind good, in general and for the campaign."""
+    own = campaign.prompts.writing.instructions
+    general = _PROMPTS if kind == WHOLE else _VALUES
+    return f"{general}\n\n{own}" if own else general
 
 
 def first_line(label: str, kind: str, count: int) -> str:

@@ -89,7 +89,8 @@ def _csv_rows(_: Campaign, path: Path) -> Iterator[_Row]:
             if any(row.values()):
                 yield reader.line_num, row
     except csv.Error as error:
-        raise _wrong(path, reader.line_num, f"it is not CSV ({error})", "Mend the line.") from None
+        line = reader.reader.line_num
+        raise _wrong(path, line, f"it is not CSV ({error})", "Mend the line.") from None
 
 
 def _jsonl_rows(_: Campaign, path: Path) -> Iterator[_Row]:
@@ -126,7 +127,7 @@ def _text_rows(campaign: Campaign, path: Path) -> Iterator[_Row]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(_text_of(path).splitlines(), start=1):
+    for number, line in enumerate(io.StringIO(_text_of(path), newline=None), start=1):
         if line.strip():
             yield number, line.strip()
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MOST_REQUESTS = 4
 """For one kind of text of one label: once, and three times for the shortfall."""
 
+MOST_SHORTFALLS_TOLD = 3
+
 log = logging.getLogger(__name__)
 
 
@@ -157,6 +159,24 @@ def write(
                 progress(done, len(missing))
     report.short = list(_shortfalls(campaign, ledger))
     return report
+
+
+def told(report: WriteReport) -> list[str]:
+    """What a run should say of its writing: nothing where there was none to do."""
+    lines = []
+    if report.requests:
+        lines.append(
+            f"{report.writer} wrote {report.written} texts; {report.duplicates} said what was "
+            f"there already, {report.refused} never mention their label."
+        )
+    for short in report.short[:MOST_SHORTFALLS_TOLD]:
+        lines.append(
+            f"Only {short.usable} of {short.count} came of {short.kind} for {short.label}: it goes "
+            "on with these."
+        )
+    if len(report.short) > MOST_SHORTFALLS_TOLD:
+        lines.append(f"So it is with {len(report.short) - MOST_SHORTFALLS_TOLD} more.")
+    return lines
 
 
 def _shortfalls(campaign: Campaign, ledger: Ledger) -> Iterator[Shortfall]:

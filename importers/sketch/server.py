@@ -1,5 +1,7 @@
 """The sketch server: OpenAI's images API on this machine, drawing each prompt with Pillow.
 
+Texts are `text_api.py`'s, which it serves beside them.
+
 Owns the routes, the key, and the log of what was drawn. The one parameter beyond OpenAI's is
 `seed`, as several self-hosted servers have it: the same prompt and seed give the same bytes.
 Without one, the server counts up from its own seed each time it is asked for a prompt, so that
@@ -24,6 +26,7 @@ from importers.sketch.account import NO_LIMITS, Account, Limits
 from importers.sketch.batch_api import USUAL, BatchLimits, add_routes
 from importers.sketch.draw import draw
 from importers.sketch.failures import ALL
+from importers.sketch.text_api import add_text_routes
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -88,6 +91,7 @@ def create_app(
         return _answer(wire.model_answer(model))
 
     add_routes(app, batches, api_key)
+    add_text_routes(app, seed)
     _answer_errors_in_json(app)
     return app
 

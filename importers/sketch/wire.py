@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MODEL = "sketch-1"
+WRITER_MODEL = "sketch-writer-1"
+MODELS = (MODEL, WRITER_MODEL)
 SIZES = {"auto": 512, "256x256": 256, "512x512": 512, "1024x1024": 1024}
 LONGEST_PROMPT = 32_000
 MOST_IMAGES = 10
 LARGEST_SEED = 2**63 - 1
 
 _MODEL_CREATED = 1_790_000_000
-_REFUSED_WORDS = {"gore": "violence", "massacre": "violence", "nude": "sexual"}
+REFUSED_WORDS = {"gore": "violence", "massacre": "violence", "nude": "sexual"}
 
 _Reader = Callable[[str, Any], Any]
 
@@ -127,10 +129,10 @@ def model_answer(model: str) -> dict[str, Any]:
     Raises:
         ApiError: there is no such model.
     """
-    if model != MODEL:
+    if model not in MODELS:
         raise unknown_model(model)
     return {
-        "id": MODEL,
+        "id": model,
         "object": "model",
         "created": _MODEL_CREATED,
         "owned_by": "label-studio-clip",
@@ -139,7 +141,7 @@ def model_answer(model: str) -> dict[str, Any]:
 
 
 def models_answer() -> dict[str, Any]:
-    return {"object": "list", "data": [model_answer(MODEL)]}
+    return {"object": "list", "data": [model_answer(model) for model in MODELS]}
 
 
 def unknown_model(model: str) -> ApiError:
@@ -159,7 +161,7 @@ def _check_model(given: Mapping[str, Any]) -> None:
 
 def _moderate(prompt: str, request_id: str) -> None:
     words = set(re.findall(r"[a-z]+", prompt.lower()))
-    violations = sorted({_REFUSED_WORDS[word] for word in words & _REFUSED_WORDS.keys()})
+    violations = sorted({REFUSED_WORDS[word] for word in words & REFUSED_WORDS.keys()})
     if violations:
         raise ApiError(
             400,

@@ -58,6 +58,7 @@ def test_a_task_carries_what_people_and_tabs_need() -> None:
         "image": "/data/upload/1/a.png",
         "prompt": "a red cat",
         "label": "cat",
+        "compositional": False,
         "clip_score": 0.031,
         "clip_similarity": 0.22,
         "clip_label": "dog",

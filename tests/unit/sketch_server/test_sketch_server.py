@@ -82,7 +82,7 @@ def test_models_are_listed_and_shown() -> None:
     server = client()
     listed = server.get("/v1/models").json
     assert listed is not None
-    assert [entry["id"] for entry in listed["data"]] == ["sketch-1"]
+    assert [entry["id"] for entry in listed["data"]] == ["sketch-1", "sketch-writer-1"]
     shown = server.get("/v1/models/sketch-1").json
     assert shown == listed["data"][0]
     assert error_of(server.get("/v1/models/dall-e-3"))["code"] == "model_not_found"

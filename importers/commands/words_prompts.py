@@ -1,0 +1,141 @@
+"""Reports on prompts in words: the lines and tables that people read, with rich markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from importers.prompts.export import ExportReport
+    from importers.prompts.summary import Group, PromptList, PromptPlan
+    from importers.prompts.writing import WriteReport
+
+_MOST_NAMED = 5
+
+
+def plan_table(report: PromptPlan) -> Table:
+    """One row for each label and technique; of each factor how many values, how often each."""
+    table = _table(report.campaign)
+    factors = dict.fromkeys(name for group in report.groups for name in group.factors)
+    for heading in ("label", "technique"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("prompts", "different", "compositional", *map(_plain, factors)):
+        table.add_column(heading, justify="right", overflow="fold")
+    for group in report.groups:
+        table.add_row(*_cells(group), *(_spread(group.factors.get(name, {})) for name in factors))
+    counts = (report.prompts, report.distinct, report.compositional)
+    table.add_row("all", "", *map(str, counts), style="bold")
+    return table
+
+
+def plan_lines(report: PromptPlan) -> list[str]:
+    """What the table does not say."""
+    lines = [f"{report.images:,} images are drawn of these {report.prompts:,} prompts."]
+    if any(group.factors for group in report.groups):
+        lines.append('Of a factor, "8 × 1–2" says: 8 values, each of them once or twice.')
+    if report.compositional:
+        lines.append(
+            f"{report.compositional:,} are compositional: they ask for a position, a count or a "
+            "relation, which image models get wrong."
+        )
+    if report.refused:
+        lines.append(f"[yellow]{len(report.refused):,} that were written are not drawn:[/]")
+        lines += [f"  {_plain(refused.reason)}" for refused in report.refused[:_MOST_NAMED]]
+        lines.append("Words that name a label as well go into \\[prompts] synonyms.")
+    return lines
+
+
+def write_lines(report: WriteReport, path: Path) -> list[str]:
+    """What was written, what it cost, and what is missing."""
+    if report.writer is None:
+        return [
+            "This campaign has no writer. Name one in \\[prompts] writer, for example",
+            '"openai:gpt-6-luna", or "compatible:MODEL" with a base_url.',
+        ]
+    lines = [_line("written", "nothing to do")]
+    if report.requests:
+        counted = f"{_count(report.written, 'text')} in {_count(report.requests, 'request')}"
+        lines = [_line("written", f"{counted}, {_money(report.cost_usd, report.unpriced)}")]
+    if report.duplicates:
+        lines.append(_line("", f"{report.duplicates:,} said what was there already"))
+    if report.refused:
+        lines.append(
+            _line("", f"{report.refused:,} never mention their label: kept, and not drawn")
+        )
+    for short in report.short[:_MOST_NAMED]:
+        came = f"{short.usable:,} of {short.count:,} {_plain(short.kind)} for {_plain(short.label)}"
+        lines.append(_line("", f"[yellow]{came}: more did not come[/]"))
+    if len(report.short) > _MOST_NAMED:
+        lines.append(_line("", f"{len(report.short) - _MOST_NAMED:,} more fall short"))
+    if report.short:
+        lines.append(_line("", "a larger writing.count asks again; without it, these are used"))
+    return [*lines, "", f"Next: ls-clip prompts plan {_plain(path)}"]
+
+
+def prompts_table(report: PromptList) -> Table:
+    """One row for each prompt."""
+    table = _table(report.campaign)
+    for heading in ("label", "technique", "prompt", "compositional"):
+        table.add_column(heading, overflow="fold")
+    for prompt in report.prompts:
+        words = ", ".join(prompt.compositional)
+        table.add_row(*map(_plain, (prompt.label, prompt.technique, prompt.text, words)))
+    return table
+
+
+def export_lines(report: ExportReport) -> list[str]:
+    """Where the file is, and what it is good for."""
+    return [
+        _line("exported", f"{_count(report.prompts, 'prompt')} to {_plain(report.file)}"),
+        "",
+        "Each line is a chat: train a model on this machine with it (trl, unsloth or axolotl read",
+        "it as it is), or at a provider that still offers fine-tuning. OpenAI takes no new",
+        "customers for it since May 2026, and ends it for all on 2027-01-06.",
+    ]
+
+
+def _table(title: str) -> Table:
+    from rich.table import Table
+
+    return Table(
+        box=None,
+        padding=(0, 1, 0, 0),
+        title=_plain(title),
+        title_justify="left",
+        title_style="bold",
+    )
+
+
+def _cells(group: Group) -> list[str]:
+    counts = (group.prompts, group.distinct, group.compositional)
+    return [_plain(group.label), _plain(group.technique), *map(str, counts)]
+
+
+def _spread(counts: Mapping[str, int]) -> str:
+    if not counts:
+        return ""
+    least, most = min(counts.values()), max(counts.values())
+    return f"{len(counts)} × {least}" if least == most else f"{len(counts)} × {least}–{most}"
+
+
+def _money(cost_usd: Decimal, unpriced: int) -> str:
+    cost = f"${cost_usd:.2f}" if not cost_usd or cost_usd >= 1 else f"${cost_usd:.6f}"
+    return f"{cost} and {_count(unpriced, 'request')} of unknown price" if unpriced else cost
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _line(stage: str, text: str) -> str:
+    return f"[bold]{stage:<10}[/] {text}"
+
+
+def _plain(text: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(text))
