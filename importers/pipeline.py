@@ -26,6 +26,7 @@ from importers.ledger import Ledger
 from importers.planning import plan
 from importers.progress import Progress, silent
 from importers.sample import Sample
+from importers.techniques import gather
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -102,10 +103,12 @@ def generate(campaign: Campaign, ledger: Ledger, progress: Progress = silent) ->
     """Draw the planned samples that have no image.
 
     Raises:
-        ConfigError: the generator's settings ask for what cannot be.
+        ConfigError: the generator's settings or a technique ask for what cannot be.
+        LabelStudioError: a technique starts from a project that cannot be read.
         GeneratorError: every further request would meet it; what was drawn before is recorded.
         GenerationStopped: Ctrl-C.
     """
+    gather(campaign, ledger)
     planned = {sample.key for sample in plan(campaign, ledger)}
     store, spool = ImageStore(campaign.images_path), AnswerSpool(campaign.answers_path)
     drawn = Drawn()
@@ -182,7 +185,8 @@ def score(
     version = model.version(target)
     ledger.set_note(MODEL_VERSION_NOTE, version)
     ledger.set_note(_SCORED_AS_NOTE, _scored_as(campaign))
-    waiting = [s for s in ledger.to_score(version) if s.prompt.label in target.labels]
+    known = {*target.labels, target.claimable_none}
+    waiting = [s for s in ledger.to_score(version) if s.prompt.label in known]
     result = score_samples(
         waiting, model, target, ledger, ImageStore(campaign.images_path), progress
     )

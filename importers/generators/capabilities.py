@@ -1,4 +1,4 @@
-"""What each image model accepts: sizes, qualities, a seed; and which models are gone.
+"""What each image model can do and accepts: operations, sizes, qualities, a seed; which are gone.
 
 One table for OpenAI's models and the offline sketch model. A model that is not in it is taken to
 be a compatible server's: it gets the model, prompt, n and size, and what the campaign adds.
@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+
+from importers.generators.base import OPERATIONS
 
 _SizeCheck = Callable[[str], "str | None"]
 
@@ -47,16 +49,27 @@ def _flexible_size(size: str) -> str | None:
 
 
 @dataclass(frozen=True)
+class Operations:
+    """What a model does, of `OPERATIONS`, and where and when that was read."""
+
+    names: frozenset[str]
+    source: str
+    read_on: date
+
+
+@dataclass(frozen=True)
 class Capability:
     """What a model accepts.
 
     Attributes:
+        operations: What it does.
         size_problem: Says why a size cannot be drawn; None where it can.
         qualities: The qualities it knows; None where any may be tried.
         seed: True if it takes a `seed`, False if it refuses one, None where that is not known.
         refused: Parameters that it is known to refuse.
     """
 
+    operations: Operations
     size_problem: _SizeCheck
     qualities: tuple[str, ...] | None = None
     seed: bool | None = None
@@ -68,19 +81,40 @@ _QUALITIES = ("low", "medium", "high", "auto")
 _MORE_QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto")
 
 
+_READ_ON = date(2026, 11, 22)
+_GPT_IMAGE_DOES = Operations(  # all but generations through edits
+    frozenset(OPERATIONS), "Images.edit and Images.generate of openai 3", _READ_ON
+)
+_DALL_E_3_DOES = Operations(frozenset({"generate"}), "Images.edit of openai 3", _READ_ON)
+_SKETCH_DOES = Operations(frozenset(OPERATIONS), "importers.sketch of this package", _READ_ON)
+_COMPATIBLE_DOES = Operations(frozenset(OPERATIONS), "not known: the server will say", _READ_ON)
+
+
 def _gpt_image(qualities: tuple[str, ...], *refused: str) -> Capability:
-    return Capability(_flexible_size, qualities, seed=False, refused=_LEGACY | set(refused))
+    return Capability(
+        _GPT_IMAGE_DOES, _flexible_size, qualities, seed=False, refused=_LEGACY | set(refused)
+    )
 
 
-_COMPATIBLE = Capability(_any_size)
+_COMPATIBLE = Capability(_COMPATIBLE_DOES, _any_size)
 _KNOWN: Mapping[str, Capability] = {
     "gpt-image-2": _gpt_image(_QUALITIES, "complexity"),
     "gpt-image-2.5-sunburst": _gpt_image(_MORE_QUALITIES, "complexity"),
     "gpt-image-2.5-flare": _gpt_image(_MORE_QUALITIES, "complexity"),
     "gpt-image-2.6-sunburst": _gpt_image(_MORE_QUALITIES),
     "gpt-image-2.6-flare": _gpt_image(_MORE_QUALITIES),
+    "dall-e-3": Capability(  # gone from OpenAI; Azure and gateways may have it still
+        _DALL_E_3_DOES,
+        _one_of("1024x1024", "1792x1024", "1024x1792"),
+        ("standard", "hd"),
+        seed=False,
+    ),
     "sketch-1": Capability(
-        _one_of("256x256", "512x512", "1024x1024", "auto"), _QUALITIES, seed=True, refused=_LEGACY
+        _SKETCH_DOES,
+        _one_of("256x256", "512x512", "1024x1024", "auto"),
+        _QUALITIES,
+        seed=True,
+        refused=_LEGACY,
     ),
 }
 _SHUTDOWNS = {

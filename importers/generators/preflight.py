@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from importers.generators.base import request_parameters
+from importers.generators.base import OPERATIONS, request_parameters
 from importers.generators.capabilities import (
     LIVING,
     RESERVED,
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 20.0
 _MOST_NAMED = 8
+_TECHNIQUES = dict(
+    zip(OPERATIONS, ("text to image", "variation", "fusion", "inpainting"), strict=True)
+)
 
 
 def check(
@@ -66,12 +69,10 @@ def check_settings(
     """Check what can be checked without asking anybody; returns notices as `check` does.
 
     Raises:
-        ConfigError: no key for OpenAI, a model that is gone, a size, quality or parameter that the
-            model does not take.
+        ConfigError: no key for OpenAI, a model that is gone or lacks an operation, a size, quality
+            or parameter that the model does not take.
     """
     today = today or date.today()
-    if set(operations) - {"generate"}:
-        raise ConfigError(f"{settings.model} starts from text alone.", hint="Use another model.")
     connection = connection_of(settings)
     ends = shutdown_of(settings.model) if connection.is_openai else None
     if ends is not None and ends <= today:
@@ -79,6 +80,7 @@ def check_settings(
             f"OpenAI shut {settings.model} down on {ends}.",
             hint=f"Set generator.model to one of: {', '.join(LIVING)}.",
         )
+    _check_operations(settings, operations, is_openai=connection.is_openai)
     _check_against(capability_of(settings.model), settings)
     notices = []
     if ends is not None:
@@ -86,6 +88,24 @@ def check_settings(
     if settings.model not in FREE_MODELS and price_of(settings.model, today) is None:
         notices.append(f"The price of {settings.model} is not known: costs will not be counted.")
     return tuple(notices)
+
+
+def _check_operations(
+    settings: GeneratorSettings, operations: Collection[str], *, is_openai: bool
+) -> None:
+    does = capability_of(settings.model).operations
+    beyond = [_TECHNIQUES[name] for name in OPERATIONS if name in set(operations) - does.names]
+    if beyond:
+        raise ConfigError(
+            f"{settings.model} cannot do what the campaign's techniques need: {', '.join(beyond)} "
+            f"({does.source}, {does.read_on}).",
+            hint="Use a model that edits images, or take those techniques out.",
+        )
+    if is_openai and settings.variations == "variations":
+        raise ConfigError(
+            "OpenAI has no /images/variations any more.",
+            hint='Set generator.variations to "edits".',
+        )
 
 
 def _check_against(capability: Capability, settings: GeneratorSettings) -> None:

@@ -25,6 +25,8 @@ _DATA = (
     "audit",
     "audit_probability",
     "sample",
+    "technique",
+    "parents",
 )
 _BUILT_IN = (
     "id",
