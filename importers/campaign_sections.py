@@ -159,6 +159,9 @@ class GeneratorSettings(Section):
     OpenAI alone (of azure AZURE_OPENAI_API_KEY). `path` is the folder generator's; `device` the
     local models'.
     `max_unanswered` is how often a request that may have been paid for is asked again.
+    `variations` is where images to vary are sent: /images/edits, or /images/variations of servers
+    that have it (Xinference). `mask` is the field in which a mask is sent: `mask`, where clear is
+    painted anew, or `mask_image`, where white is (vLLM-Omni).
     """
 
     kind: str = "openai"
@@ -172,6 +175,8 @@ class GeneratorSettings(Section):
     quality: str | None = None
     parameters: dict[str, Any] = {}
     send_seed: bool | None = None
+    variations: Literal["edits", "variations"] = "edits"
+    mask: Literal["mask", "mask_image"] = "mask"
     batch: bool = False
     parallel: Annotated[int, Field(ge=1, le=64)] = 4
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 4

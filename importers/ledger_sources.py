@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from importers.ledger_file import Database
 from importers.ledger_rows import now
@@ -10,7 +10,11 @@ from importers.sample import SourceImage
 
 
 class Sources:
-    """Source images in the order in which they were found; one that is known is not added again."""
+    """Source images in the order in which they were found; one that is known is not added again.
+
+    None is ever removed, so that each keeps its place: one that is a source no longer has the
+    label "".
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -21,6 +25,13 @@ class Sources:
             "INSERT OR IGNORE INTO sources (sha256, technique, origin, label, mask, added_at) "
             "VALUES (?,?,?,?,?,?)",
             [(i.sha256, i.technique, i.origin, i.label, i.mask, now()) for i in images],
+        )
+
+    def relabel(self, technique: int, labels: Mapping[str, str]) -> None:
+        """Set the label of each origin of a technique."""
+        self._db.write_many(
+            "UPDATE sources SET label = ? WHERE technique = ? AND origin = ?",
+            [(label, technique, origin) for origin, label in labels.items()],
         )
 
     def all(self) -> list[SourceImage]:

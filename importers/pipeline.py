@@ -27,6 +27,7 @@ from importers.planning import plan
 from importers.progress import Progress, silent
 from importers.prompts import writing
 from importers.sample import Sample
+from importers.techniques import gather
 from importers.up_to_date import (
     note_scored,
     note_selected,
@@ -172,6 +173,7 @@ def generate(
     """
     for line in writing.told(write(campaign, ledger, model=model)):
         log.info("%s", line)
+    gather(campaign, ledger)
     planned = {sample.key for sample in plan(campaign, ledger)}
     store, spool = ImageStore(campaign.images_path), AnswerSpool(campaign.answers_path)
     drawn = Drawn()

@@ -59,7 +59,7 @@ class SourceImage:
         sha256: Of the bytes.
         technique: Index of the `[[technique]]` that wants it.
         origin: Where it was found: "folder:cats/1.png", "label-studio:12/task/345", "approved:KEY".
-        label: The label that it shows.
+        label: The label that it shows; "" where it is a source no longer.
         mask: sha256 of the mask for inpainting; None where none is wanted.
     """
 

@@ -50,7 +50,8 @@ def to_score(
         lacking = ledger.selection.without_vector(model_version)
         if lacking:
             waiting += [sample for sample in ledger.samples() if sample.key in lacking]
-    return [sample for sample in waiting if sample.prompt.label in target.labels]
+    known = {*target.labels, target.claimable_none}
+    return [sample for sample in waiting if sample.prompt.label in known]
 
 
 def score_samples(

@@ -107,7 +107,7 @@ def _steps_by_label(
     known = {sample.key for sample in samples}
     for planned in plan:
         if planned.key not in known:
-            steps[planned.prompt.label]["planned"] += 1
+            steps.setdefault(planned.prompt.label, Counter())["planned"] += 1
     return steps
 
 

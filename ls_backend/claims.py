@@ -15,7 +15,7 @@ Task = Mapping[str, Any]
 
 
 def claims_of(task: Task, target: LabelTarget) -> list[str]:
-    """The labels that the task claims and the target has."""
+    """The labels that the task claims and the target has; "none of these" counts as one."""
     labels = [target.label_of(claim) for claim in _claimed(task, target)]
     return [label for label in labels if label is not None]
 

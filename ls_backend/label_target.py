@@ -63,9 +63,14 @@ class LabelTarget:
             if not own and is_opaque(text)
         ]
 
+    @property
+    def claimable_none(self) -> str | None:
+        """`none_label` where a claim of it can be judged: something stands for "none of them"."""
+        return self.none_label if self.background and not self.takes_several else None
+
     def label_of(self, claim: str) -> str | None:
         """The label that a claim names: itself, or the one label of that value or last alias."""
-        if claim in self.labels:
+        if claim in self.labels or claim == self.claimable_none:
             return claim
         values = zip(self.labels, self.values, strict=True) if self.values else ()
         named = {label for label, value in values if value == claim}

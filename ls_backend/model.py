@@ -88,7 +88,7 @@ class ClipModel:
         if target.takes_several:
             pairs = zip(target.labels, target.thresholds, strict=True)
             decides.append(["thresholds", *sorted(pairs)])
-        if target.none_label and target.background and not target.claim_field:
+        if target.none_label and target.background:
             decides.append(["none", target.none_label])
         digest = hashlib.sha256(json.dumps(decides).encode()).hexdigest()
         return f"clip:{self.clip.name}@{digest[:12]}"
@@ -185,7 +185,7 @@ class ClipModel:
         scale, bias = self.clip.logit_scale, self.clip.logit_bias
         shares = probabilities(vectors, self._texts.of(target), scale, bias)
         return [
-            score_shares(row, target.labels, claim, similarity)
+            score_shares(row, target.labels, claim, similarity, target.claimable_none)
             for row, claim, similarity in zip(shares, claims, similarities, strict=True)
         ]
 

@@ -31,7 +31,8 @@ class Score:
 
     `label` is the claimed label, or `predicted_label` where nothing valid is claimed.
     `label_probability` is that label's share among labels and background (and, where the model
-    has a logit bias, among "none of them" too), `margin` its lead over the strongest other,
+    has a logit bias, among "none of them" too), `margin` its lead over the strongest other; of a
+    claim of none of the labels, the share of all that is no label.
     `similarity` the cosine of the image and its whole prompt.
     """
 
@@ -123,23 +124,33 @@ def independent_probabilities(
 
 
 def score_shares(
-    shares: NDArray[np.float64], labels: Sequence[str], claim: str | None, similarity: float | None
+    shares: NDArray[np.float64],
+    labels: Sequence[str],
+    claim: str | None,
+    similarity: float | None,
+    none_label: str | None = None,
 ) -> Score:
     """The Score of one image from its row of probabilities.
 
     Args:
         shares: Probabilities of the labels, in their order, then of the background texts.
         labels: What a prediction may say.
-        claim: The label that the image is said to show; one that `labels` lacks counts as None.
+        claim: The label that the image is said to show; one that is not known counts as None.
         similarity: Cosine of the image and its whole prompt, if it has one.
+        none_label: The claim that it shows none of the labels: as likely as all of the labels
+            together are not.
     """
     predicted = int(shares[: len(labels)].argmax())
-    chosen = labels.index(claim) if claim in labels else predicted
-    others = np.delete(shares, chosen)
+    if none_label is not None and claim == none_label:
+        label, probability = none_label, min(1.0, max(0.0, 1.0 - shares[: len(labels)].sum()))
+        others = shares[: len(labels)]
+    else:
+        chosen = labels.index(claim) if claim in labels else predicted
+        label, probability, others = labels[chosen], shares[chosen], np.delete(shares, chosen)
     return Score(
-        label=labels[chosen],
-        label_probability=float(shares[chosen]),
-        margin=float(shares[chosen] - (others.max() if others.size else 0.0)),
+        label=label,
+        label_probability=float(probability),
+        margin=float(probability - (others.max() if others.size else 0.0)),
         predicted_label=labels[predicted],
         predicted_probability=float(shares[predicted]),
         similarity=None if similarity is None else min(1.0, max(-1.0, similarity)),

@@ -1,4 +1,4 @@
-"""What each image model accepts: sizes, values of parameters, a seed; and when it ends.
+"""What each image model can do and accepts: operations, sizes, parameters, a seed; and its end.
 
 One table for OpenAI's models and the offline sketch model, each with where and when it was read. A
 model that is not in it is taken to be a compatible server's: it gets the model, prompt, n and size,
@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
+
+from importers.generators.base import OPERATIONS
 
 if TYPE_CHECKING:
     from importers.campaign_sections import GeneratorSettings
@@ -60,6 +62,7 @@ class Capability:
     """What a model accepts.
 
     Attributes:
+        operations: What it does, of `OPERATIONS`; all where that is not known.
         size_problem: Says why a size cannot be drawn; None where it can.
         values: The values that it knows of a parameter; any may be tried of one that is not here.
         seed: True if it takes a `seed`, False if it refuses one, None where that is not known.
@@ -75,6 +78,7 @@ class Capability:
     ends: date | None = None
     source: str = ""
     read_on: date | None = None
+    operations: frozenset[str] = frozenset(OPERATIONS)
 
     def parameter_problem(self, parameters: Mapping[str, Any]) -> str | None:
         """Why the model would refuse these parameters of a request, as "it …"; None if it would
@@ -154,8 +158,15 @@ def _newest() -> Capability:
     )
 
 
-def _ended(ends: date) -> Capability:
-    return Capability(_any_size, ends=ends, source=_DEPRECATIONS, read_on=_READ_ON)
+def _ended(ends: date, *operations: str) -> Capability:
+    """Gone from OpenAI; Azure and gateways may have it still."""
+    return Capability(
+        _any_size,
+        ends=ends,
+        source=_DEPRECATIONS,
+        read_on=_READ_ON,
+        operations=frozenset(operations),
+    )
 
 
 def _ending(ends: date) -> Capability:
@@ -164,8 +175,8 @@ def _ending(ends: date) -> Capability:
 
 _COMPATIBLE = Capability(_any_size)
 _KNOWN: Mapping[str, Capability] = {
-    "dall-e-2": _ended(date(2026, 5, 12)),
-    "dall-e-3": _ended(date(2026, 5, 12)),
+    "dall-e-2": _ended(date(2026, 5, 12), "generate", "vary", "inpaint"),
+    "dall-e-3": _ended(date(2026, 5, 12), "generate"),
     "gpt-image-1": _ended(date(2026, 10, 23)),
     "gpt-image-1-mini": _ending(date(2026, 12, 1)),
     "gpt-image-1.5": _ending(date(2026, 12, 1)),

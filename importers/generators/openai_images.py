@@ -20,6 +20,7 @@ from importers.generators.answers import FetchFailed, image_of, unusable_answer
 from importers.generators.base import Answer, GeneratedImage, GenerationRequest
 from importers.generators.capabilities import capability_of
 from importers.generators.connection import Connection, connection_of
+from importers.generators.openai_edits import ask_to_edit
 from importers.generators.openai_errors import (
     RateLimited,
     ServerFailed,
@@ -31,6 +32,8 @@ from importers.generators.prices import cost_usd
 from ls_backend.errors import GeneratorError, GeneratorUnreachable
 
 if TYPE_CHECKING:
+    from httpx2 import Response
+
     from importers.campaign_sections import GeneratorSettings
 
 PATIENCE_S = 900.0
@@ -41,7 +44,8 @@ _backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
 
 
 class OpenAIImages:
-    """Draws through POST /images/generations, one image for each request; for all threads.
+    """Draws through POST /images/generations, or /images/edits where a request brings images, one
+    image for each request; for all threads.
 
     Failures (connection refused, 5xx) are tried `max_attempts` times. Rate limits are no failures:
     they are waited out, for as long as the API asks, so that many threads can share a small limit.
@@ -97,18 +101,24 @@ class OpenAIImages:
         import openai
 
         try:
-            raw = self._client.images.with_raw_response.generate(
-                model=request.model,
-                prompt=request.prompt,
-                size=request.size,
-                n=1,
-                extra_body=self._extras(request),
-            )
+            response = self._response_to(request)
         except openai.APIError as error:
             raise as_generator_error(error, self._connection, request.model) from None
-        if "html" in raw.headers.get("content-type", ""):
+        if "html" in response.headers.get("content-type", ""):
             raise not_an_images_api(self._connection, "it answers with an HTML page")
-        return Answer(raw.http_response.content, raw.headers.get("x-request-id"), _now())
+        return Answer(response.content, response.headers.get("x-request-id"), _now())
+
+    def _response_to(self, request: GenerationRequest) -> Response:
+        extras = self._extras(request)
+        if request.images:
+            return ask_to_edit(self._client, self._settings, request, extras)
+        return self._client.images.with_raw_response.generate(
+            model=request.model,
+            prompt=request.prompt,
+            size=request.size,
+            n=1,
+            extra_body=extras,
+        ).http_response
 
     def _extras(self, request: GenerationRequest) -> dict[str, Any]:
         wanted = self._settings.send_seed

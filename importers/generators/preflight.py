@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from importers.generators.base import request_parameters
+from importers.generators.base import OPERATIONS, request_parameters
 from importers.generators.capabilities import (
     LIVING,
     RESERVED,
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 20.0
 _MOST_NAMED = 8
+_TECHNIQUES = dict(
+    zip(OPERATIONS, ("text to image", "variation", "fusion", "inpainting"), strict=True)
+)
 
 
 def check(
@@ -68,18 +71,17 @@ def check_settings(
     """Check what can be checked without asking anybody; returns notices as `check` does.
 
     Raises:
-        ConfigError: no key for OpenAI, a model that is gone, a size, quality or parameter that the
-            model does not take.
+        ConfigError: no key for OpenAI, a model that is gone or lacks an operation, a size, quality
+            or parameter that the model does not take.
     """
     today = today or date.today()
-    if set(operations) - {"generate"}:
-        raise ConfigError(f"{settings.model} starts from text alone.", hint="Use another model.")
     connection, capability = connection_of(settings), capability_for(settings)
     if connection.is_openai and capability.ends is not None and capability.ends <= today:
         raise ConfigError(
             f"OpenAI shut {settings.model} down on {capability.ends}.",
             hint=f"Set generator.model to one of: {', '.join(LIVING)}.",
         )
+    _check_operations(settings, capability, operations, is_openai=connection.is_openai)
     _check_against(capability, settings)
     return (
         *_near_end(settings, connection, capability, today),
@@ -106,6 +108,28 @@ def _price_notices(model: str, today: date) -> list[str]:
     if model in FREE_MODELS or price_of(model, today) is not None:
         return []
     return [f"The price of {model} is not known: costs will not be counted."]
+
+
+def _check_operations(
+    settings: GeneratorSettings,
+    capability: Capability,
+    operations: Collection[str],
+    *,
+    is_openai: bool,
+) -> None:
+    needed = set(operations) - capability.operations
+    beyond = [_TECHNIQUES[name] for name in OPERATIONS if name in needed]
+    if beyond:
+        raise ConfigError(
+            f"{settings.model} cannot do what the campaign's techniques need: {', '.join(beyond)} "
+            f"({capability.source}, {capability.read_on}).",
+            hint="Use a model that edits images, or take those techniques out.",
+        )
+    if is_openai and settings.variations == "variations":
+        raise ConfigError(
+            "OpenAI has no /images/variations any more.",
+            hint='Set generator.variations to "edits".',
+        )
 
 
 def _check_against(capability: Capability, settings: GeneratorSettings) -> None:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 from importers.campaign import NONE_OF_THESE, Campaign
 from ls_backend.errors import ConfigError
+from ls_backend.label_texts import DEFAULT_BACKGROUND
 
 _IMAGE_COLUMN = "flex:0 0 480px"
 _IMAGE_WIDTH = "460px"  # a wider picture pushes the choices below the fold
@@ -52,11 +53,18 @@ def _choices_attributes(campaign: Campaign) -> dict[str, str]:
     }
     if len(campaign.labels) > _MOST_LABELS_IN_ONE_COLUMN:
         attributes["layout"] = "inline"
-    if campaign.score.background:
-        attributes["clip_background"] = _joined(campaign.score.background)
+    background = campaign.score.background or _default_background(campaign)
+    if background:
+        attributes["clip_background"] = _joined(background)
     if campaign.review.order == "similarity":
         attributes["clip_fit"] = "$prompt"
     return attributes
+
+
+def _default_background(campaign: Campaign) -> list[str]:
+    """Where pictures are to show none of the labels, something must be able to win over them."""
+    adversarial = [t for t in campaign.prompt_techniques if t.name == "adversarial"]
+    return list(DEFAULT_BACKGROUND) if any(t.truth == "none" for t in adversarial) else []
 
 
 def _joined(background: list[str]) -> str:

@@ -30,6 +30,8 @@ _DATA = (
     "audit",
     "audit_probability",
     "sample",
+    "technique",
+    "parents",
 )
 _BUILT_IN = (
     "id",

@@ -76,6 +76,8 @@ class TaskBuilder:
             "audit": bool(sample.audit),
             "audit_probability": sample.audit_probability,
             "sample": sample.key,
+            "technique": sample.prompt.technique,
+            "parents": list(sample.planned.parents),
         }
 
     def prediction(self, sample: Sample) -> dict[str, Any]:
@@ -103,9 +105,13 @@ def queue_position(sample: Sample, order: str) -> tuple[float, str]:
 def why(label: str, score: Score, *, by_similarity: bool = False) -> str:
     """Why a reviewer sees this picture where it stands: "CLIP gives dog 3 % and would say fish"."""
     sure = f"{label} {_percent(score.label_probability)}"
-    if score.predicted_label != label and score.predicted_probability < 0.5:
+    # Of none of these it can be surer than of the label that it would say.
+    is_other = (
+        score.predicted_label != label and score.predicted_probability >= score.label_probability
+    )
+    if is_other and score.predicted_probability < 0.5:
         opinion = f"CLIP gives {sure} and sees no label clearly"
-    elif score.predicted_label != label:
+    elif is_other:
         opinion = f"CLIP gives {sure} and would say {score.predicted_label}"
     elif score.label_probability < 0.5:
         opinion = f"CLIP is not sure: {sure}"

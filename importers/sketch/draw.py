@@ -77,6 +77,27 @@ def draw(
         ConfigError: A kind is unknown.
     """
     asked = parse(prompt).complete(rng_for("fill", prompt, seed))
+    return draw_spec(asked, prompt, seed, pixels, failure_rate, kinds)
+
+
+def draw_spec(
+    asked: Spec,
+    prompt: str,
+    seed: int,
+    pixels: int = 512,
+    failure_rate: float = 0.0,
+    kinds: Sequence[str] = ALL,
+    *,
+    made_from: str = "",
+) -> Drawing:
+    """Draw ``asked``, as understood from ``prompt``; the other arguments are those of `draw`.
+
+    Args:
+        made_from: Names the images that it starts from: other ones, another drawing.
+
+    Raises:
+        ConfigError: A kind is unknown.
+    """
     kind = _failure(prompt, seed, failure_rate, kinds)
     if kind is None:
         outcome = Failed(asked, Mishap(), (asked.object,), label_holds=True)
@@ -91,9 +112,10 @@ def draw(
         label_holds=outcome.label_holds,
         objects=outcome.objects,
     )
-    picture_seed = rng_for("picture", prompt, seed).randrange(2**63)
+    start = (prompt, seed, made_from) if made_from else (prompt, seed)
+    picture_seed = rng_for("picture", *start).randrange(2**63)
     picture = render(outcome.drawn, picture_seed, pixels, outcome.mishap)
-    return Drawing(_encode(picture, truth), truth)
+    return Drawing(with_truth(picture, truth), truth)
 
 
 def read_truth(png: bytes) -> Truth:
@@ -127,7 +149,8 @@ def _failure(prompt: str, seed: int, rate: float, kinds: Sequence[str]) -> str |
     return rng.choice(list(kinds)) if kinds and threshold < rate else None
 
 
-def _encode(picture: Image.Image, truth: Truth) -> bytes:
+def with_truth(picture: Image.Image, truth: Truth) -> bytes:
+    """The picture as a PNG that carries the truth about it."""
     info = PngInfo()
     info.add_itxt(TRUTH_CHUNK, json.dumps(asdict(truth), sort_keys=True))
     buffer = io.BytesIO()

@@ -21,7 +21,7 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from importers.sketch import wire
+from importers.sketch import edits_api, wire
 from importers.sketch.account import NO_LIMITS, Account, Limits
 from importers.sketch.batch_api import USUAL, BatchLimits, add_routes
 from importers.sketch.draw import draw
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
 LARGEST_BODY = 1_000_000
+
+Paint = Callable[[int], bytes]
+"""A seed → a PNG."""
 
 
 def create_app(
@@ -81,6 +84,8 @@ def create_app(
         account.spend(asked.n)
         images = easel.draw(asked, request_id)
         return _answer(wire.images_answer(asked, images), request_id=request_id)
+
+    edits_api.register(app, account, easel, _answer)
 
     @app.get("/v1/models")
     def models() -> Response:
@@ -161,15 +166,18 @@ class _Easel:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _drawn: Counter[str] = field(default_factory=Counter)
 
-    def draw(self, asked: wire.ImageRequest, request_id: str) -> list[bytes]:
+    def draw(
+        self, asked: wire.ImageRequest, request_id: str, paint: Paint | None = None
+    ) -> list[bytes]:
+        """The images of a request; `paint` makes those that start from other ones."""
         first = self._first_seed(asked)
         seeds = range(first, first + asked.n)
-        images = [
-            draw(asked.prompt, seed, asked.pixels, self.failure_rate, self.kinds).png
-            for seed in seeds
-        ]
+        images = [paint(seed) if paint else self._paint(asked, seed) for seed in seeds]
         self._log(asked.prompt, seeds, images, request_id)
         return images
+
+    def _paint(self, asked: wire.ImageRequest, seed: int) -> bytes:
+        return draw(asked.prompt, seed, asked.pixels, self.failure_rate, self.kinds).png
 
     def _first_seed(self, asked: wire.ImageRequest) -> int:
         if asked.seed is not None:

@@ -102,8 +102,14 @@ def read_request(body: object, request_id: str) -> ImageRequest:
     )
 
 
-def images_answer(request: ImageRequest, images: Sequence[bytes]) -> dict[str, Any]:
-    """The answer to a request: the images in base64, and the tokens they count for."""
+def images_answer(
+    request: ImageRequest, images: Sequence[bytes], input_image_tokens: int = 0
+) -> dict[str, Any]:
+    """The answer to a request: the images in base64, and the tokens they count for.
+
+    Args:
+        input_image_tokens: Tokens of the images that the request brought.
+    """
     text_tokens = max(1, len(request.prompt) // 4)
     image_tokens = len(images) * (request.pixels // 16) ** 2
     return {
@@ -114,11 +120,14 @@ def images_answer(request: ImageRequest, images: Sequence[bytes]) -> dict[str, A
         "quality": "medium" if request.quality == "auto" else request.quality,
         "size": f"{request.pixels}x{request.pixels}",
         "usage": {
-            "input_tokens": text_tokens,
-            "input_tokens_details": {"image_tokens": 0, "text_tokens": text_tokens},
+            "input_tokens": text_tokens + input_image_tokens,
+            "input_tokens_details": {
+                "image_tokens": input_image_tokens,
+                "text_tokens": text_tokens,
+            },
             "output_tokens": image_tokens,
             "output_tokens_details": {"image_tokens": image_tokens, "text_tokens": 0},
-            "total_tokens": text_tokens + image_tokens,
+            "total_tokens": text_tokens + input_image_tokens + image_tokens,
         },
     }
 

@@ -67,6 +67,8 @@ def test_a_task_carries_what_people_and_tabs_need() -> None:
         "audit": True,
         "audit_probability": 0.1,
         "sample": "k1",
+        "technique": "vanilla",
+        "parents": [],
     }
 
 
