@@ -16,16 +16,21 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from importers.answer_spool import AnswerSpool
+from importers.budget import Budget, CapReached, check_priced
 from importers.campaign import Campaign
-from importers.generate import Drawn, draw, recover
+from importers.costs import commitments
+from importers.easel import Drawn, Easel
+from importers.estimate import Estimator
+from importers.generate import GivenUp, draw, given_up, rules_of
 from importers.generators import check as check_generator
 from importers.generators import open_generator
 from importers.generators.base import operation
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.planning import plan
-from importers.progress import Progress, silent
+from importers.progress import PaidProgress, Progress, silent
 from importers.sample import Sample
+from importers.terms import show_terms_once
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,7 +54,9 @@ class GenerateReport:
         generated: Images drawn by this run.
         refused: Prompts that the generator refused in this run.
         unanswered: Requests of this run that may have been paid for without an image.
-        missing: Planned samples that have no image and were not refused.
+        given_up: Planned samples that are not asked for again after too many such requests.
+        caps_reached: The caps of [budget] that kept requests of this run from being sent.
+        missing: Planned samples that have no image, were not refused and are not given up.
         cost_usd: Sum of the known costs of this run in US dollars.
         unpriced: Images of this run whose cost is not known.
     """
@@ -58,6 +65,8 @@ class GenerateReport:
     generated: int
     refused: int
     unanswered: int
+    given_up: tuple[GivenUp, ...]
+    caps_reached: tuple[CapReached, ...]
     missing: int
     cost_usd: Decimal
     unpriced: int
@@ -91,14 +100,15 @@ class GenerationStopped(KeyboardInterrupt):
     """Ctrl-C while generating: the requests in the air were finished and recorded."""
 
     def __init__(self, report: GenerateReport) -> None:
+        done = report.planned - report.missing - len(report.given_up)
         super().__init__(
-            f"Stopped: {report.planned - report.missing} of {report.planned} samples are done, "
+            f"Stopped: {done} of {report.planned} samples are done, "
             f"{report.generated} of them by this run. Run it again to go on."
         )
         self.report = report
 
 
-def generate(campaign: Campaign, ledger: Ledger, progress: Progress = silent) -> GenerateReport:
+def generate(campaign: Campaign, ledger: Ledger, progress: PaidProgress = silent) -> GenerateReport:
     """Draw the planned samples that have no image.
 
     Raises:
@@ -111,34 +121,47 @@ def generate(campaign: Campaign, ledger: Ledger, progress: Progress = silent) ->
     drawn = Drawn()
     if any(spool.waiting()):
         with closing(open_generator(campaign.generator)) as generator:
-            drawn = recover(generator, ledger, store, spool)
-    waiting = [sample for sample in ledger.to_generate() if sample.key in planned]
+            drawn = Easel(generator, ledger, store, spool).recover()
+    rules = rules_of(campaign.generator, ledger)
+    lacking = [sample for sample in ledger.to_generate() if sample.key in planned]
+    waiting = [sample for sample in lacking if not rules.gives_up(sample.key)]
     if waiting:
         campaign.images_path.mkdir(parents=True, exist_ok=True)
-        for notice in check_generator(campaign.generator, _operations(waiting)):
-            log.warning("%s", notice)
+        estimator = Estimator(campaign.generator, ledger.samples())
+        _before_paying(campaign, ledger, waiting, estimator)
+        budget = Budget(campaign.budget, commitments(ledger))
         with closing(open_generator(campaign.generator)) as generator:
-            drawn += draw(
-                waiting,
-                generator,
-                ledger,
-                store,
-                spool,
-                parallel=campaign.generator.parallel,
-                progress=progress,
-            )
+            easel = Easel(generator, ledger, store, spool)
+            drawn += draw(waiting, easel, rules, budget, estimator, progress)
+    lacking = [sample for sample in ledger.to_generate() if sample.key in planned]
+    abandoned = given_up(lacking, rules)
     report = GenerateReport(
         planned=len(planned),
         generated=drawn.generated,
         refused=drawn.refused,
         unanswered=drawn.unanswered,
-        missing=sum(sample.key in planned for sample in ledger.to_generate()),
+        given_up=abandoned,
+        caps_reached=drawn.caps_reached,
+        missing=len(lacking) - len(abandoned),
         cost_usd=drawn.cost_usd,
         unpriced=drawn.unpriced,
     )
     if drawn.interrupted:
         raise GenerationStopped(report)
     return report
+
+
+def _before_paying(
+    campaign: Campaign, ledger: Ledger, samples: Sequence[Sample], estimator: Estimator
+) -> None:
+    """Say what people should know before the first request is sent, or refuse to send it."""
+    settings = campaign.generator
+    unpriced = sum(estimator.cost_usd(sample.planned) is None for sample in samples)
+    notices = [check_priced(campaign.budget, settings.model, unpriced)]
+    notices += check_generator(settings, _operations(samples))
+    for notice in filter(None, notices):
+        log.warning("%s", notice)
+    show_terms_once(settings, ledger)
 
 
 def _operations(samples: Sequence[Sample]) -> set[str]:
@@ -221,7 +244,7 @@ def run(
     campaign: Campaign,
     ledger: Ledger,
     ls: LabelStudio,
-    watch: Callable[[str], Progress] = lambda _: silent,
+    watch: Callable[[str], PaidProgress] = lambda _: silent,
 ) -> RunReport:
     """Generate, score and push.
 

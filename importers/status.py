@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from importers.campaign import Campaign
+from importers.generate import GivenUp, given_up, rules_of
 from importers.ledger import Ledger
 from importers.ledger_requests import Spending
 from importers.pipeline import MODEL_VERSION_NOTE, PROJECT_URL_NOTE
@@ -49,6 +50,8 @@ class CampaignStatus:
         total: Counts over all samples in the ledger or the plan.
         labels: Counts for each label.
         earlier: Samples among them that campaign.toml no longer asks for.
+        given_up: Planned samples that are not asked for again: too many requests for them brought
+            no image.
         spending: Requests by outcome, and their cost.
         model_version: Of the last scoring; None before.
         project_url: Of the Label Studio project; None before the first push.
@@ -58,6 +61,7 @@ class CampaignStatus:
     total: Counts
     labels: dict[str, Counts]
     earlier: int
+    given_up: tuple[GivenUp, ...]
     spending: Spending
     model_version: str | None
     project_url: str | None
@@ -72,6 +76,9 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
     with Ledger(campaign.ledger_path, writing=False) as ledger:
         plan = planned_samples(campaign, known_to(ledger))
         samples = ledger.samples()
+        asked = {sample.key for sample in plan}
+        lacking = [sample for sample in ledger.to_generate() if sample.key in asked]
+        abandoned = given_up(lacking, rules_of(campaign.generator, ledger))
         spending = ledger.requests.spending()
         model_version = ledger.note(MODEL_VERSION_NOTE)
         project_url = ledger.note(PROJECT_URL_NOTE)
@@ -80,7 +87,8 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
         campaign=campaign.name,
         total=_counts(sum(steps.values(), Counter())),
         labels={label: _counts(counter) for label, counter in steps.items()},
-        earlier=len({sample.key for sample in samples} - {sample.key for sample in plan}),
+        earlier=len({sample.key for sample in samples} - asked),
+        given_up=abandoned,
         spending=spending,
         model_version=model_version,
         project_url=project_url,

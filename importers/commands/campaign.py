@@ -22,6 +22,10 @@ CampaignPath = Annotated[
         metavar="CAMPAIGN", help="The campaign's folder, or its TOML file.", show_default=False
     ),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what would be drawn, its price and time; send nothing."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no text.")]
 
 
@@ -37,11 +41,14 @@ def new(
     show(words.new_lines(new_campaign(folder)))
 
 
-def run(path: CampaignPath, json: AsJson = False) -> None:
+def run(path: CampaignPath, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Generate, score and push what is still to be done."""
     from importers import pipeline
-    from importers.commands import words
+    from importers.commands import costs, words
 
+    if dry_run:
+        costs.show_forecast(path, json)
+        return
     with _opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
         report = pipeline.run(campaign, ledger, ls, watch)
     lines = words.generate_lines(report.generate)
@@ -50,11 +57,14 @@ def run(path: CampaignPath, json: AsJson = False) -> None:
     show([*lines, *words.next_step(f"review them, then: ls-clip sync {path}")], report, json)
 
 
-def generate(path: CampaignPath, json: AsJson = False) -> None:
+def generate(path: CampaignPath, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Draw the images that the campaign still lacks."""
     from importers import pipeline
-    from importers.commands import words
+    from importers.commands import costs, words
 
+    if dry_run:
+        costs.show_forecast(path, json)
+        return
     with _opened(path) as (campaign, ledger), watching() as watch:
         report = pipeline.generate(campaign, ledger, watch("Generating"))
     lines = words.generate_lines(report)
