@@ -56,17 +56,18 @@ class Watch:
 
 def run(folder: Path, samples: int, base_url: str) -> None:
     """Take the campaign through its stages, in this process."""
-    from importers import pipeline
+    from importers import generation, pipeline
     from importers.campaign import load_campaign
     from importers.ledger import Ledger
+    from importers.scoring import open_model
 
     (folder / "campaign.toml").write_text(_CAMPAIGN.format(samples=samples, base_url=base_url))
     campaign = load_campaign(folder)
     print(f"{'stage':<9} {'images':>6} {'images/s':>9} {'RSS MB':>7} {'peak MB':>8}")
     with Ledger(campaign.ledger_path) as ledger:
-        model = pipeline.open_model(campaign)  # as `ls-clip run` does: before anything is drawn
+        model = open_model(campaign)  # as `ls-clip run` does: before anything is drawn
         print(f"{'loaded':<9} {'':>6} {'':>9} {_memory()}", flush=True)
-        pipeline.generate(campaign, ledger, Watch("generate"))
+        generation.generate(campaign, ledger, Watch("generate"))
         pipeline.score(campaign, ledger, Watch("score"), model)
         started = time.perf_counter()
         held = pipeline.select(campaign, ledger).held

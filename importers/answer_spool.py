@@ -1,19 +1,24 @@
 """Paid answers between their arrival and the storing of their image: raw, on disk, synced.
 
 A process killed while it parses an answer finds it again here, and pays nothing twice. An answer
-that no image can be had from is set aside for people to look at.
+that no image can be had from is set aside for people to look at, and so is one that was torn by a
+kill while it was written.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from importers.generators.base import Answer
 
-_WAITING, _SET_ASIDE = ".answer", ".no-image"
+_UNFINISHED, _WAITING, _SET_ASIDE, _TORN = ".part", ".answer", ".no-image", ".torn"
+
+log = logging.getLogger(__name__)
 
 
 class AnswerSpool:
@@ -25,8 +30,9 @@ class AnswerSpool:
     def put(self, request: int, answer: Answer) -> None:
         """Keep an answer, whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        about = {"request_id": answer.request_id, "received": answer.received}
-        unfinished = self.folder / f"{request}.part"
+        about: dict[str, Any] = {"request_id": answer.request_id, "received": answer.received}
+        about["bytes"] = len(answer.body)
+        unfinished = self._path(request).with_suffix(_UNFINISHED)
         with unfinished.open("wb") as file:
             file.write(json.dumps(about).encode() + b"\n" + answer.body)
             file.flush()
@@ -35,9 +41,15 @@ class AnswerSpool:
 
     def waiting(self) -> Iterator[tuple[int, Answer]]:
         """The answers whose image is not known to be stored, with the number of their request."""
+        for unfinished in list(self.folder.glob(f"*{_UNFINISHED}")):
+            unfinished.replace(unfinished.with_suffix(_WAITING))  # it may be whole all the same
         for path in sorted(self.folder.glob(f"*{_WAITING}")):
-            about, _, body = path.read_bytes().partition(b"\n")
-            yield int(path.stem), Answer(body=body, **json.loads(about))
+            answer = _read(path)
+            if answer is None:
+                path.replace(path.with_suffix(_TORN))
+                log.warning("The answer %s was torn by a kill: its image is asked for anew.", path)
+            else:
+                yield int(path.stem), answer
 
     def drop(self, request: int) -> None:
         """Forget an answer: its image is stored."""
@@ -51,3 +63,15 @@ class AnswerSpool:
 
     def _path(self, request: int) -> Path:
         return self.folder / f"{request}{_WAITING}"
+
+
+def _read(path: Path) -> Answer | None:
+    """The answer in a file; None where it is not whole."""
+    line, _, body = path.read_bytes().partition(b"\n")
+    try:
+        about = json.loads(line)
+    except ValueError:
+        return None
+    if about.pop("bytes") != len(body):
+        return None
+    return Answer(body=body, **about)

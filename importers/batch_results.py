@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from importers.answer_spool import AnswerSpool
-from importers.generate import Drawn
+from importers.easel import Drawn
 from importers.generators import Answer, GenerationRequest, Generator
 from importers.generators.batch_errors import ResultsGone
 from importers.generators.batch_lines import Result, read_result
-from importers.generators.openai_batch import OpenAIBatches, RemoteBatch, batch_cost
+from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
 from importers.generators.openai_errors import Temporary
+from importers.generators.prices import cost_usd as cost_usd_of
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.ledger_batches import Batch
@@ -114,13 +115,14 @@ class Collector:
         asked = _as_asked(sample.planned)
         image = self._generator.read(asked, answer)
         drawn_on = datetime.fromisoformat(image.created).date()
-        cost_usd = batch_cost(asked.model, image.usage, drawn_on)
+        cost_usd = cost_usd_of(asked.model, image.usage, drawn_on, "batch")
         self._ledger.requests.stored(
             request,
             self._store.put(image.data),
             request_id=image.request_id,
             cost_usd=cost_usd,
             usage=image.usage,
+            size=image.size,
         )
         came.drawn.generated += 1
         came.drawn.cost_usd += cost_usd or 0

@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
+from decimal import Decimal
 
 from importers.answer_spool import AnswerSpool
 from importers.batch_results import Collected, Collector
 from importers.campaign import Campaign
-from importers.generate import Drawn
-from importers.generators import GenerationRequest, check, open_generator
+from importers.cashier import Cashier
+from importers.easel import Drawn
+from importers.generators import GenerationRequest, open_generator
 from importers.generators import batch_errors as errors
-from importers.generators.base import operation
 from importers.generators.batch_lines import Endpoint, endpoint_of, request_line, write_lines
 from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
 from importers.generators.openai_errors import Temporary
@@ -44,6 +45,7 @@ def draw(
     ledger: Ledger,
     store: ImageStore,
     spool: AnswerSpool,
+    cashier: Cashier,
     *,
     wait: bool,
     progress: Progress,
@@ -66,7 +68,9 @@ def draw(
         closing(open_generator(settings)) as generator,
     ):
         collector = Collector(provider, generator, ledger, store, spool)
-        desk = _Desk(campaign, frozenset(wanted), ledger, store, provider, collector, progress)
+        desk = _Desk(
+            campaign, frozenset(wanted), ledger, store, provider, collector, cashier, progress
+        )
         try:
             desk.work(wait)
         except GeneratorError:
@@ -125,6 +129,7 @@ class _Desk:
         store: ImageStore,
         provider: OpenAIBatches,
         collector: Collector,
+        cashier: Cashier,
         progress: Progress,
     ) -> None:
         self.drawn = Drawn()
@@ -135,6 +140,7 @@ class _Desk:
         self._store = store
         self._provider = provider
         self._collector = collector
+        self._cashier = cashier
         self._progress = progress
         self._requests_ended = 0
         self._checked = False
@@ -155,22 +161,22 @@ class _Desk:
     # -- submit --------------------------------------------------------------------------------
 
     def _submit(self) -> None:
-        """Put all samples that nobody is asked for into batches."""
+        """Put all samples that nobody is asked for, and the budget has money for, into batches."""
         waiting = self._waiting() if self._settings.batch else []
         if waiting and not self._checked:
-            for notice in check(self._settings, _operations(waiting)):
-                log.warning("%s", notice)
+            self._cashier.before_paying(waiting)
             self._checked = True
-        for endpoint, samples in _alike(waiting):
+        costs, self.drawn.caps_reached = self._cashier.affordable(waiting)
+        for endpoint, samples in _alike([sample for sample in waiting if sample.key in costs]):
             while samples:
                 lines = (self._line(sample) for sample in samples)
                 number = write_lines(self.file, lines)
-                self._send(endpoint, [sample.key for sample in samples[:number]])
+                self._send(endpoint, {sample.key: costs[sample.key] for sample in samples[:number]})
                 samples = samples[number:]
 
-    def _send(self, endpoint: Endpoint, keys: Sequence[str]) -> None:
+    def _send(self, endpoint: Endpoint, reserved: Mapping[str, Decimal | None]) -> None:
         """Submit the file; before anything leaves, the ledger knows of every request in it."""
-        number = self._ledger.batches.begin(keys)
+        number = self._ledger.batches.begin(reserved)
         try:
             remote = self._provider.submit(self._name(number), endpoint, self.file)
         except (GeneratorUnreachable, Temporary):
@@ -183,7 +189,7 @@ class _Desk:
             "Batch %s of %s images is at %s, and done within a day. It stays there if this run "
             "ends; the next one collects it.",
             remote.id,
-            len(keys),
+            len(reserved),
             self._provider.connection.host,
         )
 
@@ -282,7 +288,3 @@ def _alike(samples: Sequence[PlannedSample]) -> Iterator[tuple[Endpoint, list[Pl
         groups[endpoint_of(from_images=bool(sample.parents)), sample.model].append(sample)
     for (endpoint, _model), group in groups.items():
         yield endpoint, group
-
-
-def _operations(samples: Sequence[PlannedSample]) -> set[str]:
-    return {operation(len(s.parents), masked=s.mask is not None) for s in samples}

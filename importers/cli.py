@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from importers.commands import admin, campaign, gc, prompts, services, weights
+from importers.commands import admin, campaign, costs, gc, prompts, services, weights
 from importers.commands.output import err
 from ls_backend.errors import LsClipError
 
@@ -79,6 +79,7 @@ for _command, _panel, _example in (
     (campaign.push, _CAMPAIGN, "ls-clip push pets"),
     (campaign.sync, _CAMPAIGN, "ls-clip sync pets"),
     (campaign.status, _CAMPAIGN, "ls-clip status pets"),
+    (costs.costs, _CAMPAIGN, "ls-clip costs pets"),
     (gc.gc, _CAMPAIGN, "ls-clip gc pets --dry-run"),
     (services.serve, _SERVERS, "ls-clip serve --model ViT-B-32/laion2b_s34b_b79k"),
     (services.connect, _PROJECT, "ls-clip connect pets --url http://192.168.1.20:9090"),

@@ -1,8 +1,8 @@
-"""Samples without an image → images in the store: several requests at once, each recorded first.
+"""Samples without an image → images in the store: several requests at once, within the budget.
 
-Owns what becomes of a request (stored, refused, unanswered, failed) and when asking stops: at an
-error that every request would meet, and at Ctrl-C. Requests in the air are finished and recorded
-before it returns.
+Owns which sample is asked for next and when asking stops: at an error that every request would
+meet, at a cap of [budget], and at Ctrl-C. A sample whose request brought no image is asked for
+again after the others. Requests in the air are finished and recorded before it returns.
 """
 
 from __future__ import annotations
@@ -10,216 +10,217 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from types import FrameType
 
-from importers.answer_spool import AnswerSpool
-from importers.generators import Answer, GenerationRequest, Generator
-from importers.generators.base import SizeNotices
-from importers.image_store import ImageStore
+from importers.budget import Budget, CapReached, Reservation
+from importers.campaign_sections import GeneratorSettings
+from importers.easel import Drawn, Easel
+from importers.estimate import Estimator
 from importers.ledger import Ledger
-from importers.progress import Progress
-from importers.sample import PlannedSample, Sample
+from importers.progress import PaidProgress
+from importers.sample import Sample
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
-# A server that leaves so many requests in a row without an answer will leave the next one too.
+# A server that leaves so many samples in a row without an image will leave the next one too.
 MOST_UNANSWERED_IN_A_ROW = 3
 
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Drawn:
-    """What came of the requests of one run.
+@dataclass(frozen=True)
+class Rules:
+    """How a run asks.
 
     Attributes:
-        generated: Images that are in the store now.
-        refused: Prompts that the generator would not draw.
-        unanswered: Requests that gave no image but may have been paid for; asked again next time.
-        cost_usd: Sum of the known costs in US dollars.
-        unpriced: Images whose cost is not known.
-        interrupted: Ctrl-C ended the run early.
+        parallel: Requests at the same time.
+        max_unanswered: How often a sample whose request brought no image, and may have been paid
+            for, is asked for again, over all runs.
+        unanswered: Such requests of earlier runs, by sample key.
     """
 
-    generated: int = 0
-    refused: int = 0
-    unanswered: int = 0
-    cost_usd: Decimal = Decimal(0)
-    unpriced: int = 0
-    interrupted: bool = False
+    parallel: int
+    max_unanswered: int
+    unanswered: Counter[str]
 
-    def __add__(self, other: Drawn) -> Drawn:
-        return Drawn(
-            self.generated + other.generated,
-            self.refused + other.refused,
-            self.unanswered + other.unanswered,
-            self.cost_usd + other.cost_usd,
-            self.unpriced + other.unpriced,
-            self.interrupted or other.interrupted,
-        )
+    def gives_up(self, key: str) -> bool:
+        return self.unanswered[key] > self.max_unanswered
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """A sample that is not asked for again.
+
+    Attributes:
+        sample: Its key.
+        prompt: Its text.
+        requests: How many were sent for it without an image; each may have been paid for.
+    """
+
+    sample: str
+    prompt: str
+    requests: int
+
+
+def given_up(samples: Iterable[Sample], rules: Rules) -> tuple[GivenUp, ...]:
+    """Those of samples without an image that are not asked for again."""
+    return tuple(
+        GivenUp(sample.key, sample.prompt.text, rules.unanswered[sample.key])
+        for sample in samples
+        if rules.gives_up(sample.key)
+    )
+
+
+def rules_of(settings: GeneratorSettings, ledger: Ledger) -> Rules:
+    """The rules that a campaign's `[generator]` and ledger give."""
+    return Rules(settings.parallel, settings.max_unanswered, ledger.requests.unanswered())
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request in the air."""
+
+    sample: Sample
+    reservation: Reservation
 
 
 def draw(
     samples: Sequence[Sample],
-    generator: Generator,
-    ledger: Ledger,
-    store: ImageStore,
-    spool: AnswerSpool,
-    *,
-    parallel: int,
-    progress: Progress,
+    easel: Easel,
+    rules: Rules,
+    budget: Budget,
+    estimator: Estimator,
+    progress: PaidProgress,
 ) -> Drawn:
-    """Ask for the image of each sample, `parallel` requests at a time.
+    """Ask for the image of each sample.
 
     Raises:
         GeneratorError: every further request would meet it; what was drawn before is recorded.
         KeyboardInterrupt: a second Ctrl-C, while the requests in the air were being finished.
     """
-    easel = _Easel(generator, ledger, store, spool)
-    pool = ThreadPoolExecutor(parallel, thread_name_prefix="generate")
-    flying: set[Future[Decimal | None]] = set()
+    run = _Run(samples, rules, budget, estimator)
+    pool = ThreadPoolExecutor(rules.parallel, thread_name_prefix="generate")
+    flying: dict[Future[Decimal | None], _Asked] = {}
 
-    def land() -> set[Future[Decimal | None]]:
-        landed, still_flying = wait(flying, return_when=FIRST_COMPLETED)
-        for request in landed:
-            easel.count(request)
-        progress(easel.drawn.generated + easel.drawn.refused, len(samples))
-        return still_flying
+    def land() -> None:
+        for request in wait(flying, return_when=FIRST_COMPLETED).done:
+            run.count(flying.pop(request), request)
+        progress(run.done, len(samples), run.spent)
 
-    progress(0, len(samples))
+    progress(0, len(samples), "")
     try:
         with _first_ctrl_c_sets_an_event() as interrupted:
-            for sample in samples:
-                if easel.fatal is not None or interrupted.is_set():
+            while True:
+                stopping = run.fatal is not None or interrupted.is_set()
+                asked = None if stopping else run.next(wait_for_others=bool(flying))
+                if asked is not None:
+                    flying[pool.submit(easel.draw, asked.sample, asked.reservation.usd)] = asked
+                elif not flying:
                     break
-                flying.add(pool.submit(easel.draw, sample))
-                if len(flying) == parallel:
-                    flying = land()
-            while flying:
-                flying = land()
+                if asked is None or len(flying) == rules.parallel:
+                    land()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    if easel.fatal is not None:
-        if easel.drawn.generated:
-            log.info("Drawn before that, and kept: %s.", easel.drawn.generated)
-        raise easel.fatal
-    easel.drawn.interrupted = interrupted.is_set()
-    return easel.drawn
+    if run.fatal is not None:
+        if run.drawn.generated:
+            log.info("Drawn before that, and kept: %s.", run.drawn.generated)
+        raise run.fatal
+    run.drawn.interrupted = interrupted.is_set()
+    return run.drawn
 
 
-def recover(generator: Generator, ledger: Ledger, store: ImageStore, spool: AnswerSpool) -> Drawn:
-    """Store the images of answers that had come, and were paid for, when a process died."""
-    easel = _Easel(generator, ledger, store, spool)
-    for paper, answer in spool.waiting():
-        sample = ledger.requests.sample_without_image(paper)
-        if sample is None:
-            spool.drop(paper)
-        else:
-            easel.recover(paper, sample, answer)
-    return easel.drawn
-
-
-class _Easel:
-    """Draws samples in worker threads (`draw`), counts the results in the main one (`count`)."""
+class _Run:
+    """Which sample is next, and what came of those that were asked for; for one thread."""
 
     def __init__(
-        self, generator: Generator, ledger: Ledger, store: ImageStore, spool: AnswerSpool
+        self, samples: Sequence[Sample], rules: Rules, budget: Budget, estimator: Estimator
     ) -> None:
         self.drawn = Drawn()
         self.fatal: BaseException | None = None
-        self._unanswered_in_a_row = 0
-        self._generator = generator
-        self._ledger = ledger
-        self._store = store
-        self._spool = spool
-        self._sizes = SizeNotices()
+        self._waiting = deque(samples)
+        self._rules = rules
+        self._budget = budget
+        self._estimator = estimator
+        self._without_image_in_a_row: set[str] = set()
+        self._reached: dict[tuple[str, str | None], CapReached] = {}
 
-    def draw(self, sample: Sample) -> Decimal | None:
-        """Pay for one image, store and record it; returns its cost in US dollars if known."""
-        planned = sample.planned
-        paper = self._ledger.requests.begin(planned.key, self._generator.name)
-        request = self._request(planned)
-        try:
-            answer = self._generator.send(request)
-            self._spool.put(paper, answer)
-            return self._keep(paper, request, answer)
-        except GeneratorError as error:
-            self._no_image(paper, error)
-            raise
+    @property
+    def done(self) -> int:
+        return self.drawn.generated + self.drawn.refused + self.drawn.given_up
 
-    def recover(self, paper: int, sample: Sample, answer: Answer) -> None:
-        """Read an answer that came to an earlier process."""
-        try:
-            self._count_image(self._keep(paper, self._request(sample.planned), answer))
-        except OutcomeUnknown as error:
-            self._no_image(paper, error)
-            self._count_unanswered(error)
+    @property
+    def spent(self) -> str:
+        """What was spent so far, for people; empty where nothing was."""
+        return f"${self.drawn.cost_usd:.2f}" if self.drawn.cost_usd else ""
 
-    def _keep(self, paper: int, request: GenerationRequest, answer: Answer) -> Decimal | None:
-        image = self._generator.read(request, answer)
-        self._sizes.compare(request.size, image.size)
-        self._ledger.requests.stored(
-            paper,
-            self._store.put(image.data),
-            request_id=image.request_id,
-            cost_usd=image.cost_usd,
-            usage=image.usage,
-            size=image.size,
-        )
-        self._spool.drop(paper)
-        return image.cost_usd
+    def next(self, *, wait_for_others: bool) -> _Asked | None:
+        """The next sample that the budget has money for, reserved; None for none at the moment.
 
-    def _no_image(self, paper: int, error: GeneratorError) -> None:
-        self._ledger.requests.ended(paper, _outcome(error), error.message)
-        self._spool.set_aside(paper)
+        Args:
+            wait_for_others: Requests are in the air, which may cost less than was reserved.
+        """
+        while self._waiting:
+            sample = self._waiting[0]
+            usd = self._estimator.cost_usd(sample.planned)
+            reservation = self._budget.reserve(sample.prompt.label, usd)
+            if isinstance(reservation, Reservation):
+                return _Asked(self._waiting.popleft(), reservation)
+            if wait_for_others and not self._is_hopeless(reservation):
+                return None
+            self._reached[reservation.cap, reservation.label] = reservation
+            self.drawn.caps_reached = tuple(self._reached.values())
+            self._waiting.popleft()
+        return None
 
-    def _request(self, planned: PlannedSample) -> GenerationRequest:
-        return GenerationRequest(
-            prompt=planned.prompt.text,
-            model=planned.model,
-            size=planned.size,
-            parameters=planned.parameters,
-            seed=planned.seed,
-            images=tuple(self._store.get(parent) for parent in planned.parents),
-            mask=None if planned.mask is None else self._store.get(planned.mask),
-        )
+    def _is_hopeless(self, reached: CapReached) -> bool:
+        """Whether as little as this could not be had when nothing was in the air."""
+        before = self._reached.get((reached.cap, reached.label))
+        if before is None or before.needed_usd is None:
+            return before is not None
+        return reached.needed_usd is not None and reached.needed_usd >= before.needed_usd
 
-    def count(self, request: Future[Decimal | None]) -> None:
+    def count(self, asked: _Asked, request: Future[Decimal | None]) -> None:
         """Add one finished request to what was drawn."""
         error = request.exception()
         if error is None:
-            self._count_image(request.result())
+            cost_usd = request.result()
+            self._settle(asked, cost_usd)
+            self._estimator.learn(asked.sample.planned, cost_usd)
+            self._without_image_in_a_row.clear()
+            self.drawn.count_image(cost_usd)
         elif isinstance(error, PromptRefused):
-            self._unanswered_in_a_row = 0
+            self._settle(asked, Decimal(0))
+            self._without_image_in_a_row.clear()
             self.drawn.refused += 1
             log.warning("%s", error.message)
         elif isinstance(error, OutcomeUnknown):
-            self._count_unanswered(error)
+            self._count_unanswered(asked.sample, error)
         else:
+            if isinstance(error, GeneratorError):
+                self._settle(asked, Decimal(0))
             self.fatal = self.fatal or error
 
-    def _count_image(self, cost_usd: Decimal | None) -> None:
-        self._unanswered_in_a_row = 0
-        self.drawn.generated += 1
-        self.drawn.cost_usd += cost_usd or 0
-        self.drawn.unpriced += cost_usd is None
+    def _settle(self, asked: _Asked, cost_usd: Decimal | None) -> None:
+        self._budget.settle(asked.reservation, cost_usd)
 
-    def _count_unanswered(self, error: OutcomeUnknown) -> None:
+    def _count_unanswered(self, sample: Sample, error: OutcomeUnknown) -> None:
         self.drawn.unanswered += 1
-        self._unanswered_in_a_row += 1
+        self._rules.unanswered[sample.key] += 1
         log.warning("%s", error.message)
-        if self._unanswered_in_a_row >= MOST_UNANSWERED_IN_A_ROW:
+        if self._rules.gives_up(sample.key):
+            self.drawn.given_up += 1
+            times = self._rules.unanswered[sample.key]
+            log.warning("Given up after %s requests: %r.", times, sample.prompt.text)
+        else:
+            self._waiting.append(sample)
+        self._without_image_in_a_row.add(sample.key)
+        if len(self._without_image_in_a_row) >= MOST_UNANSWERED_IN_A_ROW:
             self.fatal = self.fatal or error
-
-
-def _outcome(error: GeneratorError) -> str:
-    if isinstance(error, PromptRefused):
-        return "refused"
-    return "unknown" if isinstance(error, OutcomeUnknown) else "failed"
 
 
 @contextmanager

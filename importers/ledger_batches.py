@@ -8,9 +8,10 @@ however often our process dies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from importers.ledger_file import Database
 from importers.ledger_rows import now
@@ -41,16 +42,23 @@ class Batches:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def begin(self, keys: Sequence[str]) -> int:
-        """Record that a batch of these samples is about to be sent; returns its number."""
+    def begin(self, reserved: Mapping[str, Decimal | None]) -> int:
+        """Record that a batch is about to be sent; returns its number.
+
+        Args:
+            reserved: By the key of each of its samples, the US dollars that it can cost at most.
+        """
         with self._db.transaction() as db:
             batch = db.execute(
                 "INSERT INTO batches (started_at, status) VALUES (?, ?)", (now(), PLANNED)
             ).lastrowid
             db.executemany(
-                "INSERT INTO requests (sample_key, started_at, outcome, batch) "
-                "VALUES (?, ?, 'in_flight', ?)",
-                [(key, now(), batch) for key in keys],
+                "INSERT INTO requests (sample_key, started_at, outcome, batch, reserved_usd) "
+                "VALUES (?, ?, 'in_flight', ?, ?)",
+                [
+                    (key, now(), batch, None if usd is None else str(usd))
+                    for key, usd in reserved.items()
+                ],
             )
         return batch or 0
 

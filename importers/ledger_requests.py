@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +36,40 @@ class Spending:
     unpriced: int
 
 
+@dataclass(frozen=True)
+class Account:
+    """A request in the books.
+
+    Attributes:
+        label, technique, model: Of its sample.
+        outcome: in_flight, stored, refused, failed or unknown.
+        started: When it was recorded, just before it was sent; in UTC.
+        finished: When its end was recorded; None before.
+        cost_usd: US dollars, as the API's usage says; None where that is not known.
+        reserved_usd: What it could cost at most; None where that was not known.
+        batch: Whether it was sent in a batch.
+    """
+
+    label: str
+    technique: str
+    model: str
+    outcome: str
+    started: datetime
+    finished: datetime | None
+    cost_usd: Decimal | None
+    reserved_usd: Decimal | None
+    batch: bool
+
+    @property
+    def committed_usd(self) -> Decimal:
+        """US dollars that a cap must count: spent, or reserved where that is not known."""
+        if self.outcome in {"refused", "failed"}:
+            return Decimal(0)
+        if self.outcome == "stored" and self.cost_usd is not None:
+            return self.cost_usd
+        return self.reserved_usd or Decimal(0)
+
+
 class Requests:
     """The requests of a ledger's samples, by outcome.
 
@@ -49,16 +86,20 @@ class Requests:
             "UPDATE requests SET outcome = 'unknown' WHERE outcome = 'in_flight' AND batch IS NULL"
         )
 
-    def begin(self, key: str, generator: str | None = None) -> int:
+    def begin(
+        self, key: str, generator: str | None = None, reserved_usd: Decimal | None = None
+    ) -> int:
         """Record that a paid request is about to be sent; returns its id.
 
         Args:
             generator: Who is asked, see `Generator.name`.
+            reserved_usd: US dollars that it can cost at most; None where that is not known.
         """
+        reserved = None if reserved_usd is None else str(reserved_usd)
         return self._db.write(
-            "INSERT INTO requests (sample_key, started_at, outcome, generator) "
-            "VALUES (?, ?, 'in_flight', ?)",
-            (key, now(), generator),
+            "INSERT INTO requests (sample_key, started_at, outcome, generator, reserved_usd) "
+            "VALUES (?, ?, 'in_flight', ?, ?)",
+            (key, now(), generator, reserved),
         )
 
     def stored(
@@ -116,6 +157,25 @@ class Requests:
         )
         return sample_from(rows[0]) if rows else None
 
+    def unanswered(self) -> Counter[str]:
+        """How many requests of each sample key were paid for, perhaps, and brought no image.
+
+        Those that were in the air when a process died are not counted: nobody waited for them.
+        """
+        rows = self._db.read(
+            "SELECT sample_key, count(*) AS number FROM requests "
+            "WHERE outcome = 'unknown' AND error IS NOT NULL GROUP BY sample_key"
+        )
+        return Counter({row["sample_key"]: row["number"] for row in rows})
+
+    def accounts(self) -> list[Account]:
+        """All requests in the order in which they were begun."""
+        rows = self._db.read(
+            "SELECT label, technique, model, outcome, started_at, finished_at, cost_usd, "
+            "reserved_usd, batch FROM requests JOIN samples ON key = sample_key ORDER BY id"
+        )
+        return [_account(row) for row in rows]
+
     def spending(self) -> Spending:
         """What the requests of this campaign came to."""
         rows = self._db.read("SELECT outcome, cost_usd FROM requests")
@@ -123,3 +183,22 @@ class Requests:
         costs = [row["cost_usd"] for row in rows if row["outcome"] == "stored"]
         known = [Decimal(cost) for cost in costs if cost is not None]
         return Spending(**counts, cost_usd=sum(known, Decimal(0)), unpriced=len(costs) - len(known))
+
+
+def _account(row: sqlite3.Row) -> Account:
+    finished = row["finished_at"]
+    return Account(
+        label=row["label"],
+        technique=row["technique"],
+        model=row["model"],
+        outcome=row["outcome"],
+        started=datetime.fromisoformat(row["started_at"]),
+        finished=None if finished is None else datetime.fromisoformat(finished),
+        cost_usd=_dollars(row["cost_usd"]),
+        reserved_usd=_dollars(row["reserved_usd"]),
+        batch=row["batch"] is not None,
+    )
+
+
+def _dollars(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

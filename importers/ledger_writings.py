@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +27,23 @@ class WrittenText:
     label: str
     kind: str
     text: str
+
+
+@dataclass(frozen=True)
+class WritingAccount:
+    """A request to a writer in the books.
+
+    Attributes:
+        writer: As the campaign names it, "openai:gpt-6-luna".
+        outcome: in_flight, written, refused, failed or unknown.
+        started: When it was recorded, just before it was sent; in UTC.
+        cost_usd: US dollars; None where they are not known.
+    """
+
+    writer: str
+    outcome: str
+    started: datetime
+    cost_usd: Decimal | None
 
 
 class Writings:
@@ -88,3 +106,16 @@ class Writings:
         """All texts in the order in which they were written."""
         rows = self._db.read("SELECT label, kind, text FROM written ORDER BY position")
         return [WrittenText(row["label"], row["kind"], row["text"]) for row in rows]
+
+    def accounts(self) -> list[WritingAccount]:
+        """All requests in the order in which they were begun."""
+        rows = self._db.read("SELECT writer, outcome, started_at, cost_usd FROM writings")
+        return [
+            WritingAccount(
+                row["writer"],
+                row["outcome"],
+                datetime.fromisoformat(row["started_at"]),
+                None if row["cost_usd"] is None else Decimal(row["cost_usd"]),
+            )
+            for row in rows
+        ]

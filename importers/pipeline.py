@@ -8,26 +8,16 @@ what was only planned is asked for as long as campaign.toml still wants it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from importers import batch_run
-from importers.answer_spool import AnswerSpool
 from importers.campaign import Campaign
-from importers.generate import Drawn, draw, recover
-from importers.generators import check as check_generator
-from importers.generators import open_generator
-from importers.generators.base import operation
+from importers.generation import GenerateReport, generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.planning import plan
-from importers.progress import Progress, silent
-from importers.prompts import writing
-from importers.sample import Sample
-from importers.techniques import gather
+from importers.progress import PaidProgress, Progress, silent
+from importers.scoring import open_model, score_samples, to_score
 from importers.up_to_date import (
     note_scored,
     note_selected,
@@ -45,31 +35,6 @@ if TYPE_CHECKING:
 PROJECT_URL_NOTE = "project_url"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class GenerateReport:
-    """What stands after generating.
-
-    Attributes:
-        planned: Samples that campaign.toml asks for.
-        generated: Images drawn by this run.
-        refused: Prompts that the generator refused in this run.
-        unanswered: Requests of this run that may have been paid for without an image.
-        missing: Planned samples that have no image and were not refused.
-        in_batch: Samples that are in a batch at the provider.
-        cost_usd: Sum of the known costs of this run in US dollars.
-        unpriced: Images of this run whose cost is not known.
-    """
-
-    planned: int
-    generated: int
-    refused: int
-    unanswered: int
-    missing: int
-    in_batch: int
-    cost_usd: Decimal
-    unpriced: int
 
 
 @dataclass(frozen=True)
@@ -119,122 +84,6 @@ class RunReport:
     push: PushReport
 
 
-class GenerationStopped(KeyboardInterrupt):
-    """Ctrl-C while generating: the requests in the air were finished and recorded."""
-
-    def __init__(self, report: GenerateReport) -> None:
-        super().__init__(
-            f"Stopped: {report.planned - report.missing} of {report.planned} samples are done, "
-            f"{report.generated} of them by this run. Run it again to go on."
-        )
-        self.report = report
-
-
-def write(
-    campaign: Campaign,
-    ledger: Ledger,
-    progress: Progress = silent,
-    model: ClipModel | None = None,
-) -> writing.WriteReport:
-    """Let the campaign's language model write what is missing; nothing where it has none.
-
-    Args:
-        model: The campaign's CLIP model, where it is loaded already; finds near duplicates.
-
-    Raises:
-        ConfigError: the writer's settings ask for what cannot be.
-        GeneratorError: every further request would meet it; what was written is recorded.
-    """
-    by_vector = campaign.prompts.writing.near_duplicates < 1
-    if model is None and by_vector and writing.to_write(campaign, ledger):
-        model = open_model(campaign)
-    encode = model.clip.encode_texts if model is not None else None
-    return writing.write(campaign, ledger, encode, progress)
-
-
-def generate(
-    campaign: Campaign,
-    ledger: Ledger,
-    progress: Progress = silent,
-    model: ClipModel | None = None,
-    *,
-    wait: bool = True,
-) -> GenerateReport:
-    """Draw the planned samples that have no image; what they are told is written first.
-
-    Args:
-        model: The campaign's CLIP model, where it is loaded already.
-        wait: Stay until batches at the provider have ended, or leave them to a later run.
-
-    Raises:
-        ConfigError: the generator's or the writer's settings ask for what cannot be.
-        GeneratorError: every further request would meet it; what was drawn before is recorded.
-        GenerationStopped: Ctrl-C.
-    """
-    for line in writing.told(write(campaign, ledger, model=model)):
-        log.info("%s", line)
-    gather(campaign, ledger)
-    planned = {sample.key for sample in plan(campaign, ledger)}
-    store, spool = ImageStore(campaign.images_path), AnswerSpool(campaign.answers_path)
-    drawn = Drawn()
-    if any(spool.waiting()):
-        with closing(open_generator(campaign.generator)) as generator:
-            drawn = recover(generator, ledger, store, spool)
-    batch, in_batch = campaign.generator.batch, ledger.batches.keys_in_flight()
-    if batch or in_batch:
-        wait = wait and batch
-        drawn += batch_run.draw(
-            campaign, planned, ledger, store, spool, wait=wait, progress=progress
-        )
-        in_batch = ledger.batches.keys_in_flight()
-    waiting = [s for s in ledger.to_generate() if s.key in planned and s.key not in in_batch]
-    if waiting and not batch and not drawn.interrupted:
-        campaign.images_path.mkdir(parents=True, exist_ok=True)
-        for notice in check_generator(campaign.generator, _operations(waiting)):
-            log.warning("%s", notice)
-        with closing(open_generator(campaign.generator)) as generator:
-            drawn += draw(
-                waiting,
-                generator,
-                ledger,
-                store,
-                spool,
-                parallel=campaign.generator.parallel,
-                progress=progress,
-            )
-    report = GenerateReport(
-        planned=len(planned),
-        generated=drawn.generated,
-        refused=drawn.refused,
-        unanswered=drawn.unanswered,
-        missing=sum(sample.key in planned for sample in ledger.to_generate()),
-        in_batch=len(in_batch),
-        cost_usd=drawn.cost_usd,
-        unpriced=drawn.unpriced,
-    )
-    if drawn.interrupted:
-        raise GenerationStopped(report)
-    return report
-
-
-def _operations(samples: Sequence[Sample]) -> set[str]:
-    planned = [sample.planned for sample in samples]
-    return {operation(len(p.parents), masked=p.mask is not None) for p in planned}
-
-
-def open_model(campaign: Campaign) -> ClipModel:
-    """Load the campaign's CLIP model.
-
-    Raises:
-        ModelError: it cannot be found or loaded.
-    """
-    from importers.sketch import resolve_model
-    from ls_backend.clip import Clip
-    from ls_backend.model import ClipModel
-
-    return ClipModel(Clip.load(resolve_model(campaign.score.model)))
-
-
 def score(
     campaign: Campaign,
     ledger: Ledger,
@@ -250,7 +99,6 @@ def score(
         ModelError: the CLIP model cannot be found or loaded.
     """
     from importers.label_studio.label_config import review_config
-    from importers.scoring import score_samples, to_score
     from ls_backend.label_config import read_label_config
 
     target = read_label_config(review_config(campaign))
@@ -328,7 +176,7 @@ def run(
     campaign: Campaign,
     ledger: Ledger,
     ls: LabelStudio,
-    watch: Callable[[str], Progress] = lambda _: silent,
+    watch: Callable[[str], PaidProgress] = lambda _: silent,
     *,
     drop: bool = False,
 ) -> RunReport:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 Progress = Callable[[int, int], None]
 """Called with (done, total): once before the first step, then after each."""
 
 
-def silent(done: int, total: int) -> None:
+class PaidProgress(Protocol):
+    """A Progress that is also told what the step has cost so far."""
+
+    def __call__(self, done: int, total: int, spent: str = "", /) -> None:
+        """Like `Progress`.
+
+        Args:
+            spent: For people, "$1.20"; empty where nothing was spent.
+        """
+        ...
+
+
+def silent(done: int, total: int, spent: str = "", /) -> None:
     """Watch nothing."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from importers.campaign import Campaign
+from importers.generate import GivenUp, given_up, rules_of
 from importers.ledger import Ledger
 from importers.ledger_requests import Spending
 from importers.pipeline import PROJECT_URL_NOTE
@@ -55,6 +56,8 @@ class CampaignStatus:
         earlier: Samples among them that campaign.toml no longer asks for.
         held: How many samples are kept from people for which reason.
         in_batch: Samples that are in a batch at the provider.
+        given_up: Planned samples that are not asked for again: too many requests for them brought
+            no image.
         spending: Requests by outcome, and their cost.
         model_version: Of the last scoring; None before.
         project_url: Of the Label Studio project; None before the first push.
@@ -66,6 +69,7 @@ class CampaignStatus:
     earlier: int
     held: dict[str, int]
     in_batch: int
+    given_up: tuple[GivenUp, ...]
     spending: Spending
     model_version: str | None
     project_url: str | None
@@ -81,6 +85,9 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
         plan = planned_samples(campaign, known_to(ledger))
         samples = ledger.samples()
         in_batch = len(ledger.batches.keys_in_flight())
+        asked = {sample.key for sample in plan}
+        lacking = [sample for sample in ledger.to_generate() if sample.key in asked]
+        abandoned = given_up(lacking, rules_of(campaign.generator, ledger))
         spending = ledger.requests.spending()
         model_version = ledger.note(MODEL_VERSION_NOTE)
         project_url = ledger.note(PROJECT_URL_NOTE)
@@ -89,9 +96,10 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
         campaign=campaign.name,
         total=_counts(sum(steps.values(), Counter())),
         labels={label: _counts(counter) for label, counter in steps.items()},
-        earlier=len({sample.key for sample in samples} - {sample.key for sample in plan}),
+        earlier=len({sample.key for sample in samples} - asked),
         held=held(samples, campaign),
         in_batch=in_batch,
+        given_up=abandoned,
         spending=spending,
         model_version=model_version,
         project_url=project_url,

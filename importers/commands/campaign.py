@@ -25,6 +25,10 @@ CampaignPath = Annotated[
 Drop = Annotated[
     bool, typer.Option("--drop", help="Leave out what is below [selection] drop_below.")
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what would be drawn, its price and time; send nothing."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no text.")]
 
 
@@ -40,11 +44,16 @@ def new(
     show(words.new_lines(new_campaign(folder)))
 
 
-def run(path: CampaignPath, drop: Drop = False, json: AsJson = False) -> None:
+def run(
+    path: CampaignPath, dry_run: DryRun = False, drop: Drop = False, json: AsJson = False
+) -> None:
     """Generate, score, select and push what is still to be done."""
     from importers import pipeline
-    from importers.commands import words
+    from importers.commands import costs, words
 
+    if dry_run:
+        costs.show_forecast(path, json)
+        return
     with opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
         report = pipeline.run(campaign, ledger, ls, watch, drop=drop)
     lines = words.generate_lines(report.generate)
@@ -55,6 +64,7 @@ def run(path: CampaignPath, drop: Drop = False, json: AsJson = False) -> None:
 
 def generate(
     path: CampaignPath,
+    dry_run: DryRun = False,
     wait: Annotated[
         bool,
         typer.Option(
@@ -70,13 +80,16 @@ def generate(
     json: AsJson = False,
 ) -> None:
     """Draw the images that the campaign still lacks."""
-    from importers import batch_run, pipeline
-    from importers.commands import words
+    from importers import batch_run, generation
+    from importers.commands import costs, words
 
+    if dry_run:
+        costs.show_forecast(path, json)
+        return
     with opened(path) as (campaign, ledger), watching() as watch:
         if forget_batches:
             batch_run.forget(ledger)
-        report = pipeline.generate(campaign, ledger, watch("Generating"), wait=wait)
+        report = generation.generate(campaign, ledger, watch("Generating"), wait=wait)
     lines = words.generate_lines(report)
     then = f"ls-clip generate {path}" if report.in_batch else f"ls-clip score {path}"
     show([*lines, *words.next_step(then)], report, json)

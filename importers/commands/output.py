@@ -12,17 +12,18 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from importers.progress import Progress
+from importers.progress import PaidProgress
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress as Bar
 
-Watch = Callable[[str], Progress]
+Watch = Callable[[str], PaidProgress]
 """Gives the progress of a named step."""
 
 
@@ -68,39 +69,62 @@ def watching() -> Iterator[Watch]:
 
 @contextmanager
 def _bars() -> Iterator[Watch]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(rate(task.speed))
 
     console = err()
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(),
+        TextColumn("{task.fields[spent]}"),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=console, transient=True) as bar, _messages_to(console):
+    # An image may take a minute: a rate over rich's 30 s would be of one or none.
+    bar = Progress(*columns, console=console, transient=True, speed_estimate_period=300)
+    with bar, _messages_to(console):
         yield lambda step: _on_bar(bar, step)
 
 
-def _on_bar(bar: Bar, step: str) -> Progress:
-    task = bar.add_task(step, visible=False)
+def rate(per_second: float | None) -> str:
+    """A speed for people, in whichever unit gives more than one; empty before it is known."""
+    if not per_second:
+        return ""
+    return f"{per_second:.1f}/s" if per_second >= 1 else f"{per_second * 60:.1f}/min"
 
-    def progress(done: int, total: int) -> None:
-        bar.update(task, completed=done, total=total, visible=total > 0)
+
+def _on_bar(bar: Bar, step: str) -> PaidProgress:
+    task = bar.add_task(step, visible=False, spent="")
+
+    def progress(done: int, total: int, spent: str = "", /) -> None:
+        bar.update(task, completed=done, total=total, visible=total > 0, spent=spent)
 
     return progress
 
 
 def _lines(console: Console) -> Watch:
-    def watch(step: str) -> Progress:
+    def watch(step: str) -> PaidProgress:
         shown = 0
 
-        def progress(done: int, total: int) -> None:
+        def progress(done: int, total: int, spent: str = "", /) -> None:
             nonlocal shown
             tenth = done * 10 // total if total else 0
             if tenth > shown:
                 shown = tenth
-                console.print(f"{step}: {done} of {total}")
+                console.print(f"{step}: {done} of {total}{spent and f', {spent}'}")
 
         return progress
 
@@ -137,6 +161,6 @@ class _ConsoleHandler(logging.Handler):
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
-    if isinstance(value, Path):
+    if isinstance(value, Path | date):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no place in a report")

@@ -39,14 +39,14 @@ def plan(path: CampaignPath, json: AsJson = False) -> None:
 @app.command(epilog="Example: ls-clip prompts write pets")
 def write(path: CampaignPath, json: AsJson = False) -> None:
     """Let the campaign's language model write what is missing."""
-    from importers import pipeline
+    from importers import generation
     from importers.campaign import load_campaign
     from importers.commands import words_prompts
     from importers.ledger import Ledger
 
     campaign = load_campaign(path)
     with Ledger(campaign.ledger_path) as ledger, watching() as watch:
-        report = pipeline.write(campaign, ledger, watch("Writing"))
+        report = generation.write(campaign, ledger, watch("Writing"))
     show_lines(words_prompts.write_lines(report, path), report, json)
 
 

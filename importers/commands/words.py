@@ -7,15 +7,21 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from importers.commands import words_costs
+from importers.commands.markup import dollars
+from importers.commands.markup import line as _line
+from importers.commands.markup import plain as _plain
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from importers.doctor.checks import DoctorReport
     from importers.explain import Explanation
     from importers.gc import GcReport
+    from importers.generation import GenerateReport
     from importers.label_studio.connect import ConnectReport
     from importers.label_studio.push import PushReport
-    from importers.pipeline import GenerateReport, ScoreReport
+    from importers.pipeline import ScoreReport
     from importers.prelabel import PrelabelReport
     from importers.status import CampaignStatus, Counts
     from importers.training_storage.sync import SyncReport
@@ -57,13 +63,15 @@ def generate_lines(report: GenerateReport) -> list[str]:
         refused = f"{_count(report.refused, 'prompt')} refused by the generator"
         lines.append(_line("", f"{refused}; not asked again"))
     if report.unanswered:
-        unanswered = f"{_count(report.unanswered, 'request')} without an answer"
-        lines.append(_line("", f"{unanswered}; may be paid for, and is asked again next time"))
+        unanswered = f"{_count(report.unanswered, 'request')} without an image"
+        lines.append(_line("", f"{unanswered}; each may be paid for"))
+    lines += words_costs.given_up_lines(report.given_up)
+    lines += words_costs.cap_lines(report.caps_reached)
     if report.in_batch:
         in_batch = f"{_count(report.in_batch, 'image')} in a batch at the provider"
         lines.append(_line("", f"{in_batch}; run it again to collect them"))
     if report.missing > report.in_batch:
-        done = report.planned - report.missing
+        done = report.planned - report.missing - len(report.given_up)
         lines.append(_line("", f"{done} of {report.planned} samples have come; run it again"))
     return lines
 
@@ -222,6 +230,7 @@ def status_lines(status: CampaignStatus) -> list[str]:
         lines.append(f"{_count(spent.unknown, 'request')} without an answer may be paid for too.")
     if status.in_batch:
         lines.append(f"{_count(status.in_batch, 'image')} in a batch at the provider.")
+    lines += words_costs.given_up_lines(status.given_up)
     if status.earlier:
         lines.append(f"Of the samples, {status.earlier:,} stem from an earlier campaign.toml.")
     if status.held:
@@ -272,7 +281,7 @@ def _generated(report: GenerateReport) -> str:
 
 
 def _money(cost_usd: Decimal, unpriced: int) -> str:
-    cost = f"${cost_usd:.2f}" if not cost_usd or cost_usd >= 1 else f"${cost_usd:.4f}"
+    cost = dollars(cost_usd)
     if not unpriced:
         return cost
     return f"{cost} and {_count(unpriced, 'image')} whose price is not known"
@@ -285,13 +294,3 @@ def _count(number: int, noun: str) -> str:
 def _numbers(report: object, names: Sequence[str]) -> str:
     counts = ((getattr(report, name), name) for name in names)
     return ", ".join(f"{number:,} {name}" for number, name in counts if number)
-
-
-def _line(stage: str, text: str) -> str:
-    return f"[bold]{stage:<10}[/] {text}"
-
-
-def _plain(text: object) -> str:
-    from rich.markup import escape
-
-    return escape(str(text))

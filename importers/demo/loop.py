@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from importers import pipeline
+from importers import generation, pipeline
 from importers.demo import live
 from importers.demo.campaigns import LABELS, write_campaign
 from importers.demo.reviewer import Answer, queue_order, review
@@ -149,7 +149,7 @@ class Loop:
         from importers.label_studio.connect import connect
 
         with self._steps.step(f"Drawing {campaign.samples} images") as progress:
-            pipeline.generate(campaign, ledger, progress)
+            generation.generate(campaign, ledger, progress)
         with self._steps.step("Scoring them with CLIP") as progress:
             version = pipeline.score(campaign, ledger, progress).model_version
             pipeline.select(campaign, ledger)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from importers.progress import Progress
+from importers.progress import PaidProgress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ class Steps:
         return time.monotonic() - self._started
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Progress]:
+    def step(self, title: str) -> Iterator[PaidProgress]:
         """Show a step while the block runs; yields where the block reports its progress."""
         self.current = title
         started = time.monotonic()
@@ -37,7 +37,7 @@ class Steps:
         self.console.print(f"[green]✓[/] {title} [dim]{took}[/]", highlight=False)
 
     @contextmanager
-    def _live(self, title: str) -> Iterator[Progress]:
+    def _live(self, title: str) -> Iterator[PaidProgress]:
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -52,18 +52,18 @@ class Steps:
         with Bar(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task(title, total=None)
 
-            def progress(done: int, total: int) -> None:
+            def progress(done: int, total: int, _spent: str = "", /) -> None:
                 bar.columns = (*columns, *counted)
                 bar.update(task, completed=done, total=total)
 
             yield progress
 
     @contextmanager
-    def _plain(self, title: str) -> Iterator[Progress]:
+    def _plain(self, title: str) -> Iterator[PaidProgress]:
         self.console.print(f"[dim]…[/] {title}", highlight=False)
         shown = 0
 
-        def progress(done: int, total: int) -> None:
+        def progress(done: int, total: int, _spent: str = "", /) -> None:
             nonlocal shown
             quarter = done * 4 // total if total else 0
             if shown < quarter < 4:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tenacity
 
@@ -30,7 +29,6 @@ from importers.generators.batch_errors import (
 from importers.generators.batch_lines import Endpoint
 from importers.generators.connection import connection_of
 from importers.generators.openai_errors import Temporary
-from importers.generators.prices import cost_usd
 from ls_backend.errors import GeneratorError, GeneratorUnreachable
 
 if TYPE_CHECKING:
@@ -48,7 +46,6 @@ LARGEST_LINE = 2 * LARGEST_IMAGE
 
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 _CLOCKS_DIFFER = timedelta(hours=1)
-_DISCOUNT = Decimal(2)
 _PAGE = 100
 
 log = logging.getLogger(__name__)
@@ -79,12 +76,6 @@ class RemoteBatch:
     @property
     def ended(self) -> bool:
         return self.status in _ENDED
-
-
-def batch_cost(model: str, usage: Mapping[str, Any] | None, on: date) -> Decimal | None:
-    """What a request of a batch cost in US dollars: half of what it costs on its own."""
-    cost = cost_usd(model, usage, on)
-    return None if cost is None else cost / _DISCOUNT
 
 
 class OpenAIBatches:

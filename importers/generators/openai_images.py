@@ -28,6 +28,7 @@ from importers.generators.openai_errors import (
     as_generator_error,
     not_an_images_api,
 )
+from importers.generators.pace import PATIENCE_S, Pace
 from importers.generators.prices import cost_usd
 from ls_backend.errors import GeneratorError, GeneratorUnreachable
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from httpx2 import Response
 
     from importers.campaign_sections import GeneratorSettings
-
-PATIENCE_S = 900.0
-"""How long one image waits for an API that says "later" before the run is stopped."""
 
 _log = logging.getLogger(__name__)
 _backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
@@ -48,23 +46,27 @@ class OpenAIImages:
     image for each request; for all threads.
 
     Failures (connection refused, 5xx) are tried `max_attempts` times. Rate limits are no failures:
-    they are waited out, for as long as the API asks, so that many threads can share a small limit.
+    all threads wait them out together, for as long as the API asks, and go on more slowly.
 
     Args:
         settings: The campaign's `[generator]`.
         sleep: Waits a number of seconds.
+        clock: Seconds that only grow.
 
     Raises:
         ConfigError: the base URL is none, or OpenAI's key is not set.
     """
 
     def __init__(
-        self, settings: GeneratorSettings, sleep: Callable[[float], None] = time.sleep
+        self,
+        settings: GeneratorSettings,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._connection = connection_of(settings)
         self._client = self._connection.client(settings.timeout_s)
-        self._rate_limits = _retrying((RateLimited,), _out_of_patience, sleep)
+        self._pace = Pace(sleep, clock)
         self._failures = _retrying(
             (GeneratorUnreachable, ServerFailed, FetchFailed),
             _tried(settings.max_attempts),
@@ -77,7 +79,15 @@ class OpenAIImages:
 
     def send(self, request: GenerationRequest) -> Answer:
         """Ask for one image; see `Generator.send` for what it raises."""
-        return self._rate_limits(self._answer_to, request)
+        while True:
+            sent_at = self._pace.wait()
+            try:
+                answer = self._failures(self._ask_once, request)
+            except RateLimited as refusal:
+                self._pace.slow_down(sent_at, refusal)
+            else:
+                self._pace.speed_up()
+                return answer
 
     def read(self, request: GenerationRequest, answer: Answer) -> GeneratedImage:
         """The image in an answer, fetched where the answer has a URL."""
@@ -93,9 +103,6 @@ class OpenAIImages:
             cost_usd=cost_usd(request.model, usage, drawn.date()),
             created=drawn.isoformat(),
         )
-
-    def _answer_to(self, request: GenerationRequest) -> Answer:
-        return self._failures(self._ask_once, request)
 
     def _ask_once(self, request: GenerationRequest) -> Answer:
         import openai

@@ -6,10 +6,13 @@ A model that is not in the table has no known cost; nobody should read that as f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
+
+Tier = Literal["standard", "batch"]
+"""Asked one by one, or through OpenAI's Batch API, which answers within a day."""
 
 _MILLION = Decimal(1_000_000)
 FREE_MODELS = frozenset({"sketch-1"})
@@ -17,13 +20,14 @@ FREE_MODELS = frozenset({"sketch-1"})
 
 @dataclass(frozen=True)
 class Price:
-    """Standard-tier prices of a model, in US dollars for a million tokens.
+    """Prices of a model in one tier, in US dollars for a million tokens.
 
     Attributes:
         since: First day on which it holds.
-        text_in, image_in: Tokens of the prompt.
-        image_out: Tokens of the image. Text that a model writes beside it has no published price
-            and is counted at this, the highest: a cost may be too high, never too low.
+        text_in, image_in: Tokens of the prompt, and of the images that it starts from.
+        image_out: Tokens of the image.
+        text_out: Text that a model writes beside it. Where no price is published it is that of
+            `image_out`, the highest: a cost may be too high, never too low.
         source, read_on: Where and when it was read.
     """
 
@@ -32,62 +36,102 @@ class Price:
     text_in: Decimal
     image_in: Decimal
     image_out: Decimal
+    text_out: Decimal
     source: str
     read_on: date
-
-
-def _price(model: str, since: date, source: str) -> Price:
-    return Price(
-        model,
-        since,
-        text_in=Decimal(5),
-        image_in=Decimal(8),
-        image_out=Decimal(30),
-        source=source,
-        read_on=date(2026, 11, 22),
-    )
+    tier: Tier = "standard"
 
 
 _LITELLM = "the price table of litellm 1.109.1"
-_MODEL_PAGE = "https://developers.openai.com/api/docs/models/gpt-image-2.6-sunburst"
-PRICES = (
-    _price("gpt-image-2", date(2026, 4, 21), _LITELLM),
-    _price("gpt-image-2.5-sunburst", date(2026, 9, 8), _LITELLM),
-    _price("gpt-image-2.5-flare", date(2026, 9, 8), _LITELLM),
-    _price("gpt-image-2.6-sunburst", date(2026, 11, 4), _MODEL_PAGE),
-    _price("gpt-image-2.6-flare", date(2026, 11, 4), _MODEL_PAGE),
+_MODEL_PAGES = "https://developers.openai.com/api/docs/models"
+_BATCH_HELP = "https://help.openai.com/en/articles/9197833"
+_READ_ON = date(2026, 11, 22)
+
+
+def _price(
+    model: str,
+    since: date,
+    source: str,
+    per_million: tuple[str, str, str],
+    text_out: str | None = None,
+) -> Price:
+    text_in, image_in, image_out = map(Decimal, per_million)
+    text = image_out if text_out is None else Decimal(text_out)
+    return Price(model, since, text_in, image_in, image_out, text, source, _READ_ON)
+
+
+def _half(price: Price) -> Price:
+    """The batch tier: half the price, in and out."""
+    return replace(
+        price,
+        text_in=price.text_in / 2,
+        image_in=price.image_in / 2,
+        image_out=price.image_out / 2,
+        text_out=price.text_out / 2,
+        source=f"{price.source}; half in a batch: {_BATCH_HELP}",
+        tier="batch",
+    )
+
+
+_WITH_BATCH = (
+    _price("gpt-image-1-mini", date(2025, 10, 6), _MODEL_PAGES, ("2", "2.5", "8")),
+    _price("gpt-image-1.5", date(2025, 12, 16), _LITELLM, ("5", "8", "32"), text_out="10"),
+    _price("chatgpt-image-latest", date(2025, 12, 16), _LITELLM, ("5", "8", "32"), text_out="10"),
+    _price("gpt-image-2", date(2026, 4, 21), _LITELLM, ("5", "8", "30")),
+    _price("gpt-image-2.5-sunburst", date(2026, 9, 8), _LITELLM, ("5", "8", "30")),
+    _price("gpt-image-2.5-flare", date(2026, 9, 8), _LITELLM, ("5", "8", "30")),
 )
+# Whether the 2.6 models can be asked in a batch is not published.
+_STANDARD_ALONE = (
+    _price("gpt-image-2.6-sunburst", date(2026, 11, 4), _MODEL_PAGES, ("5", "8", "30")),
+    _price("gpt-image-2.6-flare", date(2026, 11, 4), _MODEL_PAGES, ("5", "8", "30")),
+)
+PRICES = (*_WITH_BATCH, *map(_half, _WITH_BATCH), *_STANDARD_ALONE)
 
 
-def price_of(model: str, on: date) -> Price | None:
+def price_of(model: str, on: date, tier: Tier = "standard") -> Price | None:
     """The price of a model on a day; None where none is known."""
-    held = [price for price in PRICES if price.model == model and price.since <= on]
+    held = [p for p in PRICES if p.model == model and p.tier == tier and p.since <= on]
     return max(held, key=lambda price: price.since, default=None)
 
 
-def cost_usd(model: str, usage: Mapping[str, Any] | None, on: date) -> Decimal | None:
+def cost_usd(
+    model: str, usage: Mapping[str, Any] | None, on: date, tier: Tier = "standard"
+) -> Decimal | None:
     """What a request cost in US dollars; None where the price or the usage is not known.
 
     Args:
         usage: `usage` of the answer: input_tokens, output_tokens and, where the API says so, how
-            many of the input tokens were images.
+            many of them were images and how many text.
     """
     if model in FREE_MODELS:
         return Decimal(0)
-    price = price_of(model, on)
+    price = price_of(model, on, tier)
     if price is None or usage is None:
         return None
     tokens_in, tokens_out = _count(usage, "input_tokens"), _count(usage, "output_tokens")
     if tokens_in is None or tokens_out is None:
         return None
-    details = usage.get("input_tokens_details")
-    images = _count(details, "image_tokens") if isinstance(details, Mapping) else 0
-    images_in = min(images or 0, tokens_in)
+    images_in = min(_detail(usage, "input_tokens_details", "image_tokens"), tokens_in)
+    text_out = min(_detail(usage, "output_tokens_details", "text_tokens"), tokens_out)
+    return cost_of_tokens(price, tokens_in - images_in, images_in, tokens_out - text_out, text_out)
+
+
+def cost_of_tokens(
+    price: Price, text_in: int, image_in: int, image_out: int, text_out: int = 0
+) -> Decimal:
+    """US dollars for so many tokens of each kind."""
     return (
-        (tokens_in - images_in) * price.text_in
-        + images_in * price.image_in
-        + tokens_out * price.image_out
+        text_in * price.text_in
+        + image_in * price.image_in
+        + image_out * price.image_out
+        + text_out * price.text_out
     ) / _MILLION
+
+
+def _detail(usage: Mapping[str, Any], details: str, name: str) -> int:
+    counts = usage.get(details)
+    return (_count(counts, name) or 0) if isinstance(counts, Mapping) else 0
 
 
 def _count(counts: Mapping[str, Any], name: str) -> int | None:

@@ -92,7 +92,7 @@ class Client:
             **settings,
         }
         wanted = GeneratorSettings.model_validate(values)
-        generator = OpenAIImages(wanted, sleep=self.waits.append)
+        generator = OpenAIImages(wanted, self.waits.append, lambda: sum(self.waits))
         self.opened.append(generator)
         asked = GenerationRequest("a dog", wanted.model, wanted.size, parameters or {}, seed=7)
         return generate_image(generator, asked)

@@ -12,8 +12,8 @@ from flask import Response
 
 from importers import batch_run
 from importers.demo.services import ls_clip
+from importers.generation import generate
 from importers.ledger import Ledger
-from importers.pipeline import generate
 
 Kill = Callable[[], None]
 

@@ -35,12 +35,12 @@ from openai import OpenAI
 from importers import batch_run
 from importers.campaign import Campaign
 from importers.commands import words
+from importers.generation import GenerateReport, GenerationStopped, generate
 from importers.generators import openai_batch
 from importers.generators.batch_lines import write_lines
 from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.pipeline import GenerateReport, GenerationStopped, generate
 from importers.sketch.batch_api import USUAL, BatchLimits
 from importers.status import campaign_status
 from ls_backend.errors import ConfigError, GeneratorError
@@ -262,7 +262,7 @@ def test_killed_after_anything_the_next_run_goes_on(
         mortal.lives = lives
         with monkeypatch.context() as patched:
             patched.setattr(batch_run, "OpenAIBatches", MortalBatches)
-            patched.setattr("importers.pipeline.ImageStore", MortalStore)
+            patched.setattr("importers.generation.ImageStore", MortalStore)
             try:
                 run(campaign)
             except Killed:

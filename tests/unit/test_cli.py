@@ -154,6 +154,8 @@ def test_json_is_the_only_thing_on_stdout(write_campaign: WriteCampaign, images_
         "generated": 6,
         "refused": 0,
         "unanswered": 0,
+        "given_up": [],
+        "caps_reached": [],
         "missing": 0,
         "in_batch": 0,
         "cost_usd": 0.0,
@@ -270,7 +272,7 @@ def test_a_second_ctrl_c_leaves_at_once(
     folder = write_campaign(api.base_url)
     process = subprocess.Popen(command("generate", folder), stderr=subprocess.PIPE, text=True)
     path = load_campaign(folder).ledger_path
-    while not path.exists() or not in_the_air(path):
+    while not path.exists() or in_the_air(path) < 2:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None

@@ -11,11 +11,11 @@ import pytest
 
 from importers.answer_spool import AnswerSpool
 from importers.campaign import load_campaign
+from importers.generation import generate
 from importers.generators.openai_images import OpenAIImages
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.ledger_requests import Requests
-from importers.pipeline import generate
 
 WriteCampaign = Callable[..., Path]
 STEPS: list[tuple[type, str]] = [

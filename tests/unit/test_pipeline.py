@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from importers.campaign import Campaign, load_campaign
+from importers.generation import generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.pipeline import generate, push, score
+from importers.pipeline import push, score
 from importers.planning import Known, plan, planned_samples
 from importers.sketch.account import Limits
 from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, OutcomeUnknown
@@ -52,7 +53,7 @@ def test_generating_stores_every_image_and_a_second_run_asks_nobody(
     campaign, ledger = load(write_campaign(images_api.base_url))
     seen: list[tuple[int, int]] = []
     with ledger:
-        report = generate(campaign, ledger, lambda *step: seen.append(step))
+        report = generate(campaign, ledger, lambda *step: seen.append(step[:2]))
         assert (report.planned, report.generated, report.missing) == (6, 6, 0)
         assert report.cost_usd == Decimal(0)
         assert report.unpriced == 0

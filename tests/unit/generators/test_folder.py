@@ -17,11 +17,12 @@ from PIL.PngImagePlugin import PngInfo
 
 from importers.campaign import Campaign, load_campaign
 from importers.campaign_sections import GeneratorSettings
+from importers.generation import generate
 from importers.generators.folder import FOLDER
 from importers.generators.folder_plan import folder_samples, is_synthetic
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.pipeline import generate, score
+from importers.pipeline import score
 from importers.sample import PlannedSample
 from importers.sketch.draw import draw
 from importers.status import campaign_status

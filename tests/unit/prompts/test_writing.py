@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from importers import pipeline
+from importers import generation
 from importers.campaign import Campaign
 from importers.ledger import Ledger
 from importers.ledger_writings import WrittenText
@@ -23,6 +23,7 @@ from importers.prompts.mention import mentions
 from importers.prompts.summary import prompt_plan
 from importers.prompts.writing import told, write
 from importers.sample import Verdict
+from importers.scoring import open_model
 from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, OutcomeUnknown
 
 WritingCampaign = Callable[..., Campaign]
@@ -144,8 +145,8 @@ def test_the_campaigns_clip_tells_near_duplicates_apart(
     writing_campaign: WritingCampaign, ledger: Ledger
 ) -> None:
     campaign = writing_campaign(near_duplicates=0.9)
-    assert pipeline.write(campaign, ledger).written > 0
-    model = pipeline.open_model(campaign)
+    assert generation.write(campaign, ledger).written > 0
+    model = open_model(campaign)
     for label in campaign.labels:
         texts = [t.text for t in ledger.writings.texts() if t.label == label]
         vectors = model.clip.encode_texts(texts)
@@ -243,12 +244,12 @@ def test_generating_writes_first_and_draws_what_was_written(
     writing_campaign: WritingCampaign, ledger: Ledger, text_api: Any
 ) -> None:
     campaign = writing_campaign(samples=4, near_duplicates=1.0, count=2)
-    report = pipeline.generate(campaign, ledger)
+    report = generation.generate(campaign, ledger)
     assert (report.planned, report.generated) == (4, 4)
     written = {text.text for text in ledger.writings.texts()}
     assert {sample.prompt.text for sample in ledger.samples()} <= written
     asked = len(text_api.asked)
-    assert pipeline.generate(campaign, ledger).generated == 0
+    assert generation.generate(campaign, ledger).generated == 0
     assert len(text_api.asked) == asked
 
 

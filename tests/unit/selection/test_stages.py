@@ -11,10 +11,12 @@ import pytest
 from PIL import Image
 
 from importers.campaign import Campaign, load_campaign
+from importers.generation import generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.pipeline import generate, open_model, push, run, score, score_and_select, select
+from importers.pipeline import push, run, score, score_and_select, select
 from importers.planning import plan
+from importers.scoring import open_model
 from importers.sketch.draw import draw
 from importers.status import campaign_status
 from ls_backend.clip import Clip

@@ -1,0 +1,22 @@
+"""The pieces that reports in words are made of, with rich markup."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+
+def line(stage: str, text: str) -> str:
+    """A line of a report: what it is about, and what there is to say."""
+    return f"[bold]{stage:<10}[/] {text}"
+
+
+def plain(text: object) -> str:
+    """Text that may hold anything, with nothing in it taken for markup."""
+    from rich.markup import escape
+
+    return escape(str(text))
+
+
+def dollars(amount: Decimal) -> str:
+    """US dollars, with as many digits as tell small amounts apart."""
+    return f"${amount:,.2f}" if not amount or amount >= 1 else f"${amount:.4f}"

@@ -1,0 +1,206 @@
+"""Reports about money in words: what was spent, what a run would cost, which cap ended one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from importers.commands.markup import dollars, line, plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from importers.budget import CapReached
+    from importers.costs import Cost, CostReport
+    from importers.forecast import Forecast
+    from importers.generate import GivenUp
+    from importers.generators.prices import Price
+
+_MOST_LISTED = 10
+_CAP_OF = {"per_run_usd": "this run", "per_day_usd": "today (UTC)", "per_label_usd": "label"}
+
+
+def cost_lines(report: CostReport) -> list[RenderableType]:
+    """A table for models, labels and techniques, and what it does not say."""
+    total = report.total
+    if not (total.images or total.unknown or report.writers):
+        return [f"Nothing of {plain(report.campaign)} is paid for yet."]
+    lines: list[RenderableType] = [_table(report), ""]
+    for writer, cost in report.writers.items():
+        spent = f"{dollars(cost.cost_usd)} for {cost.requests:,} answers"
+        unpriced = f", {cost.unpriced:,} of unknown cost" if cost.unpriced else ""
+        unknown = f", {cost.unknown:,} more without an answer" if cost.unknown else ""
+        lines.append(f"Prompts written by {plain(writer)}: {spent}{unpriced}{unknown}.")
+    lines.append(f"Known costs in all: {dollars(report.total_usd)}.")
+    if total.unpriced:
+        lines.append(f"{total.unpriced:,} images have a cost that is not known; they come on top.")
+    if total.unknown:
+        lines.append(
+            f"{total.unknown:,} requests without an answer may be paid for too; "
+            f"{dollars(total.reserved_usd)} were reserved for them."
+        )
+    if not total.approved:
+        lines.append("Cost per approved sample: after `ls-clip sync`, when people have decided.")
+    return lines
+
+
+def forecast_lines(report: Forecast) -> list[str]:
+    """Images, tokens, price and time, before anything is sent."""
+    lines = [line("images", f"{report.images:,} of {report.planned:,} samples are to be drawn")]
+    lines.append(line("with", f"{plain(report.model)}, {report.size}, {report.tier} tier"))
+    if report.tokens is not None:
+        tokens = report.tokens
+        parts = {
+            "text in": tokens.text_in,
+            "image in": tokens.image_in,
+            "image out": tokens.image_out,
+        }
+        counts = ", ".join(f"{number:,} of {kind}" for kind, number in parts.items() if number)
+        lines.append(line("tokens", f"at most {counts}" if counts else "none"))
+    elif not report.free:
+        lines.append(line("tokens", "[yellow]not known[/]"))
+    lines.append(line("price", _price(report)))
+    if report.price is not None:
+        lines += [line("", text) for text in _price_lines(report.price)]
+    lines += [line("", plain(sentence)) for sentence in report.assumptions]
+    lines.append(line("time", _time(report)))
+    lines += cap_lines(report.caps_reached)
+    if report.caps_reached:
+        lines.append(line("", f"the caps leave room for {report.affordable:,} images"))
+    if report.terms:
+        lines.append(line("terms", plain(report.terms)))
+    return [*lines, "", "Nothing was sent."]
+
+
+def cap_lines(caps: Sequence[CapReached]) -> list[str]:
+    """Which caps kept requests from being sent, and what to do."""
+    return [line for cap in caps for line in _cap_lines(cap)]
+
+
+def given_up_lines(samples: Sequence[GivenUp]) -> list[str]:
+    """Samples that are not asked for again, and what to do."""
+    if not samples:
+        return []
+    noun = "sample is" if len(samples) == 1 else "samples are"
+    lines = [line("given up", f"[yellow]{len(samples):,} {noun} not asked for again:[/]")]
+    lines += [
+        line("", f"{plain(s.prompt)} ({s.requests} requests without an image)")
+        for s in samples[:_MOST_LISTED]
+    ]
+    if len(samples) > _MOST_LISTED:
+        lines.append(line("", f"and {len(samples) - _MOST_LISTED:,} more; all are in --json"))
+    return [
+        *lines,
+        line("", "each may be paid for: look at your account's usage page. To ask again,"),
+        line("", "raise generator.max_unanswered; to leave them out, change the prompts"),
+    ]
+
+
+def _cap_lines(cap: CapReached) -> list[str]:
+    of = _CAP_OF[cap.cap] if cap.label is None else f"label {plain(cap.label)}"
+    needed = "of unknown cost" if cap.needed_usd is None else f"up to {dollars(cap.needed_usd)}"
+    return [
+        line("cap", f"[yellow]budget.{cap.cap} = {dollars(cap.limit_usd)} is reached for {of}[/]"),
+        line(
+            "",
+            f"{dollars(cap.spent_usd)} spent or reserved, {dollars(cap.left_usd)} left; "
+            f"the next image costs {needed}",
+        ),
+        line("", _cap_step(cap)),
+    ]
+
+
+def _cap_step(cap: CapReached) -> str:
+    raise_it = f"raise budget.{cap.cap}"
+    if cap.needed_usd is not None and cap.needed_usd > cap.limit_usd:
+        return f"{raise_it}: one image alone may cost more"
+    return {
+        "per_run_usd": f"run it again for the next part, or {raise_it}",
+        "per_day_usd": f"run it again after midnight UTC, or {raise_it}",
+        "per_label_usd": f"{raise_it}, or ask for fewer samples",
+    }[cap.cap]
+
+
+def _price(report: Forecast) -> str:
+    if report.free:
+        return "$0.00: nobody is paid for these images"
+    if report.unpriced == report.images and report.images:
+        return "[yellow]not known, which does not mean that it is free[/]"
+    about = "about" if report.assumptions else "at most"
+    text = f"{about} {dollars(report.cost_usd)}"
+    priced = report.images - report.unpriced
+    if priced:
+        text += f", {dollars(report.cost_usd / priced)} an image"
+    if report.unpriced:
+        text += f"; [yellow]{report.unpriced:,} images of unknown price come on top[/]"
+    return text
+
+
+def _price_lines(price: Price) -> list[str]:
+    return [
+        f"a million tokens: text in {dollars(price.text_in)}, image in {dollars(price.image_in)}, "
+        f"image out {dollars(price.image_out)}",
+        f"since {price.since}, read on {price.read_on} in {plain(price.source)}",
+    ]
+
+
+def _time(report: Forecast) -> str:
+    if report.tier == "batch":
+        return "within a day: the Batch API says no more"
+    if report.seconds is None or report.seconds_per_image is None:
+        return "not known: nothing is drawn with this model yet"
+    return (
+        f"about {_duration(report.seconds)}: {report.seconds_per_image:.1f} s an image as "
+        f"measured, {report.parallel} at a time"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _table(report: CostReport) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        box=None,
+        padding=(0, 1, 0, 0),
+        title=plain(report.campaign),
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("", overflow="fold")
+    for heading in ("images", "spent", "unpriced", "unanswered", "approved", "per approved"):
+        table.add_column(heading, justify="right")
+    for heading, costs in (
+        ("model", report.models),
+        ("label", report.labels),
+        ("technique", report.techniques),
+    ):
+        _add_rows(table, heading, costs)
+    table.add_row("all", *_cells(report.total), style="bold")
+    return table
+
+
+def _add_rows(table: Table, heading: str, costs: Mapping[str, Cost]) -> None:
+    table.add_row(heading, style="dim")
+    for name, cost in costs.items():
+        table.add_row(f"  {plain(name)}", *_cells(cost))
+    table.add_section()
+
+
+def _cells(cost: Cost) -> list[str]:
+    per_approved = "" if cost.per_approved_usd is None else dollars(cost.per_approved_usd)
+    if cost.approved and cost.per_approved_usd is None:
+        per_approved = "not known"
+    return [
+        f"{cost.images:,}",
+        dollars(cost.cost_usd) if cost.unpriced < cost.images or not cost.images else "not known",
+        f"{cost.unpriced:,}" if cost.unpriced else "",
+        f"{cost.unknown:,}" if cost.unknown else "",
+        f"{cost.approved:,}" if cost.decided else "",
+        per_approved,
+    ]
