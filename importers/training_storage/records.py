@@ -66,6 +66,8 @@ def record(sample: Sample, file_name: str, campaign: Campaign, campaign_id: str)
         "generator": planned.model,
         "parameters": {"size": planned.size, **planned.parameters},
         "seed": planned.seed,
+        # sha256 of the images that it is made from: never on two sides of a split.
+        "parents": list(planned.parents) or None,
         "cost_usd": None if sample.cost_usd is None else float(sample.cost_usd),
         "request_id": sample.request_id,
         "annotation_id": verdict.annotation_id,

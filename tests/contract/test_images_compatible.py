@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask, Response
 from images_server import B64, PNG, Answer, ImagesServer, html
 
+from importers.campaign import load_campaign
 from importers.campaign_sections import GeneratorSettings
 from importers.generators import GeneratedImage, GenerationRequest
-from importers.generators.base import Generator, SizeNotices, generate_image
+from importers.generators.base import Generator, generate_image
 from importers.generators.compatible import COMPATIBLE
+from importers.ledger import Ledger
+from importers.pipeline import generate
 from ls_backend.errors import GeneratorError
 
 Serve = Callable[[Flask], str]
@@ -65,17 +71,33 @@ def test_a_url_may_be_relative_to_the_server(server: ImagesServer, draw: Draw, u
     assert draw().data == PNG
 
 
-def test_the_size_that_came_is_told_once_and_kept(
-    server: ImagesServer, draw: Draw, caplog: pytest.LogCaptureFixture
+def test_another_size_than_was_asked_for_is_told_once_and_recorded_as_it_is(
+    server: ImagesServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.answers = [lambda: {"data": [{"b64_json": B64}]}]
-    notices = SizeNotices()
-    for _ in range(2):
-        notices.compare("512x512", draw().size)
-    notices.compare("auto", "16x16")
-    assert [record.message for record in caplog.records if "asked for" in record.message] == [
+    (tmp_path / "campaign.toml").write_text(
+        f"""
+        name = "snapped"
+        labels = ["cat", "dog"]
+        samples = 3
+        [prompts]
+        templates = ["a {{label}}"]
+        [generator]
+        model = "flux"
+        base_url = "{server.url}/v1"
+        size = "512x512"
+        """
+    )
+    server.files["v1/models/flux"] = lambda: {"id": "flux"}
+    campaign = load_campaign(tmp_path)
+    with Ledger(campaign.ledger_path) as ledger:
+        assert generate(campaign, ledger).generated == 3
+    assert [r.message for r in caplog.records if "asked for" in r.message] == [
         "512x512 was asked for and 16x16 came: images are kept as they are."
     ]
+    with closing(sqlite3.connect(campaign.ledger_path)) as database:
+        rows = database.execute("SELECT generator, size FROM requests").fetchall()
+    host = server.url.removeprefix("http://")
+    assert rows == [(f"flux at {host}", "16x16")] * 3
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from importers.generators import GenerationRequest, check, diffusers_local, kind
 from importers.generators.base import generate_image
 from ls_backend.errors import ConfigError
 
+PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 Register = Callable[[str, dict[str, str]], Path]
 
 OUTSIDE = """
@@ -49,6 +50,13 @@ def test_our_own_kinds_are_registered_like_those_of_others(registered: dict[str,
     for name in registered:
         kind = kind_of(settings(kind=name, path="here"))
         assert all(callable(getattr(kind, way)) for way in ("check_settings", "check", "open"))
+
+
+def test_every_kind_is_documented(registered: dict[str, str]) -> None:
+    documented = (PYPROJECT.parent / "docs" / "generators.md").read_text(encoding="utf-8")
+    for name in registered:
+        assert f"| `{name}` |" in documented
+        assert f"\n## {name}\n" in documented
 
 
 def test_a_kind_of_another_package_draws(register: Register) -> None:

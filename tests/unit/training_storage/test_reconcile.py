@@ -82,6 +82,7 @@ def test_the_record_of_a_sample(make_world: MakeWorld) -> None:
         ("generator", "sketch-1"),
         ("parameters", {"size": "64x64", "quality": "low"}),
         ("seed", 1),
+        ("parents", None),
         ("cost_usd", 0.011),
         ("request_id", "req-1"),
         ("annotation_id", 101),
