@@ -23,7 +23,7 @@ CampaignPath = Annotated[
     ),
 ]
 Drop = Annotated[
-    bool, typer.Option("--drop", help="Leave out what is below [selection] drop_below.")
+    bool, typer.Option("--drop", help="Leave out what CLIP finds less likely than drop_below.")
 ]
 DryRun = Annotated[
     bool,
