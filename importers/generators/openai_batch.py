@@ -159,7 +159,12 @@ class OpenAIBatches:
     ) -> RemoteBatch:
         import openai
 
-        found = self._find(name, began)
+        try:
+            found = self._find(name, began)
+        except (GeneratorUnreachable, Temporary):
+            raise
+        except GeneratorError as error:  # an earlier attempt may have created it
+            raise GeneratorUnreachable(error.message, hint=error.hint) from None
         if found is not None:
             return found
         try:
