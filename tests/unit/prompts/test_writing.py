@@ -184,11 +184,11 @@ def test_what_people_approved_is_an_example(
 def test_a_refusal_of_the_model_goes_on_with_the_next_kind(
     writing_campaign: WritingCampaign, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    templates = ["a {label} {place} {gore}"]
+    templates = ["a {label} {place}", "a {label} {gore}"]
     campaign = writing_campaign(prompts={"templates": templates}, writes=["gore", "place"])
     report = write(campaign, ledger)
     assert [(s.label, s.kind) for s in report.short] == [("cat", "gore"), ("dog", "gore")]
-    assert "gave no gore for cat: the model refused" in caplog.text
+    assert "no gore for cat: the model refused" in caplog.text
     with pytest.raises(ConfigError, match="no 'gore' for 'cat'"):
         write_prompts(campaign, ledger.writings.texts())
 
