@@ -21,9 +21,10 @@ from importers.progress import Progress, silent
 from importers.prompts.asking import ask_for
 from importers.prompts.checks import ADVERSARIAL
 from importers.prompts.duplicates import without_duplicates
-from importers.prompts.sampling import WHOLE, refused_texts, takes_whole
+from importers.prompts.sampling import WHOLE, refused_texts
+from importers.prompts.wanted import Wanted, usable_texts, wanted_texts
 from importers.sample import Prompt
-from ls_backend.errors import ConfigError, GeneratorError, OutcomeUnknown, PromptRefused
+from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
 if TYPE_CHECKING:
     from importers.prompts.duplicates import Encode
@@ -35,25 +36,6 @@ MOST_REQUESTS = 4
 MOST_SHORTFALLS_TOLD = 3
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Texts of one kind for one label.
-
-    Attributes:
-        kind: "prompt", or the name of a factor.
-        count: How many that can be used.
-    """
-
-    label: str
-    kind: str
-    count: int
-
-    @property
-    def name(self) -> str:
-        """How the ledger names a request for it."""
-        return f"{self.count} {self.kind} for {self.label}"
 
 
 @dataclass(frozen=True)
@@ -89,32 +71,6 @@ class WriteReport:
     short: list[Shortfall] = field(default_factory=list)
     cost_usd: Decimal = Decimal(0)
     unpriced: int = 0
-
-
-def wanted_texts(campaign: Campaign) -> list[Wanted]:
-    """What the campaign's writer is to write; nothing where there is none.
-
-    Raises:
-        ConfigError: no technique would draw what is written.
-    """
-    settings = campaign.prompts
-    if settings.writer is None or not campaign.prompt_techniques:
-        return []
-    kinds = [WHOLE] if settings.writing.writes == ["prompts"] else settings.writing.writes
-    if kinds == [WHOLE] and not any(takes_whole(t) for t in campaign.prompt_techniques):
-        raise ConfigError(
-            "Every technique has templates of its own: prompts that are written would not be used.",
-            hint="Leave the templates of one technique out, or name factors in writing.writes.",
-        )
-    count = settings.writing.count
-    return [Wanted(label, kind, count) for label in campaign.labels for kind in kinds]
-
-
-def usable_texts(campaign: Campaign, written: Sequence[WrittenText], wanted: Wanted) -> list[str]:
-    """The written texts of a kind that can be used."""
-    mine = [text for text in written if (text.label, text.kind) == (wanted.label, wanted.kind)]
-    refused = {text.text for text in refused_texts(campaign, mine)}
-    return [text.text for text in mine if text.text not in refused]
 
 
 def to_write(campaign: Campaign, ledger: Ledger) -> list[Wanted]:

@@ -261,3 +261,13 @@ def test_a_writer_whose_prompts_nobody_would_draw_is_not_paid(
     with pytest.raises(ConfigError, match="would not be used"):
         write(Campaign.model_validate(values), ledger)
     assert text_api.asked == []
+
+
+def test_a_factor_that_no_template_uses_is_not_paid_for(
+    writing_campaign: WritingCampaign, ledger: Ledger, text_api: Any
+) -> None:
+    campaign = writing_campaign(prompts={"templates": ["a {label}"]}, writes=["prompt"])
+    with pytest.raises(ConfigError, match=r"No template has a slot \{prompt\}") as error:
+        write(campaign, ledger)
+    assert '["prompts"]' in error.value.hint
+    assert text_api.asked == []
