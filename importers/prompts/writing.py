@@ -19,14 +19,16 @@ from importers.ledger import Ledger
 from importers.ledger_writings import WrittenText
 from importers.progress import Progress, silent
 from importers.prompts.asking import ask_for
+from importers.prompts.checks import ADVERSARIAL
 from importers.prompts.duplicates import without_duplicates
-from importers.prompts.sampling import WHOLE, refused_texts, takes_whole
-from importers.sample import Sample
-from ls_backend.errors import ConfigError, GeneratorError, OutcomeUnknown, PromptRefused
+from importers.prompts.sampling import WHOLE, refused_texts
+from importers.prompts.wanted import Wanted, usable_texts, wanted_texts
+from importers.sample import Prompt
+from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
 if TYPE_CHECKING:
     from importers.prompts.duplicates import Encode
-    from importers.prompts.writer import Writer
+    from importers.prompts.writer import Reply, Writer
 
 MOST_REQUESTS = 4
 """For one kind of text of one label: once, and three times for the shortfall."""
@@ -34,25 +36,6 @@ MOST_REQUESTS = 4
 MOST_SHORTFALLS_TOLD = 3
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Texts of one kind for one label.
-
-    Attributes:
-        kind: "prompt", or the name of a factor.
-        count: How many that can be used.
-    """
-
-    label: str
-    kind: str
-    count: int
-
-    @property
-    def name(self) -> str:
-        """How the ledger names a request for it."""
-        return f"{self.count} {self.kind} for {self.label}"
 
 
 @dataclass(frozen=True)
@@ -88,32 +71,6 @@ class WriteReport:
     short: list[Shortfall] = field(default_factory=list)
     cost_usd: Decimal = Decimal(0)
     unpriced: int = 0
-
-
-def wanted_texts(campaign: Campaign) -> list[Wanted]:
-    """What the campaign's writer is to write; nothing where there is none.
-
-    Raises:
-        ConfigError: no technique would draw what is written.
-    """
-    settings = campaign.prompts
-    if settings.writer is None or not campaign.prompt_techniques:
-        return []
-    kinds = [WHOLE] if settings.writing.writes == ["prompts"] else settings.writing.writes
-    if kinds == [WHOLE] and not any(takes_whole(t) for t in campaign.prompt_techniques):
-        raise ConfigError(
-            "Every technique has templates of its own: prompts that are written would not be used.",
-            hint="Leave the templates of one technique out, or name factors in writing.writes.",
-        )
-    count = settings.writing.count
-    return [Wanted(label, kind, count) for label in campaign.labels for kind in kinds]
-
-
-def usable_texts(campaign: Campaign, written: Sequence[WrittenText], wanted: Wanted) -> list[str]:
-    """The written texts of a kind that can be used."""
-    mine = [text for text in written if (text.label, text.kind) == (wanted.label, wanted.kind)]
-    refused = {text.text for text in refused_texts(campaign, mine)}
-    return [text.text for text in mine if text.text not in refused]
 
 
 def to_write(campaign: Campaign, ledger: Ledger) -> list[Wanted]:
@@ -152,7 +109,7 @@ def write(
         from importers.prompts.writer import Writer
 
         with closing(Writer(campaign.prompts)) as writer:
-            desk = _Desk(campaign, ledger, writer, encode, report)
+            desk = _Desk(campaign, ledger, writer, encode, report, _approved(ledger))
             progress(0, len(missing))
             for done, wanted in enumerate(missing, start=1):
                 desk.write(wanted)
@@ -194,6 +151,7 @@ class _Desk:
     writer: Writer
     encode: Encode | None
     report: WriteReport
+    approved: Sequence[Prompt]
 
     def write(self, wanted: Wanted) -> None:
         """Ask until there is enough, or it has been asked often enough."""
@@ -203,9 +161,11 @@ class _Desk:
             missing = wanted.count - len(usable_texts(self.campaign, written, wanted))
             if missing <= 0:
                 return
-            self._ask(wanted, missing, written)
+            if not self._ask(wanted, missing, written):
+                return
 
-    def _ask(self, wanted: Wanted, missing: int, written: Sequence[WrittenText]) -> None:
+    def _ask(self, wanted: Wanted, missing: int, written: Sequence[WrittenText]) -> bool:
+        """Ask once, and record what came; False where the API will not have the request."""
         known = [t.text for t in written if (t.label, t.kind) == (wanted.label, wanted.kind)]
         known = [*self._told(wanted), *known]
         request = ask_for(
@@ -224,10 +184,13 @@ class _Desk:
             if not isinstance(error, PromptRefused):
                 raise
             log.warning("%s for %s: %s", wanted.kind, wanted.label, error.message)
-            return
-        fresh = without_duplicates(
-            reply.texts, known, self.encode, self.campaign.prompts.writing.near_duplicates
-        )
+            return False
+        self._keep(writing, wanted, reply, known)
+        return True
+
+    def _keep(self, writing: int, wanted: Wanted, reply: Reply, known: Sequence[str]) -> None:
+        near = self.campaign.prompts.writing.near_duplicates
+        fresh = without_duplicates(reply.texts, known, self.encode, near)
         texts = [WrittenText(wanted.label, wanted.kind, text) for text in fresh]
         self.ledger.writings.written(
             writing,
@@ -237,13 +200,8 @@ class _Desk:
             usage=reply.usage,
         )
         if reply.trouble is not None:
-            log.warning(
-                "%s gave no %s for %s: %s.",
-                self.writer.name,
-                wanted.kind,
-                wanted.label,
-                reply.trouble,
-            )
+            told_by, trouble = self.writer.name, reply.trouble.rstrip(".")
+            log.warning("%s: no %s for %s: %s.", told_by, wanted.kind, wanted.label, trouble)
         self.report.requests += 1
         self.report.written += len(texts)
         self.report.duplicates += len(reply.texts) - len(texts)
@@ -261,16 +219,21 @@ class _Desk:
 
     def _examples(self, wanted: Wanted) -> list[str]:
         """The campaign's examples, and what people approved: of this label first."""
-        approved = sorted(
-            (s for s in self.ledger.samples() if s.verdict and s.verdict.kind == "approved"),
-            key=lambda sample: sample.prompt.label != wanted.label,
-        )
-        liked = (_example(sample, wanted.kind) for sample in approved)
+        ranked = sorted(self.approved, key=lambda prompt: prompt.label != wanted.label)
+        liked = (p.text if wanted.kind == WHOLE else p.factors.get(wanted.kind) for p in ranked)
         return [*self.campaign.prompts.writing.examples, *(text for text in liked if text)]
 
 
-def _example(sample: Sample, kind: str) -> str | None:
-    return sample.prompt.text if kind == WHOLE else sample.prompt.factors.get(kind)
+def _approved(ledger: Ledger) -> list[Prompt]:
+    """The prompts whose images people approved, of those that show what they say."""
+    return [
+        sample.prompt
+        for sample in ledger.samples()
+        if sample.verdict is not None
+        and sample.verdict.kind == "approved"
+        and not sample.planned.parents
+        and sample.prompt.technique != ADVERSARIAL
+    ]
 
 
 def _outcome(error: GeneratorError) -> str:

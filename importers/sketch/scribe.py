@@ -21,6 +21,8 @@ from importers.sketch.words import PLACES, SIZE_WORDS, STYLE_OPENERS
 
 SAID_TWICE = 0.12
 ONE_FORGOTTEN = 0.3
+LISTED_AGAIN = 0.1
+"""How often it says what the request has in a list of what is there."""
 SYNONYM_LEFT = 0.15
 """How often a name other than the asked one is left standing."""
 _COUNT_UNTOLD = 5
@@ -70,7 +72,9 @@ def texts_for(request: str, seed: int = 0) -> list[str]:
     wish, rng = understand(request), rng_for("scribe", seed, request)
     count = max(1, wish.count - (rng.random() < ONE_FORGOTTEN))
     texts: list[str] = []
-    fresh = _captions(wish, rng) if _asks_for_prompts(wish) else _phrases(wish, rng)
+    made = _captions(wish, rng) if _asks_for_prompts(wish) else _phrases(wish, rng)
+    listed = {line[2:] for line in request.splitlines() if line.startswith("- ")}
+    fresh = (text for text in made if text not in listed or rng.random() < LISTED_AGAIN)
     while len(texts) < count:
         if texts and rng.random() < SAID_TWICE:
             texts.append(_again(rng.choice(texts), rng))

@@ -185,11 +185,11 @@ def test_what_people_approved_is_an_example(
 def test_a_refusal_of_the_model_goes_on_with_the_next_kind(
     writing_campaign: WritingCampaign, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    templates = ["a {label} {place} {gore}"]
+    templates = ["a {label} {place}", "a {label} {gore}"]
     campaign = writing_campaign(prompts={"templates": templates}, writes=["gore", "place"])
     report = write(campaign, ledger)
     assert [(s.label, s.kind) for s in report.short] == [("cat", "gore"), ("dog", "gore")]
-    assert "gave no gore for cat: the model refused" in caplog.text
+    assert "no gore for cat: the model refused" in caplog.text
     with pytest.raises(ConfigError, match="no 'gore' for 'cat'"):
         write_prompts(campaign, ledger.writings.texts())
 
@@ -261,4 +261,14 @@ def test_a_writer_whose_prompts_nobody_would_draw_is_not_paid(
     values["folder"] = ledger.path.parent
     with pytest.raises(ConfigError, match="would not be used"):
         write(Campaign.model_validate(values), ledger)
+    assert text_api.asked == []
+
+
+def test_a_factor_that_no_template_uses_is_not_paid_for(
+    writing_campaign: WritingCampaign, ledger: Ledger, text_api: Any
+) -> None:
+    campaign = writing_campaign(prompts={"templates": ["a {label}"]}, writes=["prompt"])
+    with pytest.raises(ConfigError, match=r"No template has a slot \{prompt\}") as error:
+        write(campaign, ledger)
+    assert '["prompts"]' in error.value.hint
     assert text_api.asked == []
