@@ -267,6 +267,11 @@ def test_inpaintings_keep_what_the_mask_keeps(
         assert share is None or anew.mean() == share
 
 
+def test_a_mask_over_the_middle_lets_another_thing_in(world: World) -> None:
+    (boat,) = world.of("inpainting", "folder:masked")
+    assert read_truth(world.image(boat.sha256)).objects == ("boat",)
+
+
 def test_annotations_say_where(world: World) -> None:
     boxed, brushed = (pixels_of(world, s)[0] for s in world.of("inpainting", "label-studio"))
     assert boxed[:128, 128:].all()
