@@ -98,7 +98,7 @@ def _check_operations(
     if beyond:
         raise ConfigError(
             f"{settings.model} cannot do what the campaign's techniques need: {', '.join(beyond)} "
-            f"({does.source}, {does.read_on}).",
+            f"(by {does.source}, read on {does.read_on}).",
             hint="Use a model that edits images, or take those techniques out.",
         )
     if is_openai and settings.variations == "variations":
