@@ -14,7 +14,8 @@ whose regions people draw. Attributes of ours, which Label Studio keeps and igno
     on a label      clip_prompt="…|…"        what CLIP reads instead of the value (averaged)
                     clip_threshold="0.5"     this label's own
                     clip_none="true"         the way out for people; without clip_claim, CLIP
-                                             answers it where a background text wins
+                                             answers it where a background text wins; with it
+                                             and a background, a task may claim it
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def _check_operations(
     if beyond:
         raise ConfigError(
             f"{settings.model} cannot do what the campaign's techniques need: {', '.join(beyond)} "
-            f"({capability.source}, {capability.read_on}).",
+            f"(by {capability.source}, read on {capability.read_on}).",
             hint="Use a model that edits images, or take those techniques out.",
         )
     if is_openai and settings.variations == "variations":

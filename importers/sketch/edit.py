@@ -27,7 +27,8 @@ def edit(request: EditRequest, seed: int, failure_rate: float, kinds: Sequence[s
     """Draw what a request asks for; the same request and seed give the same bytes.
 
     One image gives its object, changed as the prompt says. Several give the objects of the first
-    two, side by side. A mask keeps every pixel that it does not clear, where the size stays.
+    two, side by side. A mask keeps every pixel that it does not clear, where the size stays; where
+    it clears, the prompt's setting is seen, and its object if the middle of the image is clear.
 
     Args:
         failure_rate, kinds: As of `draw`; a fusion or an inpainting never fails.
@@ -61,10 +62,12 @@ def _inpainted(request: EditRequest, mask: Image, seed: int) -> bytes:
     from PIL import Image
 
     asked, image = request.asked, request.images[0]
-    spec = _changed(image, asked.prompt, seed)
     size = (asked.pixels, asked.pixels)
     anew = mask.getchannel("A").resize(size, Image.Resampling.NEAREST).point(_white_where_clear)
     middle_stays = anew.getpixel((asked.pixels // 2, asked.pixels // 2)) == 0
+    spec = _changed(image, asked.prompt, seed)
+    if not middle_stays:
+        spec = replace(spec, object=parse(asked.prompt).object or spec.object)
     painted = render(spec, _picture_seed(request, seed), asked.pixels, Mishap(missing=middle_stays))
     kept = image.pixels if image.pixels.size == size else image.pixels.resize(size)
     objects: tuple[str, ...] = (spec.object,)

@@ -45,10 +45,10 @@ def register(app: Flask, account: Account, easel: Easel, answer: Answer) -> None
         return answer(body, request_id=request_id)
 
     def form() -> tuple[list[tuple[str, str]], list[edits_wire.File]]:
-        files = [
-            edits_wire.File(name, file.mimetype, file.read())
-            for name, file in request.files.items(multi=True)
-        ]
+        files = []
+        for name, file in request.files.items(multi=True):
+            files.append(edits_wire.File(name, file.mimetype, file.read()))
+            file.close()
         return list(request.form.items(multi=True)), files
 
     @app.post("/v1/images/edits")

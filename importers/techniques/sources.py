@@ -213,10 +213,14 @@ class _Collector:
 def _tell(gathered: Gathered) -> None:
     where = f"{gathered.source} ({gathered.technique})"
     if gathered.unlabelled:
+        annotate = gathered.source.startswith("label-studio:")
         log.warning(
-            "%s: %s images are left out, since nothing says what they show.",
+            "%s: nothing says what %s of the images show; they are left out. %s",
             where,
             gathered.unlabelled,
+            "Annotate them."
+            if annotate
+            else "Put each into a folder named like its label, or list them in metadata.csv.",
         )
     if gathered.unknown:
         names = ", ".join(f"{label!r} {number}" for label, number in gathered.unknown.items())
