@@ -20,3 +20,8 @@ def plain(text: object) -> str:
 def dollars(amount: Decimal) -> str:
     """US dollars, with as many digits as tell small amounts apart."""
     return f"${amount:,.2f}" if not amount or amount >= 1 else f"${amount:.4f}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number and its noun."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
