@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importers.generators.prices import Price
 
 _MOST_LISTED = 10
-_CAP_OF = {"per_run_usd": "this run", "per_day_usd": "today (UTC)", "per_label_usd": "label"}
+_CAP_OF = {"per_run_usd": "this run", "per_day_usd": "today (UTC)", "per_label_usd": "a label"}
 
 
 def cost_lines(report: CostReport) -> list[RenderableType]:
@@ -65,7 +65,7 @@ def forecast_lines(report: Forecast) -> list[str]:
         lines += [line("", text) for text in _price_lines(report.price)]
     lines += [line("", plain(sentence)) for sentence in report.assumptions]
     lines.append(line("time", _time(report)))
-    lines += cap_lines(report.caps_reached)
+    lines += cap_lines(report.caps_reached, "would be")
     if report.caps_reached:
         lines.append(line("", f"the caps leave room for {count(report.affordable, 'image')}"))
     if report.terms:
@@ -73,9 +73,9 @@ def forecast_lines(report: Forecast) -> list[str]:
     return [*lines, "", "Nothing was sent."]
 
 
-def cap_lines(caps: Sequence[CapReached]) -> list[str]:
-    """Which caps kept requests from being sent, and what to do."""
-    return [line for cap in caps for line in _cap_lines(cap)]
+def cap_lines(caps: Sequence[CapReached], verb: str = "is") -> list[str]:
+    """Which caps keep requests from being sent, and what to do."""
+    return [told for cap in caps for told in _cap_lines(cap, verb)]
 
 
 def given_up_lines(samples: Sequence[GivenUp]) -> list[str]:
@@ -97,11 +97,12 @@ def given_up_lines(samples: Sequence[GivenUp]) -> list[str]:
     ]
 
 
-def _cap_lines(cap: CapReached) -> list[str]:
+def _cap_lines(cap: CapReached, verb: str) -> list[str]:
+    limit = dollars(cap.limit_usd)
     of = _CAP_OF[cap.cap] if cap.label is None else f"label {plain(cap.label)}"
     needed = "of unknown cost" if cap.needed_usd is None else f"up to {dollars(cap.needed_usd)}"
     return [
-        line("cap", f"[yellow]budget.{cap.cap} = {dollars(cap.limit_usd)} is reached for {of}[/]"),
+        line("cap", f"[yellow]budget.{cap.cap} = {limit} {verb} reached for {of}[/]"),
         line(
             "",
             f"{dollars(cap.spent_usd)} spent or reserved, {dollars(cap.left_usd)} left; "

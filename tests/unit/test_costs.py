@@ -88,7 +88,7 @@ def test_what_language_models_cost_comes_on_top(campaign: Campaign) -> None:
     assert (luna.requests, luna.cost_usd) == (2, Decimal("0.002"))
     assert (luna.unpriced, luna.unknown) == (1, 1)
     assert report.total_usd == Decimal("0.062")
-    assert "gpt-6-luna: $0.0020 for 2 answers, 1 of unknown cost, 1 more" in shown(campaign)
+    assert "gpt-6-luna: $0.002 for 2 answers, 1 of unknown cost, 1 more" in shown(campaign)
 
 
 def test_caps_count_what_was_spent_and_what_may_have_been(campaign: Campaign) -> None:
@@ -108,10 +108,10 @@ def test_costs_are_shown_to_people_and_to_programs(campaign: Campaign) -> None:
     result = CliRunner().invoke(cli.app, ["costs", str(campaign.folder)])
     assert result.exit_code == 0
     text = " ".join(result.stdout.split())
-    assert "cat 2 $0.0400 1 1 $0.0400" in text
-    assert "dog 2 $0.0200 1 1 not known" in text
+    assert "cat 2 $0.04 1 1 $0.04" in text
+    assert "dog 2 $0.02 1 1 not known" in text
     assert "On top: 1 image whose cost is not known" in text
-    assert "1 request without an answer; reserved for that: $0.0500" in text
+    assert "1 request without an answer; reserved for that: $0.05" in text
     told: Any = json.loads(
         CliRunner().invoke(cli.app, ["costs", str(campaign.folder), "--json"]).stdout
     )

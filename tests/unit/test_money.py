@@ -23,7 +23,7 @@ from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.pipeline import GenerateReport, generate
 from importers.planning import plan
-from importers.terms import TERMS_NOTE, show_terms_once
+from importers.terms import TERMS_NOTE, noted_terms, show_terms_once
 from ls_backend.errors import ConfigError, GeneratorError, OutcomeUnknown
 
 PER_IMAGE = Decimal("0.00593")  # 10 tokens of text in, 196 of image out
@@ -99,7 +99,7 @@ def test_an_image_dearer_than_the_whole_cap_is_never_asked_for(
     write_paid_campaign(folder, api.base_url, budget="per_run_usd = 0.001")
     result = ls_clip("generate", folder)
     assert result.exit_code == 0
-    assert "budget.per_run_usd = $0.0010 is reached" in result.stdout
+    assert "budget.per_run_usd = $0.001 is reached" in result.stdout
     assert "one image alone may cost more" in result.stdout
     assert api.asked == []
 
@@ -370,10 +370,10 @@ def test_the_terms_are_shown_once_where_they_apply(
     with Ledger(campaign.ledger_path) as ledger:
         show_terms_once(wanted, ledger)
         show_terms_once(wanted, ledger)
-        noted = ledger.note(TERMS_NOTE)
+        noted = noted_terms(ledger, wanted.model)
+        assert noted_terms(ledger, "sketch-1") is None
     assert caplog.text.count("not legal advice") == shown
-    assert (noted is not None) == shown
-    assert not shown or "effective 2026-01-01" in (noted or "")
+    assert noted == ("OpenAI Services Agreement of 2026-01-01, section 3.3(e)" if shown else None)
 
 
 def test_the_terms_are_shown_before_the_first_request(
