@@ -1,6 +1,7 @@
 """The notice that a provider's terms may restrict what is trained on its images.
 
-Shown once per campaign, before the first paid request, and noted in the ledger.
+Shown once per campaign, before the first paid request; noted in the ledger, and from there in the
+provenance of every sample.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from importers.generators.connection import OPENAI_HOST
 from importers.ledger import Ledger
 
 TERMS_NOTE = "terms_notice"
-TERMS = "OpenAI Services Agreement, effective 2026-01-01, section 3.3(e)"
+TERMS = "OpenAI Services Agreement of 2026-01-01, section 3.3(e)"
 NOTICE = (
     f"The terms of OpenAI's models ({TERMS}) do not allow output to be used to develop models that "
     "compete with OpenAI. Excepted are models that mainly classify or organize data, as long as "
@@ -35,8 +36,18 @@ def terms_apply(settings: GeneratorSettings) -> bool:
 
 
 def show_terms_once(settings: GeneratorSettings, ledger: Ledger) -> None:
-    """Show the notice where it applies and was not shown before; the ledger says when it was."""
-    if terms_apply(settings) and ledger.note(TERMS_NOTE) is None:
+    """Show the notice where it applies and was not shown before, and note that in the ledger.
+
+    The note is made for each model, since a campaign may change from one provider to another.
+    """
+    if not terms_apply(settings):
+        return
+    if ledger.note(TERMS_NOTE) is None:
         log.warning("%s", NOTICE)
-        today = datetime.now(timezone.utc).date().isoformat()
-        ledger.set_note(TERMS_NOTE, f"{TERMS}; shown on {today}")
+        ledger.set_note(TERMS_NOTE, datetime.now(timezone.utc).date().isoformat())
+    ledger.set_note(f"{TERMS_NOTE}:{settings.model}", TERMS)
+
+
+def noted_terms(ledger: Ledger, model: str) -> str | None:
+    """The terms that a model's images of this campaign came with; None where none are noted."""
+    return ledger.note(f"{TERMS_NOTE}:{model}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importers.commands import words_costs
+from importers.commands.markup import count as _count
 from importers.commands.markup import dollars
 from importers.commands.markup import line as _line
 from importers.commands.markup import plain as _plain
@@ -285,10 +286,6 @@ def _money(cost_usd: Decimal, unpriced: int) -> str:
     if not unpriced:
         return cost
     return f"{cost} and {_count(unpriced, 'image')} whose price is not known"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _numbers(report: object, names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from importers.commands.markup import dollars, line, plain
+from importers.commands.markup import count, dollars, line, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importers.generators.prices import Price
 
 _MOST_LISTED = 10
-_CAP_OF = {"per_run_usd": "this run", "per_day_usd": "today (UTC)", "per_label_usd": "label"}
+_CAP_OF = {"per_run_usd": "this run", "per_day_usd": "today (UTC)", "per_label_usd": "a label"}
 
 
 def cost_lines(report: CostReport) -> list[RenderableType]:
@@ -28,17 +28,17 @@ def cost_lines(report: CostReport) -> list[RenderableType]:
         return [f"Nothing of {plain(report.campaign)} is paid for yet."]
     lines: list[RenderableType] = [_table(report), ""]
     for writer, cost in report.writers.items():
-        spent = f"{dollars(cost.cost_usd)} for {cost.requests:,} answers"
+        spent = f"{dollars(cost.cost_usd)} for {count(cost.requests, 'answer')}"
         unpriced = f", {cost.unpriced:,} of unknown cost" if cost.unpriced else ""
         unknown = f", {cost.unknown:,} more without an answer" if cost.unknown else ""
         lines.append(f"Prompts written by {plain(writer)}: {spent}{unpriced}{unknown}.")
     lines.append(f"Known costs in all: {dollars(report.total_usd)}.")
     if total.unpriced:
-        lines.append(f"{total.unpriced:,} images have a cost that is not known; they come on top.")
+        lines.append(f"On top: {count(total.unpriced, 'image')} whose cost is not known.")
     if total.unknown:
         lines.append(
-            f"{total.unknown:,} requests without an answer may be paid for too; "
-            f"{dollars(total.reserved_usd)} were reserved for them."
+            f"On top, perhaps: {count(total.unknown, 'request')} without an answer; "
+            f"reserved for that: {dollars(total.reserved_usd)}."
         )
     if not total.approved:
         lines.append("Cost per approved sample: after `ls-clip sync`, when people have decided.")
@@ -65,17 +65,17 @@ def forecast_lines(report: Forecast) -> list[str]:
         lines += [line("", text) for text in _price_lines(report.price)]
     lines += [line("", plain(sentence)) for sentence in report.assumptions]
     lines.append(line("time", _time(report)))
-    lines += cap_lines(report.caps_reached)
+    lines += cap_lines(report.caps_reached, "would be")
     if report.caps_reached:
-        lines.append(line("", f"the caps leave room for {report.affordable:,} images"))
+        lines.append(line("", f"the caps leave room for {count(report.affordable, 'image')}"))
     if report.terms:
         lines.append(line("terms", plain(report.terms)))
     return [*lines, "", "Nothing was sent."]
 
 
-def cap_lines(caps: Sequence[CapReached]) -> list[str]:
-    """Which caps kept requests from being sent, and what to do."""
-    return [line for cap in caps for line in _cap_lines(cap)]
+def cap_lines(caps: Sequence[CapReached], verb: str = "is") -> list[str]:
+    """Which caps keep requests from being sent, and what to do."""
+    return [told for cap in caps for told in _cap_lines(cap, verb)]
 
 
 def given_up_lines(samples: Sequence[GivenUp]) -> list[str]:
@@ -85,7 +85,7 @@ def given_up_lines(samples: Sequence[GivenUp]) -> list[str]:
     noun = "sample is" if len(samples) == 1 else "samples are"
     lines = [line("given up", f"[yellow]{len(samples):,} {noun} not asked for again:[/]")]
     lines += [
-        line("", f"{plain(s.prompt)} ({s.requests} requests without an image)")
+        line("", f"{plain(s.prompt)} ({count(s.requests, 'request')} without an image)")
         for s in samples[:_MOST_LISTED]
     ]
     if len(samples) > _MOST_LISTED:
@@ -97,11 +97,12 @@ def given_up_lines(samples: Sequence[GivenUp]) -> list[str]:
     ]
 
 
-def _cap_lines(cap: CapReached) -> list[str]:
+def _cap_lines(cap: CapReached, verb: str) -> list[str]:
+    limit = dollars(cap.limit_usd)
     of = _CAP_OF[cap.cap] if cap.label is None else f"label {plain(cap.label)}"
     needed = "of unknown cost" if cap.needed_usd is None else f"up to {dollars(cap.needed_usd)}"
     return [
-        line("cap", f"[yellow]budget.{cap.cap} = {dollars(cap.limit_usd)} is reached for {of}[/]"),
+        line("cap", f"[yellow]budget.{cap.cap} = {limit} {verb} reached for {of}[/]"),
         line(
             "",
             f"{dollars(cap.spent_usd)} spent or reserved, {dollars(cap.left_usd)} left; "
@@ -133,7 +134,7 @@ def _price(report: Forecast) -> str:
     if priced:
         text += f", {dollars(report.cost_usd / priced)} an image"
     if report.unpriced:
-        text += f"; [yellow]{report.unpriced:,} images of unknown price come on top[/]"
+        text += f"; [yellow]{count(report.unpriced, 'image')} of unknown price on top[/]"
     return text
 
 

@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 
 _REMEMBERED = 32
 _LONGEST_BACKOFF_S = 30.0
-_SHORTEST_PAUSE_S = 0.5
-_INCREASE = 0.1  # of the rate at which the API said "too many", for each request that passes
+_FIRST_INTERVAL_S = 0.5
+_LONGEST_INTERVAL_S = 60.0
+_INCREASE = 0.05  # of the rate at which the API said "too many", for each request that passes
 
 
 class Pace:
@@ -50,6 +51,7 @@ class Pace:
         self._refusal: RateLimited | None = None
         self._refused_since = 0.0
         self._refused_in_a_row = 0
+        self._passed_since_slowed = False
         self._passed: deque[float] = deque(maxlen=_REMEMBERED)
 
     @property
@@ -80,7 +82,7 @@ class Pace:
 
         Args:
             sent_at: What `wait` returned for it. Of requests that were in the air together, only
-                the first lowers the rate.
+                the first lowers the rate; and none before something has passed at the last one.
         """
         with self._lock:
             now = self._clock()
@@ -92,10 +94,11 @@ class Pace:
             pause = self._backoff_s() if refusal.wait_s is None else refusal.wait_s
             self._resume_at = max(self._resume_at, now + pause)
             if first:
-                # Slower than one request for each pause would be less than the API allows.
-                slower = 2 * (self._interval_s or self._mean_interval_s(now))
-                self._interval_s = min(slower, max(pause, _SHORTEST_PAUSE_S))
-                self._step = _INCREASE / self._interval_s
+                if self._passed_since_slowed or not self._interval_s:
+                    slower = 2 * (self._interval_s or self._mean_interval_s(now))
+                    self._interval_s = min(slower, _LONGEST_INTERVAL_S)
+                    self._step = _INCREASE / self._interval_s
+                    self._passed_since_slowed = False
                 self._slowed_at = self._resume_at
                 log.info(
                     "%s All requests wait %.0f s, then go on at %.1f a minute.",
@@ -110,6 +113,7 @@ class Pace:
             self._passed.append(self._clock())
             self._refusal = None
             self._refused_in_a_row = 0
+            self._passed_since_slowed = True
             if self._interval_s:
                 self._interval_s = 1 / (1 / self._interval_s + self._step)
 
@@ -118,7 +122,7 @@ class Pace:
 
     def _mean_interval_s(self, now: float) -> float:
         if not self._passed:
-            return _SHORTEST_PAUSE_S
+            return _FIRST_INTERVAL_S
         return max((now - self._passed[0]) / len(self._passed), 1e-3)
 
     def _backoff_s(self) -> float:

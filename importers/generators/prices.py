@@ -44,6 +44,8 @@ class Price:
 
 _LITELLM = "the price table of litellm 1.109.1"
 _MODEL_PAGES = "https://developers.openai.com/api/docs/models"
+_PAGE_OF_MINI = f"{_MODEL_PAGES}/gpt-image-1-mini"
+_PAGE_OF_2_6 = f"{_MODEL_PAGES}/gpt-image-2.6-sunburst"
 _BATCH_HELP = "https://help.openai.com/en/articles/9197833"
 _READ_ON = date(2026, 11, 22)
 
@@ -74,7 +76,7 @@ def _half(price: Price) -> Price:
 
 
 _WITH_BATCH = (
-    _price("gpt-image-1-mini", date(2025, 10, 6), _MODEL_PAGES, ("2", "2.5", "8")),
+    _price("gpt-image-1-mini", date(2025, 10, 6), _PAGE_OF_MINI, ("2", "2.5", "8")),
     _price("gpt-image-1.5", date(2025, 12, 16), _LITELLM, ("5", "8", "32"), text_out="10"),
     _price("chatgpt-image-latest", date(2025, 12, 16), _LITELLM, ("5", "8", "32"), text_out="10"),
     _price("gpt-image-2", date(2026, 4, 21), _LITELLM, ("5", "8", "30")),
@@ -83,8 +85,8 @@ _WITH_BATCH = (
 )
 # Whether the 2.6 models can be asked in a batch is not published.
 _STANDARD_ALONE = (
-    _price("gpt-image-2.6-sunburst", date(2026, 11, 4), _MODEL_PAGES, ("5", "8", "30")),
-    _price("gpt-image-2.6-flare", date(2026, 11, 4), _MODEL_PAGES, ("5", "8", "30")),
+    _price("gpt-image-2.6-sunburst", date(2026, 11, 4), _PAGE_OF_2_6, ("5", "8", "30")),
+    _price("gpt-image-2.6-flare", date(2026, 11, 4), _PAGE_OF_2_6, ("5", "8", "30")),
 )
 PRICES = (*_WITH_BATCH, *map(_half, _WITH_BATCH), *_STANDARD_ALONE)
 

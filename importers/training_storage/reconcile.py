@@ -17,6 +17,7 @@ from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.progress import Progress, silent
 from importers.sample import Sample
+from importers.terms import noted_terms
 from importers.training_storage.records import (
     IMAGES,
     METADATA,
@@ -62,7 +63,10 @@ def reconcile(
     samples = ledger.samples()
     wanted = dict(_approved(samples, campaign))
     metadata = metadata_bytes(
-        record(sample, name, campaign, ledger.campaign_id) for name, (sample, _) in wanted.items()
+        record(
+            sample, name, campaign, ledger.campaign_id, noted_terms(ledger, sample.planned.model)
+        )
+        for name, (sample, _) in wanted.items()
     )
     metadata_before = storage.read(METADATA)
     names_before = _names_before(metadata_before or b"", storage, campaign, ledger)

@@ -45,8 +45,14 @@ def file_stem(sample: Sample) -> str:
     return f"{(sample.sha256 or '')[:16]}-{sample.key[:8]}"
 
 
-def record(sample: Sample, file_name: str, campaign: Campaign, campaign_id: str) -> dict[str, Any]:
-    """The line of metadata.jsonl for an approved sample. The order of keys is part of it."""
+def record(
+    sample: Sample, file_name: str, campaign: Campaign, campaign_id: str, terms: str | None
+) -> dict[str, Any]:
+    """The line of metadata.jsonl for an approved sample. The order of keys is part of it.
+
+    Args:
+        terms: What the provider's terms restrict, as people were told; None where nothing is known.
+    """
     score, verdict, planned = sample.score, sample.verdict, sample.planned
     assert score is not None, "only scored samples are reviewed"
     assert verdict is not None, "only decided samples are recorded"
@@ -77,6 +83,7 @@ def record(sample: Sample, file_name: str, campaign: Campaign, campaign_id: str)
         "sha256": sample.sha256,
         "sample": sample.key,
         "synthetic": is_synthetic(planned),
+        "terms": terms,
         "campaign": campaign.name,
         "campaign_id": campaign_id,
     }

@@ -92,6 +92,7 @@ def test_the_record_of_a_sample(make_world: MakeWorld) -> None:
         ("sha256", sample.sha256),
         ("sample", sample.key),
         ("synthetic", True),
+        ("terms", None),
         ("campaign", "pets"),
         ("campaign_id", world.ledger.campaign_id),
     ]

@@ -1,0 +1,83 @@
+"""Token estimates meet what is published, say what they assume, and know what they do not know."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from importers.generators.image_tokens import assumption_of, gpt_image_2_tokens, tokens_of
+from importers.generators.prices import cost_of_tokens, price_of
+
+PUBLISHED = {
+    ("low", 1024, 1024): "0.006",
+    ("medium", 1024, 1024): "0.053",
+    ("high", 1024, 1024): "0.211",
+    ("low", 1024, 1536): "0.005",
+    ("medium", 1536, 1024): "0.041",
+    ("high", 1024, 1536): "0.165",
+}
+
+
+@pytest.mark.parametrize(("quality", "width", "height"), list(PUBLISHED))
+def test_the_formula_meets_the_published_prices(quality: str, width: int, height: int) -> None:
+    cost = gpt_image_2_tokens(quality, width, height) * Decimal(30) / 1_000_000
+    assert round(cost, 3) == Decimal(PUBLISHED[quality, width, height])
+
+
+@pytest.mark.parametrize(
+    ("model", "quality", "size", "published"),
+    [
+        ("gpt-image-1.5", "low", "1024x1024", "0.009"),
+        ("gpt-image-1.5", "high", "1024x1536", "0.200"),
+        ("gpt-image-1-mini", "medium", "1536x1024", "0.013"),
+    ],
+)
+def test_the_table_of_the_models_before(
+    model: str, quality: str, size: str, published: str
+) -> None:
+    tokens = tokens_of(model, "", size, {"quality": quality}, 0)
+    price = price_of(model, date(2026, 11, 22))
+    assert tokens is not None
+    assert price is not None
+    cost = cost_of_tokens(price, 0, 0, tokens.image_out)
+    assert abs(cost - Decimal(published)) < Decimal("0.0025")
+
+
+def test_a_text_never_has_more_tokens_than_bytes() -> None:
+    tokens = tokens_of("gpt-image-2", "ein süßer Hund", "1024x1024", {"quality": "low"}, 0)
+    assert tokens is not None
+    assert tokens.text_in >= len("ein süßer Hund".encode())
+
+
+def test_images_that_go_in_are_counted() -> None:
+    none, two = (tokens_of("gpt-image-2", "x", "1024x1024", {}, images) for images in (0, 2))
+    assert none is not None
+    assert two is not None
+    assert (none.image_in, two.image_in) == (0, 2 * 6821)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "quality"),
+    [
+        ("gpt-image-9", "1024x1024", "low"),
+        ("gpt-image-2.5-flare", "1024x1024", "xhigh"),
+        ("gpt-image-1.5", "2048x2048", "low"),
+    ],
+)
+def test_what_is_not_known_has_no_number(model: str, size: str, quality: str) -> None:
+    assert tokens_of(model, "x", size, {"quality": quality}, 0) is None
+
+
+def test_what_the_model_chooses_is_taken_at_its_dearest() -> None:
+    high = tokens_of("gpt-image-2", "x", "1024x1024", {"quality": "high"}, 0)
+    assert tokens_of("gpt-image-2", "x", "auto", {}, 0) == high
+
+
+def test_assumptions_are_said_and_published_numbers_need_none() -> None:
+    low = {"quality": "low"}
+    assert assumption_of("gpt-image-2", "1024x1024", low, 0) == ()
+    assert "gpt-image-2 are assumed" in assumption_of("gpt-image-2.5-flare", "1024x1024", low, 0)[0]
+    drafts = " ".join(assumption_of("gpt-image-2.6-flare", "auto", low, 1))
+    assert all(part in drafts for part in ("times 4", "chooses the size", "6,821 tokens"))
