@@ -31,11 +31,9 @@ class AzureKind:
         """Asks for the list of models: that shows whether endpoint, version and key are right.
 
         A resource does not tell its deployments to who has its key alone: whether there is one of
-        that name shows with the first image.
+        that name shows with the first image. Gateways before one may not pass on the list either.
         """
-        notices = self.check_settings(settings, operations)
-        _ask_for_models(settings)
-        return notices
+        return (*self.check_settings(settings, operations), *_ask_for_models(settings))
 
     def open(self, settings: GeneratorSettings) -> Generator:
         from importers.generators.openai_images import OpenAIImages
@@ -43,7 +41,7 @@ class AzureKind:
         return OpenAIImages(settings)
 
 
-def _ask_for_models(settings: GeneratorSettings) -> None:
+def _ask_for_models(settings: GeneratorSettings) -> tuple[str, ...]:
     import httpx2
     import openai
 
@@ -51,12 +49,18 @@ def _ask_for_models(settings: GeneratorSettings) -> None:
     with connection.client(preflight.TIMEOUT_S) as client:
         try:
             listed = client.get("/models", cast_to=httpx2.Response).json()
+        except openai.NotFoundError:
+            return (
+                f"{connection.host} lists no models: whether generator.base_url and "
+                "generator.api_version are right shows with the first image.",
+            )
         except openai.APIError as error:
             raise as_generator_error(error, connection, settings.model) from None
         except ValueError:
             raise not_an_images_api(connection, "its list of models is not JSON") from None
     if not isinstance(listed, dict) or not isinstance(listed.get("data"), list):
         raise not_an_images_api(connection, "its list of models has no data")
+    return ()
 
 
 AZURE = AzureKind()
