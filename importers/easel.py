@@ -95,7 +95,9 @@ class Easel:
             GeneratorError: no image came; recorded.
         """
         planned = sample.planned
-        paper = self._ledger.requests.begin(planned.key, self._generator.name, reserved_usd)
+        paper = self._ledger.requests.begin(
+            planned.key, self._generator.name, reserved_usd=reserved_usd
+        )
         try:
             request = self._request(planned)
             answer = self._generator.send(request)

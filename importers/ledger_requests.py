@@ -87,7 +87,7 @@ class Requests:
         )
 
     def begin(
-        self, key: str, generator: str | None = None, reserved_usd: Decimal | None = None
+        self, key: str, generator: str | None = None, *, reserved_usd: Decimal | None = None
     ) -> int:
         """Record that a paid request is about to be sent; returns its id.
 

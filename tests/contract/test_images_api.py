@@ -92,7 +92,7 @@ def test_the_sdk_gets_a_typed_answer(sketch_url: Callable[..., str]) -> None:
         assert answer.usage.output_tokens_details.image_tokens == answer.usage.output_tokens
         png = base64.b64decode(answer.data[0].b64_json or "")
         assert read_truth(png).prompt == PROMPT
-        assert [model.id for model in client.models.list()] == ["sketch-1"]
+        assert [model.id for model in client.models.list()] == ["sketch-1", "sketch-writer-1"]
         assert client.models.retrieve("sketch-1").shutdown_date is None
 
 

@@ -36,7 +36,7 @@ def shown(campaign: Campaign) -> str:
 
 def paid(ledger: Ledger, key: str, usd: str | None) -> None:
     cost = None if usd is None else Decimal(usd)
-    request = ledger.requests.begin(key, Decimal("0.02"))
+    request = ledger.requests.begin(key, reserved_usd=Decimal("0.02"))
     ledger.requests.stored(request, "0" * 64, request_id=None, cost_usd=cost, usage=None)
 
 
@@ -54,9 +54,11 @@ def campaign(write_campaign: WriteCampaign) -> Campaign:
         dogs = [sample.key for sample in samples if sample.prompt.label == "dog"]
         paid(ledger, cats[0], "0.01")
         paid(ledger, cats[1], "0.03")
-        unanswered = ledger.requests.begin(cats[2], Decimal("0.05"))
+        unanswered = ledger.requests.begin(cats[2], reserved_usd=Decimal("0.05"))
         ledger.requests.ended(unanswered, "unknown", "no answer in time")
-        ledger.requests.ended(ledger.requests.begin(cats[2], Decimal(9)), "failed", "500")
+        ledger.requests.ended(
+            ledger.requests.begin(cats[2], reserved_usd=Decimal(9)), "failed", "500"
+        )
         paid(ledger, dogs[0], "0.02")
         paid(ledger, dogs[1], None)
         decide(ledger, cats[0], "approved")

@@ -84,7 +84,7 @@ def test_a_day_counts_all_runs_and_requests_without_an_answer(tmp_path: Path, ap
     campaign = write_paid_campaign(tmp_path / "pets", api.base_url, budget=budget)
     with Ledger(campaign.ledger_path) as ledger:
         [first, *_] = plan(campaign, ledger)
-        ledger.requests.begin(first.key, Decimal("0.03"))  # and the process was killed
+        ledger.requests.begin(first.key, reserved_usd=Decimal("0.03"))  # and the process was killed
     report = run(campaign)
     assert report.generated == 3
     assert report.caps_reached[0].spent_usd == Decimal("0.03") + 3 * PER_IMAGE
@@ -220,7 +220,7 @@ def killed_after_the_answer(campaign: Campaign, number: int = 0) -> tuple[int, P
         closing(open_generator(campaign.generator)) as generator,
     ):
         sample = plan(campaign, ledger)[number]
-        paper = ledger.requests.begin(sample.key, Decimal("0.01"))
+        paper = ledger.requests.begin(sample.key, reserved_usd=Decimal("0.01"))
         asked = GenerationRequest(
             sample.prompt.text, sample.model, sample.size, sample.parameters, sample.seed
         )

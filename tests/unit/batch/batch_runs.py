@@ -11,9 +11,9 @@ import pytest
 from batch_provider import BatchProvider
 
 from importers.campaign import Campaign
+from importers.generation import GenerateReport, generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.pipeline import GenerateReport, generate
 from ls_backend.errors import GeneratorError
 
 StartProvider = Callable[..., BatchProvider]

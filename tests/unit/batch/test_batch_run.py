@@ -31,10 +31,10 @@ from openai import OpenAI
 
 from importers import batch_run
 from importers.commands import words
+from importers.generation import GenerationStopped, generate
 from importers.generators import openai_batch
 from importers.generators.batch_lines import write_lines
 from importers.ledger import Ledger
-from importers.pipeline import GenerationStopped, generate
 from importers.sketch.batch_api import BatchLimits
 from importers.status import campaign_status
 from ls_backend.errors import ConfigError

@@ -90,7 +90,7 @@ def test_killed_after_anything_the_next_run_goes_on(
         mortal.lives = lives
         with monkeypatch.context() as patched:
             patched.setattr(batch_run, "OpenAIBatches", MortalBatches)
-            patched.setattr("importers.pipeline.ImageStore", MortalStore)
+            patched.setattr("importers.generation.ImageStore", MortalStore)
             try:
                 run(campaign)
             except Killed:
