@@ -11,16 +11,27 @@ from openai_wire import WireServer, openai_fixture  # noqa: F401
 
 from importers.campaign_sections import GeneratorSettings
 from importers.generators import GenerationRequest, check, open_generator, request_parameters
-from importers.generators.base import generate_image
+from importers.generators.base import generate_image, operation
 from importers.generators.capabilities import LIVING
+from importers.sketch.draw import draw as sketch
+from importers.techniques.masks import background_area, mask_png
+
+CAT, DOG = sketch("a red cat", 1, 256).png, sketch("a blue dog", 2, 256).png
+MASK = mask_png(background_area([], (256, 256)))
 
 
-def draw(url: str, **values: Any) -> Any:
+def draw(url: str, *images: bytes, mask: bytes | None = None, **values: Any) -> Any:
     settings = GeneratorSettings.model_validate({"model": "gpt-image-2", **values, "base_url": url})
-    assert isinstance(check(settings), tuple)
+    check(settings, [operation(len(images), masked=mask is not None)])
     generator = open_generator(settings)
     request = GenerationRequest(
-        "a red cat", settings.model, settings.size, request_parameters(settings), seed=3
+        prompt="a red cat",
+        model=settings.model,
+        size=settings.size,
+        parameters=request_parameters(settings),
+        seed=3,
+        images=images,
+        mask=mask,
     )
     try:
         return generate_image(generator, request)
@@ -55,6 +66,44 @@ def test_what_a_campaign_may_say_is_accepted(openai: WireServer, values: dict[st
     draw(openai.url, **values)
     assert openai.refused == []
     assert len(openai.received) == 1
+
+
+@pytest.mark.parametrize("model", LIVING)
+@pytest.mark.parametrize(
+    ("images", "mask"),
+    [((CAT,), None), ((CAT, DOG), None), ((CAT,), MASK)],
+    ids=["variation", "fusion", "inpainting"],
+)
+def test_every_living_model_edits(
+    openai: WireServer, model: str, images: tuple[bytes, ...], mask: bytes | None
+) -> None:
+    draw(openai.url, *images, mask=mask, model=model, quality="low")
+    assert openai.refused == []
+    assert openai.images == [list(images)]
+    assert openai.masks == [mask]
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ([], "0 images"),
+        ([("image", ("upload", CAT, "application/octet-stream"))], "mimetype"),
+        ([("image", ("a.png", CAT, "image/jpeg"))], "holds PNG"),
+        ([("image", ("a.png", CAT, "image/png"))] * 2, "image[]"),
+        ([("picture", ("a.png", CAT, "image/png"))], "unknown files"),
+        (
+            [("image", ("a.png", CAT, "image/png")), ("mask", ("m.png", DOG, "image/png"))],
+            "no transparent part",
+        ),
+    ],
+)
+def test_the_server_refuses_the_files_that_openai_refuses(
+    openai: WireServer, files: Any, why: str
+) -> None:
+    fields = {"prompt": "x", "model": "gpt-image-2"}
+    answer = httpx2.post(f"{openai.url}/images/edits", data=fields, files=files)
+    assert answer.status_code == 400
+    assert why in openai.refused[0]
 
 
 @pytest.mark.parametrize(
