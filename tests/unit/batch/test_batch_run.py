@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import date
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -30,9 +29,10 @@ from batch_runs import (
 from openai import OpenAI
 
 from importers import batch_run
+from importers.campaign_sections import BudgetSettings
 from importers.commands import words
+from importers.estimate import Estimator
 from importers.generation import GenerationStopped, generate
-from importers.generators import openai_batch
 from importers.generators.batch_lines import write_lines
 from importers.ledger import Ledger
 from importers.sketch.batch_api import BatchLimits
@@ -58,11 +58,31 @@ def test_a_batch_is_submitted_waited_for_and_collected(
     assert len(provider.calls) == before
 
 
-def test_an_image_of_a_batch_costs_half() -> None:
-    usage = {"input_tokens": 10, "output_tokens": 1000}
-    day = date(2026, 11, 22)
-    assert openai_batch.batch_cost("gpt-image-2", usage, day) == Decimal("0.015025")
-    assert openai_batch.batch_cost("unheard-of", usage, day) is None
+def test_only_what_the_caps_allow_goes_into_a_batch(
+    provider: BatchProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Estimator, "cost_usd", lambda *_: Decimal("0.10"))
+    campaign = batch_campaign(tmp_path / "pets", provider.base_url)
+    capped = {"budget": BudgetSettings(per_run_usd=Decimal("0.25"))}
+    report = run(campaign.model_copy(update=capped))
+    assert (report.generated, report.missing, len(provider.drawn())) == (2, 2, 2)
+    assert [cap.cap for cap in report.caps_reached] == ["per_run_usd"]
+    assert run(campaign.model_copy(update=capped)).generated == 2
+    check_each_is_drawn_and_stored_once(campaign, provider)
+
+
+def test_what_is_in_a_batch_at_the_provider_counts_against_the_caps(
+    start: StartProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Estimator, "cost_usd", lambda *_: Decimal("0.10"))
+    provider = start(BatchLimits(takes_s=30.0))
+    few = batch_campaign(tmp_path / "pets", provider.base_url, samples=2)
+    assert run(few, wait=False).in_batch == 2
+    more = batch_campaign(tmp_path / "pets", provider.base_url, samples=4)
+    capped = {"budget": BudgetSettings(per_day_usd=Decimal("0.35"))}
+    report = run(more.model_copy(update=capped), wait=False)
+    assert report.in_batch == 3
+    assert [cap.spent_usd for cap in report.caps_reached] == [Decimal("0.30")]
 
 
 def test_what_does_not_fit_one_file_goes_into_several(
