@@ -18,6 +18,7 @@ from importers.ledger import Ledger
 from importers.ledger_requests import Account
 from importers.planning import known_to, planned_samples
 from importers.sample import PlannedSample
+from importers.techniques import NotLookedAt, gathered_ahead
 from importers.terms import NOTICE, terms_apply
 
 _LATEST = 200
@@ -44,6 +45,8 @@ class Forecast:
         caps_reached: The caps of [budget] that would stop it on the way.
         affordable: Images that the caps leave room for.
         terms: The notice that goes with these images; None where none does.
+        not_looked_at: Techniques whose source images were not looked for: these samples are not
+            counted, but for what earlier runs found.
     """
 
     campaign: str
@@ -64,16 +67,18 @@ class Forecast:
     caps_reached: tuple[CapReached, ...]
     affordable: int
     terms: str | None
+    not_looked_at: tuple[NotLookedAt, ...]
 
 
 def forecast(campaign: Campaign) -> Forecast:
     """What the next run would do, also while another process works on the campaign.
 
     Raises:
+        ConfigError: the campaign contradicts itself, or its source images are not there.
         LedgerError: the ledger is damaged, or newer than this program.
     """
     settings = campaign.generator
-    with Ledger(campaign.ledger_path, writing=False) as ledger:
+    with gathered_ahead(campaign) as (ledger, not_looked_at):
         planned = planned_samples(campaign, known_to(ledger))
         waiting = _waiting(campaign, ledger, planned)
         estimator = Estimator(settings, ledger.samples())
@@ -103,6 +108,7 @@ def forecast(campaign: Campaign) -> Forecast:
         caps_reached=tuple({(cap.cap, cap.label): cap for cap in reached}.values()),
         affordable=len(waiting) - len(reached),
         terms=NOTICE if terms_apply(settings) else None,
+        not_looked_at=not_looked_at,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from importers.commands.campaign import AsJson, CampaignPath
-from importers.commands.output import show
+from importers.commands.output import show, watching
 
 
 def costs(path: CampaignPath, json: AsJson = False) -> None:
@@ -24,5 +24,6 @@ def show_forecast(path: Path, json: bool) -> None:
     from importers.commands import words_costs
     from importers.forecast import forecast
 
-    report = forecast(load_campaign(path))
+    with watching():
+        report = forecast(load_campaign(path))
     show(words_costs.forecast_lines(report), report, json)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from importers.commands.markup import count, dollars, line, plain
+from importers.commands.words_prompts import not_looked_at_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -70,7 +71,8 @@ def forecast_lines(report: Forecast) -> list[str]:
         lines.append(line("", f"the caps leave room for {count(report.affordable, 'image')}"))
     if report.terms:
         lines.append(line("terms", plain(report.terms)))
-    return [*lines, "", "Nothing was sent."]
+    not_counted = not_looked_at_lines(report.not_looked_at)
+    return [*lines, "", *not_counted, "Nothing was sent."]
 
 
 def cap_lines(caps: Sequence[CapReached], verb: str = "is") -> list[str]:
