@@ -32,8 +32,8 @@ from openai import OpenAI
 from importers import batch_run
 from importers.commands import words
 from importers.generation import GenerationStopped, generate
-from importers.generators import openai_batch
 from importers.generators.batch_lines import write_lines
+from importers.generators.prices import cost_usd
 from importers.ledger import Ledger
 from importers.sketch.batch_api import BatchLimits
 from importers.status import campaign_status
@@ -61,8 +61,8 @@ def test_a_batch_is_submitted_waited_for_and_collected(
 def test_an_image_of_a_batch_costs_half() -> None:
     usage = {"input_tokens": 10, "output_tokens": 1000}
     day = date(2026, 11, 22)
-    assert openai_batch.batch_cost("gpt-image-2", usage, day) == Decimal("0.015025")
-    assert openai_batch.batch_cost("unheard-of", usage, day) is None
+    assert cost_usd("gpt-image-2", usage, day, "batch") == Decimal("0.015025")
+    assert cost_usd("unheard-of", usage, day, "batch") is None
 
 
 def test_what_does_not_fit_one_file_goes_into_several(
