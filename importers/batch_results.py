@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from importers.answer_spool import AnswerSpool
-from importers.easel import Drawn
-from importers.generators import Answer, GenerationRequest, Generator
+from importers.easel import Drawn, outcome_of, request_for
+from importers.generators import Answer, Generator
 from importers.generators.batch_errors import ResultsGone
 from importers.generators.batch_lines import Result, read_result
 from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
@@ -20,8 +20,7 @@ from importers.generators.openai_errors import Temporary
 from importers.generators.prices import cost_usd as cost_usd_of
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.ledger_batches import Batch
-from importers.sample import PlannedSample
+from importers.ledger.batches import Batch
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
 TOLD_EVERY = 100
@@ -112,7 +111,7 @@ class Collector:
         if sample is None:
             self._ledger.requests.ended(request, "unknown", "Its sample had an image by then.")
             return
-        asked = _as_asked(sample.planned)
+        asked = request_for(sample.planned, None)
         image = self._generator.read(asked, answer)
         drawn_on = datetime.fromisoformat(image.created).date()
         cost_usd = cost_usd_of(asked.model, image.usage, drawn_on, "batch")
@@ -129,7 +128,7 @@ class Collector:
         came.drawn.unpriced += cost_usd is None
 
     def _no_image(self, request: int, error: GeneratorError, came: Collected) -> None:
-        self._ledger.requests.ended(request, _outcome(error), error.message)
+        self._ledger.requests.ended(request, outcome_of(error), error.message)
         self._spool.set_aside(request)
         if isinstance(error, PromptRefused):
             came.drawn.refused += 1
@@ -158,20 +157,3 @@ class Collector:
             log.warning(
                 "%s images of batch %s may be paid for, and are lost.", len(waiting), remote.id
             )
-
-
-def _as_asked(planned: PlannedSample) -> GenerationRequest:
-    """The request again, as far as reading its answer takes: without the images in it."""
-    return GenerationRequest(
-        prompt=planned.prompt.text,
-        model=planned.model,
-        size=planned.size,
-        parameters=planned.parameters,
-        seed=planned.seed,
-    )
-
-
-def _outcome(error: GeneratorError) -> str:
-    if isinstance(error, PromptRefused):
-        return "refused"
-    return "unknown" if isinstance(error, OutcomeUnknown) else "failed"

@@ -17,19 +17,20 @@ from decimal import Decimal
 from importers.answer_spool import AnswerSpool
 from importers.batch_results import Collected, Collector
 from importers.campaign import Campaign
-from importers.cashier import Cashier
-from importers.easel import Drawn
-from importers.generators import GenerationRequest, open_generator
+from importers.easel import Drawn, outcome_of, request_for
+from importers.generate import rules_of
 from importers.generators import batch_errors as errors
+from importers.generators import open_generator
 from importers.generators.batch_lines import Endpoint, endpoint_of, request_line, write_lines
 from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
 from importers.generators.openai_errors import Temporary
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.ledger_batches import Batch
+from importers.ledger.batches import Batch
+from importers.money.cashier import Cashier
 from importers.progress import Progress
 from importers.sample import PlannedSample
-from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable
+from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, PromptRefused
 
 KIND = "openai"
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
@@ -143,6 +144,7 @@ class _Desk:
         self._cashier = cashier
         self._progress = progress
         self._requests_ended = 0
+        self._unfit: set[str] = set()
         self._checked = False
 
     def work(self, wait: bool) -> None:
@@ -169,10 +171,11 @@ class _Desk:
         costs, self.drawn.caps_reached = self._cashier.affordable(waiting)
         for endpoint, samples in _alike([sample for sample in waiting if sample.key in costs]):
             while samples:
-                lines = (self._line(sample) for sample in samples)
-                number = write_lines(self.file, lines)
-                self._send(endpoint, {sample.key: costs[sample.key] for sample in samples[:number]})
-                samples = samples[number:]
+                written = write_lines(self.file, self._lines(samples))
+                if written:
+                    self._send(endpoint, {key: costs[key] for key in written})
+                done = {*written, *self._unfit}
+                samples = [sample for sample in samples if sample.key not in done]
 
     def _send(self, endpoint: Endpoint, reserved: Mapping[str, Decimal | None]) -> None:
         """Submit the file; before anything leaves, the ledger knows of every request in it."""
@@ -217,23 +220,30 @@ class _Desk:
 
     def _waiting(self) -> list[PlannedSample]:
         in_flight = self._ledger.batches.keys_in_flight()
+        rules = rules_of(self._settings, self._ledger)
         return [
             sample.planned
             for sample in self._ledger.to_generate()
-            if sample.key in self._wanted and sample.key not in in_flight
+            if sample.key in self._wanted
+            and sample.key not in in_flight
+            and not rules.gives_up(sample.key)
         ]
 
-    def _line(self, sample: PlannedSample) -> bytes:
-        request = GenerationRequest(
-            prompt=sample.prompt.text,
-            model=sample.model,
-            size=sample.size,
-            parameters=sample.parameters,
-            seed=sample.seed,
-            images=tuple(self._store.get(parent) for parent in sample.parents),
-            mask=None if sample.mask is None else self._store.get(sample.mask),
-        )
-        return request_line(sample.key, request, self._settings)
+    def _lines(self, samples: Sequence[PlannedSample]) -> Iterator[tuple[str, bytes]]:
+        """The lines of samples by key; those whose images cannot be sent are refused."""
+        for sample in samples:
+            try:
+                request = request_for(sample, self._store)
+                yield sample.key, request_line(sample.key, request, self._settings)
+            except PromptRefused as error:
+                self._refuse(sample.key, error)
+
+    def _refuse(self, key: str, error: PromptRefused) -> None:
+        request = self._ledger.requests.begin(key)
+        self._ledger.requests.ended(request, outcome_of(error), error.message)
+        self._unfit.add(key)
+        self.drawn.refused += 1
+        log.warning("%s", error.message)
 
     # -- look and collect ------------------------------------------------------------------------
 

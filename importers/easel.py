@@ -6,15 +6,15 @@ Owns what becomes of a single request: stored, refused, unanswered or failed; an
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from importers.answer_spool import AnswerSpool
-from importers.budget import CapReached
 from importers.generators import Answer, GenerationRequest, Generator
 from importers.generators.base import SizeNotices
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.money.budget import CapReached
 from importers.sample import PlannedSample, Sample
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
@@ -99,7 +99,7 @@ class Easel:
             planned.key, self._generator.name, reserved_usd=reserved_usd
         )
         try:
-            request = self._request(planned)
+            request = request_for(planned, self._store)
             answer = self._generator.send(request)
             self._spool.put(paper, answer)
             return self._keep(paper, request, answer)
@@ -116,7 +116,9 @@ class Easel:
                 self._spool.drop(paper)
                 continue
             try:
-                drawn.count_image(self._keep(paper, self._request(sample.planned), answer))
+                drawn.count_image(
+                    self._keep(paper, request_for(sample.planned, self._store), answer)
+                )
             except OutcomeUnknown as error:
                 self._no_image(paper, error)
                 drawn.unanswered += 1
@@ -138,22 +140,35 @@ class Easel:
         return image.cost_usd
 
     def _no_image(self, paper: int, error: GeneratorError) -> None:
-        self._ledger.requests.ended(paper, _outcome(error), error.message)
+        self._ledger.requests.ended(paper, outcome_of(error), error.message)
         self._spool.set_aside(paper)
 
-    def _request(self, planned: PlannedSample) -> GenerationRequest:
-        return GenerationRequest(
-            prompt=planned.prompt.text,
-            model=planned.model,
-            size=planned.size,
-            parameters=planned.parameters,
-            seed=planned.seed,
-            images=tuple(self._store.get(parent) for parent in planned.parents),
-            mask=None if planned.mask is None else self._store.get(planned.mask),
-        )
+
+def request_for(planned: PlannedSample, store: ImageStore | None) -> GenerationRequest:
+    """The request for a sample's image.
+
+    Args:
+        store: Where the images lie that it starts from; None leaves them out, as reading an answer
+            needs none.
+    """
+    request = GenerationRequest(
+        prompt=planned.prompt.text,
+        model=planned.model,
+        size=planned.size,
+        parameters=planned.parameters,
+        seed=planned.seed,
+    )
+    if store is None:
+        return request
+    return replace(
+        request,
+        images=tuple(store.get(parent) for parent in planned.parents),
+        mask=None if planned.mask is None else store.get(planned.mask),
+    )
 
 
-def _outcome(error: GeneratorError) -> str:
+def outcome_of(error: GeneratorError) -> str:
+    """How the ledger names what became of a request that met an error."""
     if isinstance(error, PromptRefused):
         return "refused"
     return "unknown" if isinstance(error, OutcomeUnknown) else "failed"

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import FrameType
 
-from importers.budget import Budget, CapReached, Reservation
 from importers.campaign_sections import GeneratorSettings
 from importers.easel import Drawn, Easel
-from importers.estimate import Estimator
 from importers.ledger import Ledger
+from importers.money.budget import Budget, CapReached, Reservation
+from importers.money.estimate import Estimator
 from importers.progress import PaidProgress
 from importers.sample import Sample
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused

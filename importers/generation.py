@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from importers import batch_run
 from importers.answer_spool import AnswerSpool
-from importers.budget import CapReached
 from importers.campaign import Campaign
-from importers.cashier import Cashier
 from importers.easel import Drawn, Easel
 from importers.generate import GivenUp, draw, given_up, rules_of
 from importers.generators import open_generator
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.money.budget import CapReached
+from importers.money.cashier import Cashier
 from importers.planning import plan
 from importers.progress import PaidProgress, Progress, silent
 from importers.prompts import writing

@@ -14,7 +14,7 @@ from importers.campaign import Campaign
 from importers.generators.base import request_parameters
 from importers.generators.folder_plan import check_folder, folder_samples
 from importers.ledger import Ledger
-from importers.ledger_writings import WrittenText
+from importers.ledger.writings import WrittenText
 from importers.prompts import write_prompts
 from importers.sample import PlannedSample, SourceImage, sample_key
 from importers.techniques import Derived, derive

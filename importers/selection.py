@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from importers.campaign import Campaign
+from importers.generate import rules_of
 from importers.ledger import Ledger
 from importers.planning import known_to, planned_samples
 from importers.sample import Sample
@@ -151,14 +152,14 @@ def _worst_last(sample: Sample) -> tuple[float, float, str]:
 def _to_be_drawn(samples: Sequence[Sample], campaign: Campaign, ledger: Ledger) -> set[str]:
     """Keys of samples whose image this campaign still asks for."""
     planned = {sample.key for sample in planned_samples(campaign, known_to(ledger))}
-    unanswered = ledger.selection.unanswered()
+    rules = rules_of(campaign.generator, ledger)
     return {
         sample.key
         for sample in samples
         if sample.sha256 is None
         and sample.refused is None
         and sample.key in planned
-        and unanswered[sample.key] <= campaign.generator.max_unanswered
+        and not rules.gives_up(sample.key)
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from importers.campaign import Campaign
 from importers.generate import GivenUp, given_up, rules_of
 from importers.ledger import Ledger
-from importers.ledger_requests import Spending
+from importers.ledger.requests import Spending
 from importers.pipeline import PROJECT_URL_NOTE
 from importers.planning import known_to, planned_samples
 from importers.sample import PlannedSample, Sample

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from importers.commands.campaign import AsJson, CampaignPath
-from importers.commands.output import show
+from importers.commands.output import show, watching
 
 
 def costs(path: CampaignPath, json: AsJson = False) -> None:
     """Show what a campaign has cost, by model, label and technique."""
     from importers.campaign import load_campaign
     from importers.commands import words_costs
-    from importers.costs import campaign_costs
+    from importers.money.costs import campaign_costs
 
     report = campaign_costs(load_campaign(path))
     show(words_costs.cost_lines(report), report, json)
@@ -22,7 +22,8 @@ def show_forecast(path: Path, json: bool) -> None:
     """What `--dry-run` shows instead of drawing."""
     from importers.campaign import load_campaign
     from importers.commands import words_costs
-    from importers.forecast import forecast
+    from importers.money.forecast import forecast
 
-    report = forecast(load_campaign(path))
+    with watching():
+        report = forecast(load_campaign(path))
     show(words_costs.forecast_lines(report), report, json)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from importers.commands.campaign import AsJson, CampaignPath
 from importers.commands.output import show as show_lines
 from importers.commands.output import watching
-
-if TYPE_CHECKING:
-    from importers.campaign import Campaign
-    from importers.ledger import Ledger
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,11 +21,12 @@ app = typer.Typer(
 @app.command(epilog="Example: ls-clip prompts plan pets")
 def plan(path: CampaignPath, json: AsJson = False) -> None:
     """Count the prompts by label, technique and factor; pays for nothing."""
+    from importers.campaign import load_campaign
     from importers.commands import words_prompts
     from importers.prompts.summary import prompt_plan
 
-    with _read(path) as (campaign, ledger):
-        report = prompt_plan(campaign, ledger.writings.texts())
+    with watching():
+        report = prompt_plan(load_campaign(path))
     table, lines = words_prompts.plan_table(report), words_prompts.plan_lines(report)
     show_lines([table, "", *lines], report, json)
 
@@ -60,12 +55,14 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Show the prompts, in the order in which they are drawn."""
+    from importers.campaign import load_campaign
     from importers.commands import words_prompts
     from importers.prompts.summary import prompt_list
 
-    with _read(path) as (campaign, ledger):
-        report = prompt_list(campaign, ledger.writings.texts(), label, technique)
-    show_lines([words_prompts.prompts_table(report)], report, json)
+    with watching():
+        report = prompt_list(load_campaign(path), label, technique)
+    lines = words_prompts.not_looked_at_lines(report.not_looked_at)
+    show_lines([words_prompts.prompts_table(report), *lines], report, json)
 
 
 @app.command(epilog="Example: ls-clip prompts export pets --to captions.jsonl")
@@ -80,21 +77,13 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Write the prompts whose images people approved as chats, to train a writer with."""
-    from importers.commands import words_prompts
-    from importers.prompts.export import export_prompts
-
-    with _read(path) as (campaign, ledger):
-        file = campaign.folder / "prompts.jsonl" if to is None else to.resolve()
-        report = export_prompts(campaign, ledger.samples(), file)
-    show_lines(words_prompts.export_lines(report), report, json)
-
-
-@contextmanager
-def _read(path: Path) -> Iterator[tuple[Campaign, Ledger]]:
-    """The campaign and its ledger, which stays as it is."""
     from importers.campaign import load_campaign
+    from importers.commands import words_prompts
     from importers.ledger import Ledger
+    from importers.prompts.export import export_prompts
 
     campaign = load_campaign(path)
     with Ledger(campaign.ledger_path, writing=False) as ledger:
-        yield campaign, ledger
+        file = campaign.folder / "prompts.jsonl" if to is None else to.resolve()
+        report = export_prompts(campaign, ledger.samples(), file)
+    show_lines(words_prompts.export_lines(report), report, json)

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from importers.commands.markup import count, dollars, line, plain
+from importers.commands.words_prompts import not_looked_at_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from importers.budget import CapReached
-    from importers.costs import Cost, CostReport
-    from importers.forecast import Forecast
     from importers.generate import GivenUp
     from importers.generators.prices import Price
+    from importers.money.budget import CapReached
+    from importers.money.costs import Cost, CostReport
+    from importers.money.forecast import Forecast
 
 _MOST_LISTED = 10
 _CAP_OF = {"per_run_usd": "this run", "per_day_usd": "today (UTC)", "per_label_usd": "a label"}
@@ -70,7 +71,8 @@ def forecast_lines(report: Forecast) -> list[str]:
         lines.append(line("", f"the caps leave room for {count(report.affordable, 'image')}"))
     if report.terms:
         lines.append(line("terms", plain(report.terms)))
-    return [*lines, "", "Nothing was sent."]
+    not_counted = not_looked_at_lines(report.not_looked_at)
+    return [*lines, "", *not_counted, "Nothing was sent."]
 
 
 def cap_lines(caps: Sequence[CapReached], verb: str = "is") -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from importers.prompts.export import ExportReport
     from importers.prompts.summary import Group, PromptList, PromptPlan
     from importers.prompts.writing import WriteReport
+    from importers.techniques import NotLookedAt
 
 _MOST_NAMED = 5
 
@@ -46,6 +47,22 @@ def plan_lines(report: PromptPlan) -> list[str]:
         lines.append(f"[yellow]{len(report.refused):,} that were written are not drawn:[/]")
         lines += [f"  {_plain(refused.reason)}" for refused in report.refused[:_MOST_NAMED]]
         lines.append("Words that name a label as well go into \\[prompts] synonyms.")
+    return lines + not_looked_at_lines(report.not_looked_at)
+
+
+def not_looked_at_lines(techniques: Iterable[NotLookedAt]) -> list[str]:
+    """What is not counted, and why."""
+    return [told for technique in techniques for told in _not_looked_at(technique)]
+
+
+def _not_looked_at(technique: NotLookedAt) -> list[str]:
+    lines = [
+        f"[yellow]Not counted: the {technique.technique} of {_plain(technique.source)}[/]. Label "
+        "Studio is not asked before a run."
+    ]
+    if technique.known:
+        found = _count(technique.known, "image")
+        lines.append(f"Counted are the {found} of it that an earlier run found.")
     return lines
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from importers.generators.base import Answer, GenerationRequest
-from importers.generators.capabilities import capability_of
 from importers.generators.connection import Connection
+from importers.generators.openai_edits import File, image_files, mask_file
 from importers.generators.openai_errors import Temporary, as_generator_error
-from importers.image_store import image_format
+from importers.generators.openai_images import extras_of
 from ls_backend.errors import GeneratorError
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 Endpoint = Literal["/v1/images/generations", "/v1/images/edits"]
 MOST_LINES = 50_000
 LARGEST_FILE = 200 * 10**6
-
-_MIME = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 
 class NotCarriedOut(Temporary):
@@ -55,7 +53,11 @@ def endpoint_of(*, from_images: bool) -> Endpoint:
 
 
 def request_line(key: str, request: GenerationRequest, settings: GeneratorSettings) -> bytes:
-    """One request as a line of an input file, with its line break."""
+    """One request as a line of an input file, with its line break.
+
+    Raises:
+        PromptRefused: one of its images cannot be sent.
+    """
     line = {
         "custom_id": key,
         "method": "POST",
@@ -66,26 +68,35 @@ def request_line(key: str, request: GenerationRequest, settings: GeneratorSettin
 
 
 def write_lines(
-    path: Path, lines: Iterable[bytes], *, most: int = MOST_LINES, largest: int = LARGEST_FILE
-) -> int:
-    """Write as many lines as one file may have; returns how many, at least one.
+    path: Path,
+    lines: Iterable[tuple[str, bytes]],
+    *,
+    most: int = MOST_LINES,
+    largest: int = LARGEST_FILE,
+) -> list[str]:
+    """Write as many lines as one file may have; at least one, where there are any.
 
     Args:
+        lines: Each with its key.
         most: Number of lines.
         largest: Size of the file in bytes.
+
+    Returns:
+        The keys of those that are in it.
 
     Raises:
         GeneratorError: the first line alone is too large.
     """
-    written = size = 0
+    written: list[str] = []
+    size = 0
     with path.open("wb") as file:
-        for line in lines:
+        for key, line in lines:
             size += len(line)
-            if written == most or size > largest:
+            if len(written) == most or size > largest:
                 break
             file.write(line)
-            written += 1
-    if not written:
+            written.append(key)
+    if size and not written:
         raise GeneratorError(
             f"A request of {size / 1e6:.0f} MB does not fit into a batch of {largest / 1e6:.0f}.",
             hint="Set generator.batch = false, or start from smaller images.",
@@ -112,22 +123,17 @@ def read_result(line: bytes, connection: Connection, model: str) -> Result | Non
 
 def _body(request: GenerationRequest, settings: GeneratorSettings) -> dict[str, Any]:
     body = {"model": request.model, "prompt": request.prompt, "size": request.size, "n": 1}
-    body |= request.parameters
-    wanted = settings.send_seed
-    if wanted is None:
-        wanted = capability_of(request.model).seed is True
-    if wanted and request.seed is not None:
-        body["seed"] = request.seed
+    body |= extras_of(request, settings)
     if request.images:
-        body["images"] = [{"image_url": _data_uri(image)} for image in request.images]
+        body["images"] = [{"image_url": _data_uri(file)} for file in image_files(request)]
     if request.mask is not None:
-        body["mask"] = {"image_url": _data_uri(request.mask)}
+        body["mask"] = {"image_url": _data_uri(mask_file(request.mask, request.images[0]))}
     return body
 
 
-def _data_uri(image: bytes) -> str:
-    mime = _MIME.get(image_format(image), "application/octet-stream")
-    return f"data:{mime};base64,{b64encode(image).decode('ascii')}"
+def _data_uri(file: File) -> str:
+    _name, content, kind = file
+    return f"data:{kind};base64,{b64encode(content).decode('ascii')}"
 
 
 def _answer(response: dict[str, Any]) -> Answer:

@@ -24,6 +24,7 @@ from importers.generators.base import (
     request_parameters,
 )
 from importers.generators.diffusers_pipelines import DTYPES, Pipelines, family_problem, load
+from importers.generators.masks import white_is_painted
 from ls_backend.errors import ConfigError, GeneratorError, PromptRefused
 
 if TYPE_CHECKING:
@@ -197,9 +198,7 @@ def _pictures(request: GenerationRequest) -> dict[str, Image]:
     size = _pixels(request.size) or _rounded(image.size)
     pictures = {"image": ImageOps.fit(image, size, Image.Resampling.LANCZOS)}
     if request.mask is not None:
-        with Image.open(BytesIO(request.mask)) as opened:
-            alpha = opened.convert("RGBA").getchannel("A")
-        white = alpha.point(lambda value: 255 if value == 0 else 0)
+        white = white_is_painted(request.mask)
         pictures["mask_image"] = ImageOps.fit(white, size, Image.Resampling.NEAREST)
     return pictures
 

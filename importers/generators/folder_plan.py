@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from importers.generators.folder_manifest import Entry, read_manifest
 from importers.generators.png_text import prompt_in_png
+from importers.prompts.mention import mentioned
 from importers.sample import PlannedSample, Prompt, sample_key
 from ls_backend.errors import ConfigError
 
@@ -97,7 +98,7 @@ def _picture(campaign: Campaign, folder: Path, file: str, entry: Entry | None) -
     entry = entry or _NOTHING_SAID
     drawn_from = _prompt_in(folder / file)
     prompt = entry.prompt or _beside(folder / file) or drawn_from
-    label = entry.label or _folder_label(file, campaign) or mentioned_label(prompt or "", campaign)
+    label = entry.label or _folder_label(file, campaign) or _mentioned_label(prompt or "", campaign)
     synthetic = entry.synthetic
     if synthetic is None and drawn_from is not None:
         synthetic = True
@@ -132,18 +133,10 @@ def _folder_label(file: str, campaign: Campaign) -> str | None:
     return next((name for name in parents if name in campaign.labels), None)
 
 
-def mentioned_label(text: str, campaign: Campaign) -> str | None:
+def _mentioned_label(text: str, campaign: Campaign) -> str | None:
     """The one label that a text mentions, by its name or a synonym; None for none or several."""
-    mentioned = [
-        label
-        for label in campaign.labels
-        if any(_mentions(text, word) for word in (label, *campaign.prompts.synonyms.get(label, [])))
-    ]
-    return mentioned[0] if len(mentioned) == 1 else None
-
-
-def _mentions(text: str, word: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(word)}(e?s)?(?!\w)", text, re.IGNORECASE) is not None
+    found = mentioned(text, campaign.labels, campaign.prompts.synonyms)
+    return found[0] if len(found) == 1 else None
 
 
 def _in_turns(pictures: Sequence[Picture], labels: Sequence[str]) -> list[Picture]:

@@ -1,7 +1,7 @@
 """Requests that bring images: how they are sent to /images/edits and /images/variations.
 
-Owns the multipart form, and what is checked of its files before anything is paid for. The limits
-are OpenAI's, of gpt-image models (`Images.edit` of openai 3, read 2026-11-22).
+Owns the multipart form, and what is checked of its files, in a batch too, before anything is paid
+for. The limits are OpenAI's, of gpt-image models (`Images.edit` of openai 3, read 2026-11-22).
 """
 
 from __future__ import annotations
@@ -81,21 +81,29 @@ def _no_such_path(host: str, path: str) -> GeneratorError:
 def _files(request: GenerationRequest, mask_field: str) -> Iterator[tuple[str, File]]:
     """The fields of the form that are files. One image alone goes into `image`: not every server
     reads `image[]`."""
-    if len(request.images) > MOST_IMAGES:
-        raise _refused(f"{len(request.images)} images are more than the {MOST_IMAGES} of a request")
     several = len(request.images) > 1
-    for number, data in enumerate(request.images, start=1):
-        name, content, kind = _image_file(data)
+    for number, (name, content, kind) in enumerate(image_files(request), start=1):
         if several:
             yield "image[]", (name.replace(".", f"-{number}."), content, kind)
         else:
             yield "image", (name, content, kind)
     if request.mask is not None:
-        yield mask_field, _mask_file(request.mask, request.images[0], mask_field)
+        yield mask_field, mask_file(request.mask, request.images[0], mask_field)
+
+
+def image_files(request: GenerationRequest) -> Iterator[File]:
+    """The images of a request, each as it is, or as PNG where its format is not taken, or it has
+    to be turned.
+
+    Raises:
+        PromptRefused: they cannot be sent.
+    """
+    if len(request.images) > MOST_IMAGES:
+        raise _refused(f"{len(request.images)} images are more than the {MOST_IMAGES} of a request")
+    yield from map(_image_file, request.images)
 
 
 def _image_file(data: bytes) -> File:
-    """The image as it is, or as PNG where its format is not taken, or it has to be turned."""
     kind = image_format(data)
     if kind not in _MIME_TYPES or _is_turned(data):
         kind, data = "png", _as_png(_decoded(data))
@@ -104,7 +112,12 @@ def _image_file(data: bytes) -> File:
     return f"image.{kind}", data, _MIME_TYPES[kind]
 
 
-def _mask_file(mask: bytes, image: bytes, field: str) -> File:
+def mask_file(mask: bytes, image: bytes, field: str = "mask") -> File:
+    """The mask of an image, in the form that a field takes: `mask` or `mask_image`.
+
+    Raises:
+        PromptRefused: it does not fit the image, or is too large.
+    """
     sizes = _decoded(mask).size, _decoded(image).size
     if sizes[0] != sizes[1]:
         raise _refused("the mask has {}x{} pixels and the image {}x{}".format(*sizes[0], *sizes[1]))

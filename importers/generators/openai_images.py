@@ -116,7 +116,7 @@ class OpenAIImages:
         return Answer(response.content, response.headers.get("x-request-id"), _now())
 
     def _response_to(self, request: GenerationRequest) -> Response:
-        extras = self._extras(request)
+        extras = extras_of(request, self._settings)
         if request.images:
             return ask_to_edit(self._client, self._settings, request, extras)
         return self._client.images.with_raw_response.generate(
@@ -127,12 +127,14 @@ class OpenAIImages:
             extra_body=extras,
         ).http_response
 
-    def _extras(self, request: GenerationRequest) -> dict[str, Any]:
-        wanted = self._settings.send_seed
-        if wanted is None:
-            wanted = capability_of(request.model).seed is True
-        seed = {"seed": request.seed} if wanted and request.seed is not None else {}
-        return {**request.parameters, **seed}
+
+def extras_of(request: GenerationRequest, settings: GeneratorSettings) -> dict[str, Any]:
+    """What a request says beside model, prompt, size, n, images and mask."""
+    wanted = settings.send_seed
+    if wanted is None:
+        wanted = capability_of(request.model).seed is True
+    seed = {"seed": request.seed} if wanted and request.seed is not None else {}
+    return {**request.parameters, **seed}
 
 
 def _retrying(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from importers.label_studio.lookup import all_of, item, query_ignored
-from importers.ledger_file import exclusive
+from importers.ledger.file import exclusive
 from ls_backend.errors import ConfigError, LedgerError
 from ls_backend.label_studio import LabelStudio
 

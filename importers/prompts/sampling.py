@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from importers.campaign import Campaign
 from importers.campaign_sections import PromptTechnique
-from importers.ledger_writings import WrittenText
+from importers.ledger.writings import WrittenText
 from importers.prompts.balance import turns
 from importers.prompts.checks import ADVERSARIAL, unmentioned
 from importers.prompts.prompt_file import read_prompt_file

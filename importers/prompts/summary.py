@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from importers.campaign import Campaign
-from importers.ledger_writings import WrittenText
+from importers.ledger.writings import WrittenText
 from importers.prompts.compositional import compositional
 from importers.prompts.sampling import RefusedText, refused_texts, write_prompts
 from importers.sample import Prompt
+from importers.techniques import NotLookedAt, derive, gathered_ahead
 from ls_backend.errors import ConfigError
 
 
@@ -42,6 +43,8 @@ class PromptPlan:
         images: How many are drawn of them.
         groups: By label and technique, in the campaign's order.
         refused: What was written and is not drawn.
+        not_looked_at: Techniques whose source images were not looked for: their prompts are not
+            counted, but for what earlier runs found.
     """
 
     campaign: str
@@ -51,15 +54,16 @@ class PromptPlan:
     images: int
     groups: list[Group]
     refused: list[RefusedText]
+    not_looked_at: tuple[NotLookedAt, ...]
 
 
-def prompt_plan(campaign: Campaign, written: Sequence[WrittenText]) -> PromptPlan:
+def prompt_plan(campaign: Campaign) -> PromptPlan:
     """Count the prompts of a campaign by label, technique and factor.
 
     Raises:
-        ConfigError: the prompts cannot be made; see `write_prompts`.
+        ConfigError: the prompts cannot be made; see `write_prompts` and `gather`.
     """
-    prompts = write_prompts(campaign, written)
+    prompts, written, not_looked_at = _all_prompts(campaign)
     groups = _groups(prompts)
     return PromptPlan(
         campaign=campaign.name,
@@ -69,7 +73,18 @@ def prompt_plan(campaign: Campaign, written: Sequence[WrittenText]) -> PromptPla
         images=len(prompts) * campaign.selection.images_per_prompt,
         groups=groups,
         refused=refused_texts(campaign, written) if campaign.prompts.writer else [],
+        not_looked_at=not_looked_at,
     )
+
+
+def _all_prompts(
+    campaign: Campaign,
+) -> tuple[list[Prompt], list[WrittenText], tuple[NotLookedAt, ...]]:
+    """The prompts in the order in which they are drawn, and what they are made of."""
+    with gathered_ahead(campaign) as (ledger, not_looked_at):
+        written, sources = ledger.writings.texts(), ledger.sources.all()
+    derived = [child.prompt for child in derive(campaign, sources)]
+    return [*write_prompts(campaign, written), *derived], written, not_looked_at
 
 
 @dataclass(frozen=True)
@@ -85,24 +100,22 @@ class PlannedPrompt:
 
 @dataclass(frozen=True)
 class PromptList:
-    """The prompts of a campaign, in its order."""
+    """The prompts of a campaign, in its order; `not_looked_at` as in `PromptPlan`."""
 
     campaign: str
     prompts: list[PlannedPrompt]
+    not_looked_at: tuple[NotLookedAt, ...]
 
 
 def prompt_list(
-    campaign: Campaign,
-    written: Sequence[WrittenText],
-    label: str | None = None,
-    technique: str | None = None,
+    campaign: Campaign, label: str | None = None, technique: str | None = None
 ) -> PromptList:
     """The prompts of a campaign; of one label or technique where it is named.
 
     Raises:
         ConfigError: the prompts cannot be made, or none has that label or technique.
     """
-    prompts = write_prompts(campaign, written)
+    prompts, _, not_looked_at = _all_prompts(campaign)
     for wanted, known in (
         (label, dict.fromkeys(p.label for p in prompts)),
         (technique, dict.fromkeys(p.technique for p in prompts)),
@@ -117,7 +130,7 @@ def prompt_list(
         for prompt in prompts
         if label in {None, prompt.label} and technique in {None, prompt.technique}
     ]
-    return PromptList(campaign.name, [_planned(prompt) for prompt in chosen])
+    return PromptList(campaign.name, [_planned(prompt) for prompt in chosen], not_looked_at)
 
 
 def _planned(prompt: Prompt) -> PlannedPrompt:

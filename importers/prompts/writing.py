@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from importers.campaign import Campaign
 from importers.ledger import Ledger
-from importers.ledger_writings import WrittenText
+from importers.ledger.writings import WrittenText
 from importers.progress import Progress, silent
 from importers.prompts.asking import ask_for
 from importers.prompts.checks import ADVERSARIAL

@@ -132,7 +132,7 @@ def parse(text: str) -> PartialSpec:
 
     The longest known phrase wins where several begin ("in a green park" is a place, not a colour);
     of several values for one attribute the first wins. "photo" is the weakest style, because
-    "a photo of" opens prompts of every style.
+    "a photo of" opens prompts of every style. "cat-like" names no cat.
     """
     pattern, meanings = _lexicon()
     found: dict[str, str] = {}
@@ -153,7 +153,7 @@ def _lexicon() -> tuple[re.Pattern[str], dict[str, list[tuple[str, str]]]]:
                 meanings.setdefault(phrase, []).append((attribute, value))
     longest_first = sorted(meanings, key=lambda phrase: (-len(phrase), phrase))
     alternatives = "|".join(map(re.escape, longest_first))
-    return re.compile(rf"(?<![a-z0-9])(?:{alternatives})(?![a-z0-9])"), meanings
+    return re.compile(rf"(?<![a-z0-9])(?:{alternatives})(?![a-z0-9]|-like)"), meanings
 
 
 def _phrases() -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:

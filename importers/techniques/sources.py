@@ -11,11 +11,12 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from importers.campaign import Campaign
 from importers.campaign_sections import DerivedTechnique
-from importers.image_store import ImageStore
+from importers.image_store import ImageStore, UnkeptImages
 from importers.ledger import Ledger
 from importers.sample import SourceImage
 from importers.techniques.candidates import Candidate, approved, in_folder
@@ -53,6 +54,21 @@ class Gathered:
     unknown: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True)
+class NotLookedAt:
+    """A technique whose source images can be found by a run alone.
+
+    Attributes:
+        technique: Its name.
+        source: Where they are.
+        known: How many of them earlier runs have found.
+    """
+
+    technique: str
+    source: str
+    known: int
+
+
 def gather(
     campaign: Campaign, ledger: Ledger, credentials: Credentials | None = None
 ) -> list[Gathered]:
@@ -66,6 +82,37 @@ def gather(
         ConfigError: a technique contradicts itself, or its folder is not there.
         LabelStudioError: Label Studio refuses.
     """
+    store = ImageStore(campaign.images_path)
+    return [
+        _Collector(campaign, ledger, store, number, technique).collect(credentials)
+        for number, technique in _checked(campaign)
+    ]
+
+
+@contextmanager
+def gathered_ahead(campaign: Campaign) -> Iterator[tuple[Ledger, tuple[NotLookedAt, ...]]]:
+    """The ledger as it would be if a run gathered its source images now; writes and asks nothing.
+
+    Where images of a Label Studio project are the sources, those are there that earlier runs found.
+
+    Raises:
+        ConfigError: as of `gather`.
+        LedgerError: the ledger is damaged, or newer than this program.
+    """
+    store = UnkeptImages(campaign.images_path)
+    not_looked_at = []
+    with Ledger(campaign.ledger_path, copy=True) as ledger:
+        for number, technique in _checked(campaign):
+            if technique.source.startswith("label-studio:"):
+                known = [s for s in sources_of(technique, number, ledger.sources.all()) if s.label]
+                not_looked_at.append(NotLookedAt(technique.name, technique.source, len(known)))
+            else:
+                _Collector(campaign, ledger, store, number, technique).collect(None)
+        yield ledger, tuple(not_looked_at)
+
+
+def _checked(campaign: Campaign) -> list[tuple[int, DerivedTechnique]]:
+    """The techniques that start from images, each with its place among all."""
     techniques = [
         (number, technique)
         for number, technique in enumerate(campaign.technique)
@@ -74,10 +121,7 @@ def gather(
     for _, technique in techniques:
         check_label_rule(campaign, technique)
         _check_mask(technique)
-    return [
-        _Collector(campaign, ledger, number, technique).collect(credentials)
-        for number, technique in techniques
-    ]
+    return techniques
 
 
 def _check_mask(technique: DerivedTechnique) -> None:
@@ -94,13 +138,18 @@ class _Collector:
     """Collects the sources of one technique."""
 
     def __init__(
-        self, campaign: Campaign, ledger: Ledger, number: int, technique: DerivedTechnique
+        self,
+        campaign: Campaign,
+        ledger: Ledger,
+        store: ImageStore,
+        number: int,
+        technique: DerivedTechnique,
     ) -> None:
         self._campaign = campaign
         self._ledger = ledger
         self._number = number
         self._technique = technique
-        self._store = ImageStore(campaign.images_path)
+        self._store = store
         known = sources_of(technique, number, ledger.sources.all())
         self._known = {source.origin: source for source in known}
         self._gathered = Gathered(technique.name, technique.source)

@@ -15,9 +15,9 @@ from typing import Any
 from importers.campaign import Campaign
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.money.terms import noted_terms
 from importers.progress import Progress, silent
 from importers.sample import Sample
-from importers.terms import noted_terms
 from importers.training_storage.records import (
     IMAGES,
     METADATA,

@@ -1,4 +1,4 @@
-"""One campaign with every technique that starts from pictures, run to Label Studio once.
+"""One campaign with all seven techniques, run to Label Studio once.
 
 A grid of each technique's pictures, parents and masks above their children, is left in
 `.pytest_cache/grids` for a person to look at.
@@ -7,6 +7,7 @@ A grid of each technique's pictures, parents and masks above their children, is 
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from command_line import CommandLine
 from label_studio_sdk.converter.brush import mask2rle
 from PIL import Image, ImageDraw
 
-from importers.campaign import Campaign, load_campaign
+from importers.campaign import NONE_OF_THESE, Campaign, load_campaign
+from importers.campaign_sections import DERIVED_TECHNIQUES, PROMPT_TECHNIQUES
 from importers.demo.services import LabelStudioServer, SketchServer
 from importers.generators.masks import white_is_painted
 from importers.image_store import ImageStore
@@ -27,6 +29,7 @@ from importers.label_studio.uploads import upload
 from importers.ledger import Ledger
 from importers.sample import Sample
 from importers.sketch.draw import draw, read_truth
+from importers.sketch.spec import Spec
 from ls_backend.label_studio import LabelStudio
 
 PHOTOS = {
@@ -44,7 +47,7 @@ CONFIG = """<View><Image name="image" value="$image"/>
 CAMPAIGN = """
 name = "techniques"
 labels = ["cat", "dog", "boat"]
-samples = 6
+samples = 15
 [prompts]
 templates = ["a {{color}} {{label}} {{place}}"]
 factors.color = ["red", "blue"]
@@ -52,6 +55,23 @@ factors.place = ["in the park", "on the beach"]
 
 [[technique]]
 name = "vanilla"
+
+[[technique]]
+name = "environment"
+factors.place = ["in the desert", "in the snow", "at night"]
+
+[[technique]]
+name = "style"
+templates = ["{{style}} of a {{label}}"]
+factors.style = ["a cartoon", "a watercolour", "pixel art"]
+
+[[technique]]
+name = "adversarial"
+
+[[technique]]
+name = "adversarial"
+others = ["ghost", "cactus"]
+truth = "none"
 
 [[technique]]
 name = "variation"
@@ -70,7 +90,7 @@ templates = ["the {{first}} and the {{second}} together in a studio"]
 name = "inpainting"
 source = "folder:photos"
 mask = "background"
-share = 0.5
+share = 0.2
 templates = ["the {{label}} on the beach"]
 
 [[technique]]
@@ -194,8 +214,8 @@ def annotate(
 
 def test_every_technique_reaches_label_studio_with_its_parents(world: World) -> None:
     generated = world.report["generate"]
-    assert (generated["planned"], generated["generated"], generated["missing"]) == (22, 22, 0)
-    assert world.report["push"]["pushed"] == 22
+    assert (generated["planned"], generated["generated"], generated["missing"]) == (31, 31, 0)
+    assert world.report["push"]["pushed"] == 31
     tasks = [
         task
         for page in project_tasks(world.ls, world.report["push"]["project_id"], 100)
@@ -210,9 +230,38 @@ def test_every_technique_reaches_label_studio_with_its_parents(world: World) -> 
 
 
 def test_prompts_alone_have_no_parents(world: World) -> None:
-    vanilla = world.of("vanilla")
-    assert len(vanilla) == 6
-    assert all(s.planned.parents == () and s.planned.mask is None for s in vanilla)
+    told = [s for s in world.samples if s.prompt.technique in PROMPT_TECHNIQUES]
+    assert Counter(s.prompt.technique for s in told) == {
+        "vanilla": 3,
+        "environment": 3,
+        "style": 3,
+        "adversarial": 6,
+    }
+    assert all(s.planned.parents == () and s.planned.mask is None for s in told)
+
+
+def drawn(world: World, sample: Sample) -> Spec:
+    return read_truth(world.image(sample.sha256)).drawn
+
+
+def test_environments_and_styles_are_seen(world: World) -> None:
+    elsewhere = world.of("environment")
+    assert sorted(s.prompt.label for s in elsewhere) == ["boat", "cat", "dog"]
+    assert {drawn(world, s).setting for s in elsewhere} <= {"desert", "snow", "night sky"}
+    styled = world.of("style")
+    assert {drawn(world, s).style for s in styled} <= {"cartoon", "watercolour", "pixel art"}
+    for sample in elsewhere + styled:
+        assert drawn(world, sample).object == sample.prompt.label
+
+
+def test_adversarial_pictures_are_labelled_as_what_they_are(world: World) -> None:
+    adversarial = world.of("adversarial")
+    for sample in adversarial:
+        looks_like, other = sample.prompt.factors["looks_like"], sample.prompt.factors["other"]
+        assert looks_like != other
+        assert drawn(world, sample).object == other
+        assert sample.prompt.label == (NONE_OF_THESE if other in {"ghost", "cactus"} else other)
+    assert Counter(s.prompt.label == NONE_OF_THESE for s in adversarial) == {True: 3, False: 3}
 
 
 def test_variations_show_the_same_object_elsewhere(world: World) -> None:
@@ -283,7 +332,7 @@ def test_annotations_say_where(world: World) -> None:
 def test_status_asks_nobody(world: World, command_line: CommandLine) -> None:
     nowhere = {"LABEL_STUDIO_URL": "", "LABEL_STUDIO_API_KEY": ""}
     status = command_line.report("status", world.campaign.folder, **nowhere)
-    assert status["total"]["pushed"] == 22
+    assert status["total"]["pushed"] == 31
     assert status["earlier"] == 0
 
 
@@ -291,7 +340,7 @@ def test_grids_for_a_person_to_look_at(world: World, pytestconfig: pytest.Config
     folder = Path(pytestconfig.rootpath) / ".pytest_cache" / "grids"
     folder.mkdir(parents=True, exist_ok=True)
     techniques = {sample.prompt.technique for sample in world.samples}
-    assert techniques >= {"vanilla", "variation", "fusion", "inpainting"}
+    assert techniques == {*PROMPT_TECHNIQUES, *DERIVED_TECHNIQUES}
     for technique in techniques:
         samples = world.of(technique)
         sheet = grid(world, samples)

@@ -18,8 +18,8 @@ from importers import cli
 from importers.campaign import Campaign, load_campaign
 from importers.commands.output import rate
 from importers.commands.words_costs import cost_lines
-from importers.costs import campaign_costs, commitments
 from importers.ledger import Ledger
+from importers.money.costs import campaign_costs, commitments
 from importers.planning import plan
 from importers.sample import Sample, Verdict
 

@@ -15,7 +15,7 @@ from importers.generation import generate
 from importers.generators.openai_images import OpenAIImages
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.ledger_requests import Requests
+from importers.ledger.requests import Requests
 
 WriteCampaign = Callable[..., Path]
 STEPS: list[tuple[type, str]] = [

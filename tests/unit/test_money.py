@@ -14,16 +14,17 @@ import pytest
 from paid_api import PaidApi, error, serving, write_paid_campaign
 from typer.testing import CliRunner
 
-from importers import cli, terms
+from importers import cli
 from importers.answer_spool import AnswerSpool
 from importers.campaign import Campaign, load_campaign
-from importers.estimate import Estimator
 from importers.generators import GenerationRequest, open_generator
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.money import terms
+from importers.money.estimate import Estimator
+from importers.money.terms import TERMS_NOTE, noted_terms, show_terms_once
 from importers.pipeline import GenerateReport, generate
 from importers.planning import plan
-from importers.terms import TERMS_NOTE, noted_terms, show_terms_once
 from ls_backend.errors import ConfigError, GeneratorError, OutcomeUnknown
 
 PER_IMAGE = Decimal("0.00593")  # 10 tokens of text in, 196 of image out

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from importers.campaign_sections import GeneratorSettings
 from importers.generators import Answer, GenerationRequest
@@ -15,9 +17,19 @@ from importers.generators.batch_lines import NotCarriedOut, read_result, request
 from importers.generators.connection import Connection
 from importers.generators.openai_errors import RateLimited, ServerFailed
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
+from ls_backend.pixels import ORIENTATION
 
 OPENAI = Connection("https://api.openai.com/v1", "OPENAI_API_KEY", "sk-secret")
-PNG, JPEG = b"\x89PNG\r\n\x1a\n...", b"\xff\xd8\xff..."
+
+
+def picture(kind: str, size: tuple[int, int] = (8, 8), turned: int = 1) -> bytes:
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[ORIENTATION] = turned
+    Image.new("RGB", size, "teal").save(buffer, kind, exif=exif)
+    return buffer.getvalue()
+
+
+PNG, JPEG = picture("PNG"), picture("JPEG")
 
 
 def line_for(model: str = "gpt-image-2", **changes: Any) -> dict[str, Any]:
@@ -76,12 +88,23 @@ def test_images_and_mask_go_to_edits_as_data_uris() -> None:
     assert b64decode(line["body"]["mask"]["image_url"].partition(",")[2]) == PNG
 
 
+def test_images_are_sent_as_outside_of_a_batch() -> None:
+    line = line_for(images=(picture("BMP"), picture("JPEG", (8, 4), turned=6)))
+    for entry, size in zip(line["body"]["images"], ((8, 8), (4, 8)), strict=True):
+        head, _, data = entry["image_url"].partition(",")
+        assert head == "data:image/png;base64"
+        assert Image.open(io.BytesIO(b64decode(data))).size == size
+    with pytest.raises(PromptRefused, match="the mask has 8x8 pixels and the image 4x4"):
+        line_for(images=(picture("PNG", (4, 4)),), mask=PNG)
+
+
 def test_a_file_ends_before_it_has_too_many_lines_or_bytes(tmp_path: Path) -> None:
-    file, lines = tmp_path / "batch.jsonl", [b"a" * 9 + b"\n"] * 5
-    assert write_lines(file, lines) == 5
-    assert write_lines(file, lines, most=3) == 3
-    assert write_lines(file, lines, largest=40) == 4
-    assert file.read_bytes() == b"".join(lines[:4])
+    file, lines = tmp_path / "batch.jsonl", [(key, b"a" * 9 + b"\n") for key in "vwxyz"]
+    assert write_lines(file, lines) == [*"vwxyz"]
+    assert write_lines(file, lines, most=3) == [*"vwx"]
+    assert write_lines(file, lines, largest=40) == [*"vwxy"]
+    assert file.read_bytes() == b"".join(line for _, line in lines[:4])
+    assert write_lines(file, []) == []
     with pytest.raises(GeneratorError, match="does not fit"):
         write_lines(file, lines, largest=9)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -31,10 +32,11 @@ from openai import OpenAI
 from importers import batch_run
 from importers.campaign_sections import BudgetSettings
 from importers.commands import words
-from importers.estimate import Estimator
 from importers.generation import GenerationStopped, generate
 from importers.generators.batch_lines import write_lines
+from importers.generators.prices import cost_usd
 from importers.ledger import Ledger
+from importers.money.estimate import Estimator
 from importers.sketch.batch_api import BatchLimits
 from importers.status import campaign_status
 from ls_backend.errors import ConfigError
@@ -83,6 +85,13 @@ def test_what_is_in_a_batch_at_the_provider_counts_against_the_caps(
     report = run(more.model_copy(update=capped), wait=False)
     assert report.in_batch == 3
     assert [cap.spent_usd for cap in report.caps_reached] == [Decimal("0.30")]
+
+
+def test_an_image_of_a_batch_costs_half() -> None:
+    usage = {"input_tokens": 10, "output_tokens": 1000}
+    day = date(2026, 11, 22)
+    assert cost_usd("gpt-image-2", usage, day, "batch") == Decimal("0.015025")
+    assert cost_usd("unheard-of", usage, day, "batch") is None
 
 
 def test_what_does_not_fit_one_file_goes_into_several(

@@ -15,12 +15,12 @@ import pytest
 from importers import generation
 from importers.campaign import Campaign
 from importers.ledger import Ledger
-from importers.ledger_writings import WrittenText
+from importers.ledger.writings import WrittenText
 from importers.planning import Known, planned_samples
 from importers.prompts import write_prompts
 from importers.prompts.duplicates import normalised
 from importers.prompts.mention import mentions
-from importers.prompts.summary import prompt_plan
+from importers.prompts.sampling import refused_texts
 from importers.prompts.writing import told, write
 from importers.sample import Verdict
 from importers.scoring import open_model
@@ -162,7 +162,7 @@ def test_prompts_that_never_mention_their_label_are_kept_but_not_drawn(
     campaign = writing_campaign()
     prompts = write_prompts(campaign, texts)
     assert {p.text for p in prompts} == {"a cat", "a big cat", "a dog"}
-    (refused,) = prompt_plan(campaign, texts).refused
+    (refused,) = refused_texts(campaign, texts)
     assert refused.reason == "the prompt 'a kitten' never mentions 'cat'"
     knowing = writing_campaign(prompts={"synonyms": {"cat": ["kitten"]}})
     assert "a kitten" in {p.text for p in write_prompts(knowing, texts)}

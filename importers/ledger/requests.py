@@ -11,8 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from importers.ledger_file import Database
-from importers.ledger_rows import SELECT_SAMPLES, now, sample_from
+from importers.ledger.file import Database
+from importers.ledger.rows import SELECT_SAMPLES, now, sample_from
 from importers.sample import Sample
 
 OUTCOMES = ("stored", "failed", "refused", "unknown")

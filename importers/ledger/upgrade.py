@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from importers.ledger_rows import SCHEMA_VERSION
+from importers.ledger.rows import SCHEMA_VERSION
 from ls_backend.errors import LedgerError
 
 _STEPS = {

@@ -14,26 +14,31 @@ from typing import Any
 
 from typing_extensions import Self
 
-from importers.ledger_batches import Batches
-from importers.ledger_file import Database
-from importers.ledger_requests import Requests
-from importers.ledger_rows import SELECT_SAMPLES, now, planned_row, sample_from, verdict_row
-from importers.ledger_selection import Selections
-from importers.ledger_sources import Sources
-from importers.ledger_writings import Writings
+from importers.ledger.batches import Batches
+from importers.ledger.file import Database
+from importers.ledger.requests import Requests
+from importers.ledger.rows import SELECT_SAMPLES, now, planned_row, sample_from, verdict_row
+from importers.ledger.selection import Selections
+from importers.ledger.sources import Sources
+from importers.ledger.writings import Writings
 from importers.sample import PlannedSample, Sample, Score, Verdict
 
 
 class Ledger:
     """Read and write a campaign's ledger; one process at a time may write, any may read.
 
+    Args:
+        writing: Lock it and write; without, it is only read.
+        copy: Work on a copy in memory: the file is only read, and what is written is forgotten.
+
     Raises:
         LedgerError: the file is damaged, newer than this program, or in use.
     """
 
-    def __init__(self, path: Path, *, writing: bool = True) -> None:
+    def __init__(self, path: Path, *, writing: bool = True, copy: bool = False) -> None:
         self.path = path
-        self._db = Database(path, writing=writing)
+        writing = writing and not copy
+        self._db = Database(path, writing=writing, copy=copy)
         self.requests = Requests(self._db)
         self.selection = Selections(self._db)
         self.batches = Batches(self._db)

@@ -10,24 +10,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from importers.ledger_rows import SCHEMA, SCHEMA_VERSION
-from importers.ledger_upgrade import upgrade
+from importers.ledger.rows import SCHEMA, SCHEMA_VERSION
+from importers.ledger.upgrade import upgrade
 from ls_backend.errors import LedgerError
 
 
 class Database:
     """An open ledger file, for all threads; one process at a time may write.
 
+    Args:
+        copy: Open a copy in memory instead.
+
     Raises:
         LedgerError: the file is damaged, newer than this program, or in use.
     """
 
-    def __init__(self, path: Path, *, writing: bool) -> None:
+    def __init__(self, path: Path, *, writing: bool, copy: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
         self._guard = exclusive(path) if writing else None
         try:
-            self._db = _open(path, writing=writing)
+            self._db = _open(path, writing=writing, copy=copy)
         except sqlite3.DatabaseError as error:
             raise LedgerError(
                 f"The ledger {path} cannot be read: {error}",
@@ -71,16 +74,16 @@ class Database:
                 raise
 
 
-def _open(path: Path, *, writing: bool) -> sqlite3.Connection:
+def _open(path: Path, *, writing: bool, copy: bool) -> sqlite3.Connection:
     """Connect to the ledger at a path; where there is none, make it, or read an empty one."""
     if writing and not path.exists():
         _make(path)
     database = _connect(path) if path.exists() else _empty()
-    if not writing and _version(database) < SCHEMA_VERSION:
-        copy = _connect(":memory:")  # who only reads leaves an older ledger as it is
-        database.backup(copy)
+    if copy or (not writing and _version(database) < SCHEMA_VERSION):
+        in_memory = _connect(":memory:")  # who only reads leaves an older ledger as it is
+        database.backup(in_memory)
         database.close()
-        database = copy
+        database = in_memory
     upgrade(database, path, write=writing)
     database.row_factory = sqlite3.Row
     database.execute("PRAGMA synchronous = FULL")

@@ -10,8 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from importers.ledger_file import Database
-from importers.ledger_rows import now
+from importers.ledger.file import Database
+from importers.ledger.rows import now
 
 
 @dataclass(frozen=True)

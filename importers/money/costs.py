@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date, timezone
 from decimal import Decimal
 
-from importers.budget import Commitment
 from importers.campaign import Campaign
 from importers.ledger import Ledger
-from importers.ledger_requests import Account
-from importers.ledger_writings import WritingAccount
+from importers.ledger.requests import Account
+from importers.ledger.writings import WritingAccount
+from importers.money.budget import Commitment
 from importers.sample import Sample
 
 _STORED_VERDICTS = frozenset({"approved", "relabelled"})

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from importers.ledger_file import Database
-from importers.ledger_rows import now
+from importers.ledger.file import Database
+from importers.ledger.rows import now
 
 PLANNED = "planned"
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Literal
 
 from importers.campaign_sections import BudgetSettings
-from importers.estimate import utc_today
+from importers.money.estimate import utc_today
 from ls_backend.errors import ConfigError
 
 CapName = Literal["per_run_usd", "per_day_usd", "per_label_usd"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from importers.ledger_file import Database
-from importers.ledger_rows import now
+from importers.ledger.file import Database
+from importers.ledger.rows import now
 
 
 class Selections:
@@ -81,14 +81,3 @@ class Selections:
         )
         sent = Counter(row["first"] for row in rows if row["sent"])
         return sent, {row["key"] for row in rows if row["first"] in sent}
-
-    def unanswered(self) -> Counter[str]:
-        """By sample key, how many requests that may have been paid for brought no image.
-
-        Those that were in the air when a process died are not counted: nobody waited for them.
-        """
-        rows = self._db.read(
-            "SELECT sample_key, count(*) AS number FROM requests "
-            "WHERE outcome = 'unknown' AND error IS NOT NULL GROUP BY sample_key"
-        )
-        return Counter({row["sample_key"]: row["number"] for row in rows})

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
 
-from importers.budget import Budget, CapReached
 from importers.campaign import Campaign
-from importers.costs import commitments
-from importers.estimate import Estimator, images_in, is_free, utc_today
 from importers.generate import rules_of
 from importers.generators.image_tokens import Tokens, assumption_of
 from importers.generators.prices import Price, price_of
 from importers.ledger import Ledger
-from importers.ledger_requests import Account
+from importers.ledger.requests import Account
+from importers.money.budget import Budget, CapReached
+from importers.money.costs import commitments
+from importers.money.estimate import Estimator, images_in, is_free, utc_today
+from importers.money.terms import NOTICE, terms_apply
 from importers.planning import known_to, planned_samples
 from importers.sample import PlannedSample
-from importers.terms import NOTICE, terms_apply
+from importers.techniques import NotLookedAt, gathered_ahead
 
 _LATEST = 200
 
@@ -44,6 +45,8 @@ class Forecast:
         caps_reached: The caps of [budget] that would stop it on the way.
         affordable: Images that the caps leave room for.
         terms: The notice that goes with these images; None where none does.
+        not_looked_at: Techniques whose source images were not looked for: these samples are not
+            counted, but for what earlier runs found.
     """
 
     campaign: str
@@ -64,16 +67,18 @@ class Forecast:
     caps_reached: tuple[CapReached, ...]
     affordable: int
     terms: str | None
+    not_looked_at: tuple[NotLookedAt, ...]
 
 
 def forecast(campaign: Campaign) -> Forecast:
     """What the next run would do, also while another process works on the campaign.
 
     Raises:
+        ConfigError: the campaign contradicts itself, or its source images are not there.
         LedgerError: the ledger is damaged, or newer than this program.
     """
     settings = campaign.generator
-    with Ledger(campaign.ledger_path, writing=False) as ledger:
+    with gathered_ahead(campaign) as (ledger, not_looked_at):
         planned = planned_samples(campaign, known_to(ledger))
         waiting = _waiting(campaign, ledger, planned)
         estimator = Estimator(settings, ledger.samples())
@@ -103,6 +108,7 @@ def forecast(campaign: Campaign) -> Forecast:
         caps_reached=tuple({(cap.cap, cap.label): cap for cap in reached}.values()),
         affordable=len(waiting) - len(reached),
         terms=NOTICE if terms_apply(settings) else None,
+        not_looked_at=not_looked_at,
     )
 
 

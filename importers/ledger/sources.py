@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from importers.ledger_file import Database
-from importers.ledger_rows import now
+from importers.ledger.file import Database
+from importers.ledger.rows import now
 from importers.sample import SourceImage
 
 

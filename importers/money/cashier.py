@@ -6,15 +6,15 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
-from importers.budget import Budget, CapReached, Reservation, check_priced
 from importers.campaign import Campaign
-from importers.costs import commitments
-from importers.estimate import Estimator
 from importers.generators import check as check_generator
 from importers.generators.base import operation
 from importers.ledger import Ledger
+from importers.money.budget import Budget, CapReached, Reservation, check_priced
+from importers.money.costs import commitments
+from importers.money.estimate import Estimator
+from importers.money.terms import show_terms_once
 from importers.sample import PlannedSample
-from importers.terms import show_terms_once
 
 log = logging.getLogger(__name__)
 
