@@ -1,0 +1,14 @@
+"""What tests of money share: a server that is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from paid_api import PaidApi, serving
+
+
+@pytest.fixture
+def api() -> Iterator[PaidApi]:
+    with serving(PaidApi()) as api:
+        yield api
