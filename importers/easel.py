@@ -116,9 +116,8 @@ class Easel:
                 self._spool.drop(paper)
                 continue
             try:
-                drawn.count_image(
-                    self._keep(paper, request_for(sample.planned, self._store), answer)
-                )
+                request = request_for(sample.planned, self._store)
+                drawn.count_image(self._keep(paper, request, answer))
             except OutcomeUnknown as error:
                 self._no_image(paper, error)
                 drawn.unanswered += 1

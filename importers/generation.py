@@ -48,6 +48,7 @@ class GenerateReport:
         in_batch: Samples that are in a batch at the provider.
         cost_usd: Sum of the known costs of this run in US dollars.
         unpriced: Images of this run whose cost is not known.
+        write: What the campaign's language model wrote before that.
     """
 
     planned: int
@@ -60,6 +61,7 @@ class GenerateReport:
     in_batch: int
     cost_usd: Decimal
     unpriced: int
+    write: writing.WriteReport
 
 
 class GenerationStopped(KeyboardInterrupt):
@@ -115,7 +117,8 @@ def generate(
         GeneratorError: every further request would meet it; what was drawn before is recorded.
         GenerationStopped: Ctrl-C.
     """
-    for line in writing.told(write(campaign, ledger, model=model)):
+    written = write(campaign, ledger, model=model)
+    for line in writing.told(written):
         log.info("%s", line)
     gather(campaign, ledger)
     planned = {sample.key for sample in plan(campaign, ledger)}
@@ -153,6 +156,7 @@ def generate(
         in_batch=len(in_batch),
         cost_usd=drawn.cost_usd,
         unpriced=drawn.unpriced,
+        write=written,
     )
     if drawn.interrupted:
         raise GenerationStopped(report)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from importers.campaign import Campaign
+from importers.campaign import NONE_OF_THESE, Campaign
 from importers.prompts.asking import first_line, instructions
 from importers.prompts.sampling import WHOLE
 from importers.sample import Prompt, Sample
@@ -59,7 +59,8 @@ def _approved(samples: Sequence[Sample]) -> Iterator[Prompt]:
     for sample in samples:
         prompt = sample.prompt
         approved = sample.verdict is not None and sample.verdict.kind == "approved"
-        if approved and not sample.planned.parents and (prompt.label, prompt.text) not in seen:
+        shows = prompt.label != NONE_OF_THESE and not sample.planned.parents
+        if approved and shows and (prompt.label, prompt.text) not in seen:
             seen.add((prompt.label, prompt.text))
             yield prompt
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from importers.campaign import Campaign
+from importers.campaign import NONE_OF_THESE, Campaign
 from importers.campaign_sections import DerivedTechnique
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
@@ -80,8 +80,8 @@ def in_folder(campaign: Campaign, technique: DerivedTechnique) -> Iterator[Candi
 def approved(ledger: Ledger, store: ImageStore, technique: DerivedTechnique) -> Iterator[Candidate]:
     """The samples that people approved or relabelled, as of the last sync.
 
-    A sample that this technique had a part in is none: else each round of reviews would multiply
-    the next one.
+    Pictures that are to show none of the labels are none. A sample that this technique had a part
+    in is none: else each round of reviews would multiply the next one.
     """
     samples = ledger.samples()
     techniques = {sample.key: sample.prompt.technique for sample in samples}
@@ -89,7 +89,8 @@ def approved(ledger: Ledger, store: ImageStore, technique: DerivedTechnique) -> 
     for sample in samples:
         lineage = {techniques[key] for key in (sample.key, *lineages[sample.key].samples)}
         label = sample.verdict.label if sample.verdict else None
-        if sample.sha256 is not None and label and technique.name not in lineage:
+        shows = label is not None and label != NONE_OF_THESE
+        if sample.sha256 is not None and shows and technique.name not in lineage:
             yield Candidate(
                 origin=f"approved:{sample.key}",
                 label=label,

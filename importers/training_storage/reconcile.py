@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from importers.campaign import Campaign
+from importers.campaign import NONE_OF_THESE, Campaign
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.money.terms import noted_terms
@@ -151,7 +151,7 @@ def _is_ours(name: str, stems: set[str]) -> bool:
 
 
 def _folders(campaign: Campaign, leftover: list[str]) -> set[str]:
-    folders = {f"{IMAGES}/{folder_name(label)}" for label in campaign.labels}
+    folders = {f"{IMAGES}/{folder_name(label)}" for label in (*campaign.labels, NONE_OF_THESE)}
     return folders | {str(PurePosixPath(name).parent) for name in leftover}
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from importers.campaign import NONE_OF_THESE
 from importers.sample import Verdict
 
 APPROVED = "approved"
@@ -31,7 +32,7 @@ class Choices:
     Attributes:
         control: Name of its tag in the labeling config.
         labels: The labels of the campaign.
-        none_label: The choice that says that the picture is of no use.
+        none_label: The choice that says that the picture shows none of the labels, or is of no use.
     """
 
     control: str
@@ -58,9 +59,11 @@ def decide(annotations: Sequence[Mapping[str, Any]], claimed: str, choices: Choi
     The annotation changed last counts. Skips count only where there is nothing else: they keep the
     prediction that was shown as their result, which nobody agreed to.
 
+    A picture that is to show none of the labels is approved by the very choice that rejects others.
+
     Args:
         annotations: As Label Studio gives them.
-        claimed: The label that the sample is meant to show.
+        claimed: The label that the sample is meant to show, or `NONE_OF_THESE`.
     """
     given = [annotation for annotation in annotations if not annotation["was_cancelled"]]
     if given:
@@ -78,6 +81,8 @@ def _judge(annotation: Mapping[str, Any], claimed: str, choices: Choices) -> Dec
         return Decision(undecided=SEVERAL_LABELS)
     [label] = chosen
     if label == choices.none_label:
+        if claimed == NONE_OF_THESE:
+            return Decision(_verdict(APPROVED, NONE_OF_THESE, annotation))
         return Decision(_verdict(REJECTED, None, annotation))
     if label not in choices.labels:
         return Decision(undecided=f"the label {label!r} is not in the campaign")

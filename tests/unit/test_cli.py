@@ -160,6 +160,16 @@ def test_json_is_the_only_thing_on_stdout(write_campaign: WriteCampaign, images_
         "in_batch": 0,
         "cost_usd": 0.0,
         "unpriced": 0,
+        "write": {
+            "writer": None,
+            "requests": 0,
+            "written": 0,
+            "duplicates": 0,
+            "refused": 0,
+            "short": [],
+            "cost_usd": 0,
+            "unpriced": 0,
+        },
     }
     scored = json.loads(ls_clip("score", folder, "--json").stdout)
     assert scored["scored"] == 6

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from importers import cli
-from importers.campaign import load_campaign
+from importers.campaign import NONE_OF_THESE, load_campaign
 from importers.ledger import Ledger
 from importers.planning import plan
 from importers.prompts import write_prompts
@@ -123,6 +123,21 @@ def test_approved_prompts_are_exported_as_chats_once_each(pets: Path) -> None:
         assert [m["role"] for m in line["messages"]] == ["system", "user", "assistant"]
         assert line["messages"][1]["content"].startswith("Write 1 prompt for the label ")
         assert "color: " in line["messages"][1]["content"]
+
+
+def test_a_prompt_for_none_of_the_labels_is_no_chat(pets: Path) -> None:
+    toml = pets / "campaign.toml"
+    toml.write_text(CAMPAIGN.replace('"adversarial"', '"adversarial"\ntruth = "none"'))
+    texts = approve(pets, "cat")
+    with Ledger(load_campaign(pets).ledger_path) as ledger:
+        none = [s.key for s in ledger.samples() if s.prompt.label == NONE_OF_THESE]
+        when = datetime(2026, 11, 1, tzinfo=timezone.utc)
+        agreed = Verdict("approved", NONE_OF_THESE, 1, when, None)
+        ledger.record_verdicts(dict.fromkeys(none, agreed))
+    assert none
+    assert prompts("export", pets).exit_code == 0
+    lines = [json.loads(line) for line in (pets / "prompts.jsonl").read_text().splitlines()]
+    assert [line["messages"][2]["content"] for line in lines] == texts
 
 
 def test_an_export_is_whole_or_not_there(pets: Path, tmp_path: Path) -> None:

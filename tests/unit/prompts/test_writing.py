@@ -245,6 +245,7 @@ def test_generating_writes_first_and_draws_what_was_written(
 ) -> None:
     campaign = writing_campaign(samples=4, near_duplicates=1.0, count=2)
     report = generation.generate(campaign, ledger)
+    assert (report.write.writer, report.write.written) == ("openai:sketch-writer-1", 4)
     assert (report.planned, report.generated) == (4, 4)
     written = {text.text for text in ledger.writings.texts()}
     assert {sample.prompt.text for sample in ledger.samples()} <= written

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from importers.campaign import NONE_OF_THESE
 from importers.generators.masks import white_is_painted
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
@@ -230,13 +231,15 @@ def test_approved_samples_are_sources_with_the_label_that_people_gave(
     campaign = make_campaign(APPROVED)
     store = ImageStore(campaign.images_path)
     verdicts = [("approved", "cat"), ("relabelled", "dog"), ("rejected", None), (None, None)]
+    verdicts.append(("approved", NONE_OF_THESE))
     keys = [
         add_sample(ledger, store, picture(f"{n}.png", f"#{n}00000"), "vanilla")
         for n in range(len(verdicts))
     ]
     for key, (kind, label) in zip(keys, verdicts, strict=True):
         decide(ledger, key, kind, label)
-    gather(campaign, ledger)
+    (report,) = gather(campaign, ledger)
+    assert not report.unknown
     assert found(ledger) == [(f"approved:{keys[0]}", "cat"), (f"approved:{keys[1]}", "dog")]
 
     decide(ledger, keys[0], "rejected")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 import fsspec
 import pytest
-from training_world import MakeWorld, World
+from training_world import MakeWorld, World, push_sample
 
+from importers.campaign import NONE_OF_THESE
 from importers.training_storage.reconcile import Changes
 from ls_backend.errors import LedgerError, StorageError
 
@@ -48,6 +50,29 @@ def test_rejected_and_skipped_samples_stay_out(world: World) -> None:
         world.ledger.record_verdicts({world.samples[number].key: other})
     world.run()
     world.check({0: "cat"})
+
+
+def test_what_shows_none_of_the_labels_has_a_folder_of_its_own_once_a_person_agrees(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    push_sample(world.campaign, world.ledger, len(world.samples), NONE_OF_THESE)
+    world.samples = world.ledger.samples()
+    world.run()
+    world.check({})
+    *others, none = range(len(world.samples))
+    world.decide({none: NONE_OF_THESE})
+    world.run()
+    world.check({none: NONE_OF_THESE})
+    [found] = world.metadata()
+    assert (found["verdict"], found["label"]) == ("approved", NONE_OF_THESE)
+    folder = PurePosixPath(found["file_name"]).parent.name
+    assert folder == "None of these %2F unusable"
+    assert unquote(folder) == NONE_OF_THESE
+    world.decide({others[0]: "cat"})
+    world.run()
+    world.check({others[0]: "cat"})
+    assert not (Path(world.campaign.storage_url) / "images" / folder).exists()
 
 
 def test_a_second_run_touches_nothing(make_world: MakeWorld) -> None:

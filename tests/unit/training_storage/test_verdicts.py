@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from importers.campaign import NONE_OF_THESE
 from importers.sample import Verdict
 from importers.training_storage.verdicts import (
     NO_LABEL,
@@ -59,6 +60,17 @@ def test_another_label_of_the_campaign_is_relabelled() -> None:
 
 def test_none_of_these_is_rejected() -> None:
     assert decided(annotation(region("None of these / unusable"))) == ("rejected", None)
+
+
+@pytest.mark.parametrize("choice", [NONE_OF_THESE, "Other"])
+def test_none_of_these_approves_what_is_to_show_none(choice: str) -> None:
+    choices = Choices("label", ["cat", "dog"], choice)
+    verdict = decide([annotation(region(choice))], NONE_OF_THESE, choices).verdict
+    assert verdict is not None
+    assert (verdict.kind, verdict.label) == ("approved", NONE_OF_THESE)
+    verdict = decide([annotation(region("cat"))], NONE_OF_THESE, choices).verdict
+    assert verdict is not None
+    assert (verdict.kind, verdict.label) == ("relabelled", "cat")
 
 
 def test_nothing_yet_is_neither_a_verdict_nor_undecided() -> None:

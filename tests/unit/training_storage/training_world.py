@@ -89,8 +89,8 @@ def make_campaign(folder: Path, url: str, samples: int) -> Campaign:
     )
 
 
-def push_sample(campaign: Campaign, ledger: Ledger, number: int) -> None:
-    label = LABELS[number % len(LABELS)]
+def push_sample(campaign: Campaign, ledger: Ledger, number: int, label: str = "") -> None:
+    label = label or LABELS[number % len(LABELS)]
     factors = {"color": "red"} if number % 2 else {}
     prompt = Prompt(f"a {label}, number {number}", label, "vanilla", factors)
     key = sample_key(prompt, "sketch-1", "64x64", {"quality": "low"}, number)
