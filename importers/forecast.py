@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
 
-from importers.budget import Budget, CapReached
+from importers.budget import Budget, CapReached, check_priced
 from importers.campaign import Campaign
+from importers.cashier import operations_of
 from importers.costs import commitments
 from importers.estimate import Estimator, images_in, is_free, utc_today
 from importers.generate import rules_of
+from importers.generators import kind_of
+from importers.generators.folder_plan import check_folder
 from importers.generators.image_tokens import Tokens, assumption_of
 from importers.generators.prices import Price, price_of
 from importers.ledger import Ledger
@@ -19,6 +22,7 @@ from importers.ledger_requests import Account
 from importers.planning import known_to, planned_samples
 from importers.sample import PlannedSample
 from importers.terms import NOTICE, terms_apply
+from ls_backend.errors import ConfigError
 
 _LATEST = 200
 
@@ -44,6 +48,7 @@ class Forecast:
         caps_reached: The caps of [budget] that would stop it on the way.
         affordable: Images that the caps leave room for.
         terms: The notice that goes with these images; None where none does.
+        obstacle: Why a run would not begin, and what to do; None where nothing is known of that.
     """
 
     campaign: str
@@ -64,6 +69,7 @@ class Forecast:
     caps_reached: tuple[CapReached, ...]
     affordable: int
     terms: str | None
+    obstacle: str | None
 
 
 def forecast(campaign: Campaign) -> Forecast:
@@ -88,7 +94,7 @@ def forecast(campaign: Campaign) -> Forecast:
         campaign=campaign.name,
         planned=len(planned),
         images=len(waiting),
-        model=settings.model,
+        model=settings.model or settings.kind,
         size=settings.size,
         tier=estimator.tier,
         tokens=sum(known, Tokens()) if len(known) == len(counted) else None,
@@ -103,7 +109,27 @@ def forecast(campaign: Campaign) -> Forecast:
         caps_reached=tuple({(cap.cap, cap.label): cap for cap in reached}.values()),
         affordable=len(waiting) - len(reached),
         terms=NOTICE if terms_apply(settings) else None,
+        obstacle=_obstacle(campaign, planned, waiting, costs.count(None)),
     )
+
+
+def _obstacle(
+    campaign: Campaign,
+    planned: Sequence[PlannedSample],
+    waiting: Sequence[PlannedSample],
+    unpriced: int,
+) -> str | None:
+    """What can be known of it without asking anybody."""
+    settings = campaign.generator
+    try:
+        if settings.kind == "folder":
+            check_folder(campaign, planned)
+        if waiting:
+            check_priced(campaign.budget, settings.model, unpriced)
+            kind_of(settings).check_settings(settings, operations_of(waiting))
+    except ConfigError as error:
+        return f"{error.message} {error.hint}"
+    return None
 
 
 def _waiting(

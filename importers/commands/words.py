@@ -226,7 +226,8 @@ def explain_lines(report: Explanation) -> list[str]:
 def status_lines(status: CampaignStatus) -> list[str]:
     """Spending, and what the table does not say."""
     spent = status.spending
-    lines = [f"Spent {_money(spent.cost_usd, spent.unpriced)} on {_count(spent.stored, 'image')}."]
+    unpriced = f"; the price of {spent.unpriced:,} is not known" if spent.unpriced else ""
+    lines = [f"Spent {dollars(spent.cost_usd)} on {_count(spent.stored, 'image')}{unpriced}."]
     if spent.unknown:
         lines.append(f"{_count(spent.unknown, 'request')} without an answer may be paid for too.")
     if status.in_batch:
@@ -283,9 +284,7 @@ def _generated(report: GenerateReport) -> str:
 
 def _money(cost_usd: Decimal, unpriced: int) -> str:
     cost = dollars(cost_usd)
-    if not unpriced:
-        return cost
-    return f"{cost} and {_count(unpriced, 'image')} whose price is not known"
+    return f"{cost}, and the price of {unpriced:,} is not known" if unpriced else cost
 
 
 def _numbers(report: object, names: Sequence[str]) -> str:

@@ -19,9 +19,9 @@ from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.sample import SourceImage
 from importers.techniques.candidates import Candidate, approved, in_folder
-from importers.techniques.derive import FROM_PARENT, OF_ONE, check_label_rule, sources_of
+from importers.techniques.derive import FROM_PARENT, OF_ONE, sources_of
 from importers.techniques.masks import background_area, mask_png
-from ls_backend.errors import ConfigError, ImageError
+from ls_backend.errors import ImageError
 from ls_backend.label_studio import Credentials, credentials_from_env
 
 GONE = ""
@@ -63,7 +63,7 @@ def gather(
             and only where a technique starts from a project.
 
     Raises:
-        ConfigError: a technique contradicts itself, or its folder is not there.
+        ConfigError: the folder of a technique is not there.
         LabelStudioError: Label Studio refuses.
     """
     techniques = [
@@ -71,23 +71,10 @@ def gather(
         for number, technique in enumerate(campaign.technique)
         if isinstance(technique, DerivedTechnique)
     ]
-    for _, technique in techniques:
-        check_label_rule(campaign, technique)
-        _check_mask(technique)
     return [
         _Collector(campaign, ledger, number, technique).collect(credentials)
         for number, technique in techniques
     ]
-
-
-def _check_mask(technique: DerivedTechnique) -> None:
-    kind = technique.source.partition(":")[0]
-    needed = {"file": "folder", "annotation": "label-studio"}.get(technique.mask or "", kind)
-    if kind != needed:
-        raise ConfigError(
-            f'mask = "{technique.mask}" needs a source "{needed}:…", not "{technique.source}".',
-            hint='Change one of them; mask = "background" goes with every source.',
-        )
 
 
 class _Collector:
