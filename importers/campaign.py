@@ -112,7 +112,7 @@ class Campaign(Section):
     @model_validator(mode="after")
     def _prompts_come_from_somewhere(self) -> Self:
         prompts, written = self.prompts, set[str]()
-        if prompts.writer and not prompts.whole:
+        if prompts.writer and prompts.writing.writes != ["prompts"]:
             written = set(prompts.writing.writes)
         for technique in self.prompt_techniques:
             templates = technique.templates or prompts.templates

@@ -73,7 +73,8 @@ def generate_lines(report: GenerateReport) -> list[str]:
         lines.append(_line("", f"{in_batch}; run it again to collect them"))
     if report.missing > report.in_batch:
         done = report.planned - report.missing - len(report.given_up)
-        lines.append(_line("", f"{done} of {report.planned} samples have come; run it again"))
+        then = "" if report.caps_reached else "; run it again"
+        lines.append(_line("", f"{done} of {report.planned} samples are done{then}"))
     return lines
 
 

@@ -22,7 +22,7 @@ def plan_table(report: PromptPlan) -> Table:
     table = _table(report.campaign)
     factors = dict.fromkeys(name for group in report.groups for name in group.factors)
     for heading in ("label", "technique"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=True)
     for heading in ("prompts", "different", "compositional", *map(_plain, factors)):
         table.add_column(heading, justify="right", overflow="fold")
     for group in report.groups:

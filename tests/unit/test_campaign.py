@@ -124,6 +124,12 @@ def test_a_campaign_in_another_encoding_says_so(tmp_path: Path) -> None:
     assert "UTF-8" in raised.value.hint
 
 
+def test_a_writer_fills_factors_beside_a_file_of_prompts(tmp_path: Path) -> None:
+    writer = 'file = "prompts.csv"\nwriter = "openai:x"\nwriting.writes = ["color"]'
+    text = GOOD.replace('factors.color = ["red", "blue"]', writer)
+    assert load_campaign(write(tmp_path, text)).prompts.writing.writes == ["color"]
+
+
 def test_a_storage_url_is_kept(tmp_path: Path) -> None:
     text = GOOD + '[storage]\nurl = "s3://bucket/pets"\n'
     assert load_campaign(write(tmp_path, text)).storage_url == "s3://bucket/pets"

@@ -356,6 +356,14 @@ def test_a_dry_run_says_what_would_stop_a_run(
     assert why in " ".join(shown.partition("stops ")[2].split()), shown
 
 
+def test_a_run_that_a_cap_ended_is_not_told_to_run_again(tmp_path: Path, api: PaidApi) -> None:
+    folder = tmp_path / "pets"
+    write_paid_campaign(folder, api.base_url, budget="per_run_usd = 0.0001")
+    shown = ls_clip("generate", folder).stdout
+    assert "0 of 12 samples are done\n" in shown, shown
+    assert api.asked == []
+
+
 def test_a_batch_is_estimated_at_half(tmp_path: Path) -> None:
     costs = []
     for extra in ("", "batch = true"):
