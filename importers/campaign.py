@@ -23,6 +23,7 @@ from typing_extensions import Self
 
 from importers.campaign_sections import (
     DERIVED_TECHNIQUES,
+    PROMPT_TECHNIQUES,
     BudgetSettings,
     DerivedTechnique,
     GeneratorSettings,
@@ -42,6 +43,14 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+_NAMES = ", ".join((*PROMPT_TECHNIQUES, *DERIVED_TECHNIQUES))
+_REASONS = {
+    "union_tag_invalid": f"its name is none of {_NAMES}",
+    "union_tag_not_found": f"it has no name; there are {_NAMES}",
+    "tuple_type": "write [[technique]] with two brackets, once for each technique",
+}
+"""For people, what pydantic says of tagged unions and tuples in its own terms."""
 
 CAMPAIGN_FILE = "campaign.toml"
 NONE_OF_THESE = "None of these / unusable"
@@ -103,18 +112,42 @@ class Campaign(Section):
     @model_validator(mode="after")
     def _prompts_come_from_somewhere(self) -> Self:
         prompts, written = self.prompts, set[str]()
-        if prompts.writer and not prompts.whole:
+        if prompts.writer and prompts.writing.writes != ["prompts"]:
             written = set(prompts.writing.writes)
         for technique in self.prompt_techniques:
             templates = technique.templates or prompts.templates
             if not templates and not prompts.whole and technique.name != "adversarial":
                 raise ValueError(
-                    f"prompts: the {technique.name} technique has no templates; add [prompts] "
+                    f"the {technique.name} technique has no templates; add [prompts] "
                     "templates, a file or a writer"
                 )
             other = {"other"} if technique.name == "adversarial" else set[str]()
             check_templates(
                 templates, prompts.factors.keys() | technique.factors.keys() | written | other
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _labels_of_techniques_and_synonyms_exist(self) -> Self:
+        for technique in self.derived_techniques:
+            rules = ("parent", "first", "second") if technique.name == "fusion" else ("parent",)
+            if technique.label not in (*rules, *self.labels):
+                known = ", ".join((*rules, *self.labels))
+                raise ValueError(
+                    f"the {technique.name} technique has the label {technique.label!r}, which the "
+                    f"campaign lacks; there are: {known}"
+                )
+        for label in self.prompts.synonyms:
+            if label not in self.labels:
+                raise ValueError(f"prompts.synonyms names {label!r}, which is no label")
+        return self
+
+    @model_validator(mode="after")
+    def _a_folder_has_no_techniques(self) -> Self:
+        if self.generator.kind == "folder" and self.technique:
+            raise ValueError(
+                "the folder generator takes pictures as they are; move the [[technique]] entries "
+                "to a campaign whose generator draws"
             )
         return self
 
@@ -174,12 +207,20 @@ def load_campaign(path: Path) -> Campaign:
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        folder = path.parent if path.suffix else path
         raise ConfigError(
             f"There is no campaign at {file}.",
-            hint=f"Write one with: ls-clip new {path.name or 'my-campaign'}",
+            hint=f"Write one with: ls-clip new {folder.name or 'my-campaign'}. Or check the path.",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}", hint="Check the path.") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{file} is not written in UTF-8: byte {error.start} cannot be read.",
+            hint="Save it as UTF-8, then run it again.",
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{file} cannot be read: {error.strerror}.", hint="Check the path and its permissions."
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
             f"{file} is not valid TOML: {error}", hint="Mend that line, then run it again."
@@ -198,7 +239,7 @@ def _as_config_error(file: Path, error: ValidationError) -> ConfigError:
     # A misspelt key is also a missing one: the misspelling is what helps.
     errors = error.errors(include_url=False)
     first = min(errors, key=lambda found: found["type"] != "extra_forbidden")
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    where = _place(first["loc"])
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         return ConfigError(f"{file}: unknown key {where!r}{more}.", hint=_nearest_key(first["loc"]))
@@ -207,10 +248,21 @@ def _as_config_error(file: Path, error: ValidationError) -> ConfigError:
             f"{file}: {where!r} is missing{more}.",
             hint="Add it; `ls-clip new` writes an example of every key.",
         )
-    reason = first["msg"].removeprefix("Value error, ")
+    reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
     return ConfigError(
-        f"{file}: {where}: {reason}{more}.", hint="Mend that value, then run it again."
+        f"{file}: {where}{': ' * bool(where)}{reason}{more}.",
+        hint="Mend that value, then run it again.",
     )
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Where in campaign.toml that is: techniques are counted from 1, and told by their names."""
+    if location[:1] != ("technique",) or len(location) == 1:
+        return ".".join(map(str, location))
+    number, *name_and_key = location[1:]
+    name, key = name_and_key[:1], name_and_key[1:]
+    entry = f"[[technique]] {int(number) + 1}" + "".join(f" ({word})" for word in name)
+    return f"{entry} {'.'.join(map(str, key))}".rstrip()
 
 
 def _nearest_key(location: tuple[int | str, ...]) -> str:

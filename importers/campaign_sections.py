@@ -95,7 +95,7 @@ class PromptTechnique(Section):
     """
 
     name: Literal["vanilla", "environment", "style", "adversarial"]
-    share: Annotated[float, Field(gt=0)] = 1.0
+    share: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     templates: list[str] = []
     factors: dict[str, Words] = {}
     others: list[str] = []
@@ -138,6 +138,12 @@ class DerivedTechnique(Section):
             (kind == "folder" and rest) or (kind == "label-studio" and rest.isdigit())
         ):
             raise ValueError('source is "folder:PATH", "approved" or "label-studio:PROJECT"')
+        needed = {"file": "folder", "annotation": "label-studio"}.get(self.mask or "", kind)
+        if kind != needed:
+            raise ValueError(
+                f'mask = "{self.mask}" needs a source "{needed}:…", not "{self.source}"; '
+                'mask = "background" goes with every source'
+            )
         return self
 
     @model_validator(mode="after")
@@ -229,6 +235,12 @@ class SelectionSettings(Section):
             raise ValueError("keep_best is more than images_per_prompt")
         return self
 
+    @model_validator(mode="after")
+    def _is_not_sure_and_unsure(self) -> Self:
+        if (self.drop_below or 0.0) > (1.0 if self.accept_above is None else self.accept_above):
+            raise ValueError("drop_below is above accept_above")
+        return self
+
 
 class ScoreSettings(Section):
     """`[score]`: the CLIP model, and texts that compete with the labels without being one."""
@@ -278,13 +290,14 @@ def template_slots(template: str) -> set[str]:
     """Names of the {slots} of a template.
 
     Raises:
-        ValueError: the braces do not match, or a slot has no plain name.
+        ValueError: the braces do not match, or a slot is not a plain name.
     """
     try:
-        names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+        slots = [slot for slot in string.Formatter().parse(template) if slot[1] is not None]
     except ValueError as error:
         raise ValueError(f"the template {template!r} is broken: {error}") from None
-    for name in names:
-        if not name.isidentifier():
-            raise ValueError(f"the template {template!r} has a slot {{{name}}} without plain name")
-    return names
+    for _, name, form, conversion in slots:
+        if not str(name).isidentifier() or form or conversion:
+            written = f"{name}{'!' if conversion else ''}{conversion or ''}{':' * bool(form)}{form}"
+            raise ValueError(f"the template {template!r} has a slot {{{written}}}, no plain name")
+    return {str(name) for _, name, _, _ in slots}

@@ -197,7 +197,7 @@ class _Run:
             self._settle(asked, Decimal(0))
             self._without_image_in_a_row.clear()
             self.drawn.refused += 1
-            log.warning("%s", error.message)
+            log.warning("%s (%r)", error.message, asked.sample.prompt.text)
         elif isinstance(error, OutcomeUnknown):
             self._count_unanswered(asked.sample, error)
         else:

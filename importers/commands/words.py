@@ -73,7 +73,8 @@ def generate_lines(report: GenerateReport) -> list[str]:
         lines.append(_line("", f"{in_batch}; run it again to collect them"))
     if report.missing > report.in_batch:
         done = report.planned - report.missing - len(report.given_up)
-        lines.append(_line("", f"{done} of {report.planned} samples have come; run it again"))
+        then = "" if report.caps_reached else "; run it again"
+        lines.append(_line("", f"{done} of {report.planned} samples are done{then}"))
     return lines
 
 
@@ -226,7 +227,8 @@ def explain_lines(report: Explanation) -> list[str]:
 def status_lines(status: CampaignStatus) -> list[str]:
     """Spending, and what the table does not say."""
     spent = status.spending
-    lines = [f"Spent {_money(spent.cost_usd, spent.unpriced)} on {_count(spent.stored, 'image')}."]
+    unpriced = f"; the price of {spent.unpriced:,} is not known" if spent.unpriced else ""
+    lines = [f"Spent {dollars(spent.cost_usd)} on {_count(spent.stored, 'image')}{unpriced}."]
     if spent.unknown:
         lines.append(f"{_count(spent.unknown, 'request')} without an answer may be paid for too.")
     if status.in_batch:
@@ -283,9 +285,7 @@ def _generated(report: GenerateReport) -> str:
 
 def _money(cost_usd: Decimal, unpriced: int) -> str:
     cost = dollars(cost_usd)
-    if not unpriced:
-        return cost
-    return f"{cost} and {_count(unpriced, 'image')} whose price is not known"
+    return f"{cost}, and the price of {unpriced:,} is not known" if unpriced else cost
 
 
 def _numbers(report: object, names: Sequence[str]) -> str:

@@ -71,6 +71,8 @@ def forecast_lines(report: Forecast) -> list[str]:
         lines.append(line("", f"the caps leave room for {count(report.affordable, 'image')}"))
     if report.terms:
         lines.append(line("terms", plain(report.terms)))
+    if report.obstacle:
+        lines.append(line("stops", f"[red]{plain(report.obstacle)}[/]"))
     not_counted = not_looked_at_lines(report.not_looked_at)
     return [*lines, "", *not_counted, "Nothing was sent."]
 

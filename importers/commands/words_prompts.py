@@ -23,7 +23,7 @@ def plan_table(report: PromptPlan) -> Table:
     table = _table(report.campaign)
     factors = dict.fromkeys(name for group in report.groups for name in group.factors)
     for heading in ("label", "technique"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=True)
     for heading in ("prompts", "different", "compositional", *map(_plain, factors)):
         table.add_column(heading, justify="right", overflow="fold")
     for group in report.groups:
@@ -35,13 +35,13 @@ def plan_table(report: PromptPlan) -> Table:
 
 def plan_lines(report: PromptPlan) -> list[str]:
     """What the table does not say."""
-    lines = [f"{report.images:,} images are drawn of these {report.prompts:,} prompts."]
+    lines = [f"Drawn of that: {_count(report.images, 'image')}."]
     if any(group.factors for group in report.groups):
         lines.append('Of a factor, "8 × 1–2" says: 8 values, each of them once or twice.')
     if report.compositional:
         lines.append(
-            f"{report.compositional:,} are compositional: they ask for a position, a count or a "
-            "relation, which image models get wrong."
+            f"Compositional: {_count(report.compositional, 'prompt')}, with a position, a count or "
+            "a relation, which image models get wrong."
         )
     if report.refused:
         lines.append(f"[yellow]{len(report.refused):,} that were written are not drawn:[/]")

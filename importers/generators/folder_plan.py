@@ -66,13 +66,13 @@ def folder_samples(campaign: Campaign) -> list[PlannedSample]:
     files = list_pictures(folder)
     manifest = read_manifest(folder)
     absent = sorted(manifest.keys() - set(files), key=_natural)
-    _notice(absent, f"are listed in the manifest of {folder} and are not there")
+    _notice(absent, f"Listed in the manifest of {folder}, but not there")
     pictures = [_picture(campaign, folder, file, manifest.get(file)) for file in files]
     known = [picture for picture in pictures if picture.label in campaign.labels]
     unknown = [picture.file for picture in pictures if picture.label not in campaign.labels]
-    _notice(unknown, "show none of the labels, as far as is known, and are left out")
+    _notice(unknown, "Left out, since they show none of the labels as far as is known")
     taken = {p.file for p in _in_turns(known, campaign.labels)[: campaign.samples]}
-    _notice([p.file for p in known if p.file not in taken], "are more than `samples` asks for")
+    _notice([p.file for p in known if p.file not in taken], "More than `samples` asks for")
     return [_sample(folder, picture) for picture in known if picture.file in taken]
 
 
@@ -191,4 +191,4 @@ def _notice(files: Sequence[str], what: str) -> None:
     if files:
         named = ", ".join(files[:_MOST_NAMED])
         more = f" and {len(files) - _MOST_NAMED} more" if len(files) > _MOST_NAMED else ""
-        log.warning("%s%s: %s.", named, more, what)
+        log.warning("%s: %s%s.", what, named, more)

@@ -147,9 +147,16 @@ def _retrying(
         stop=stop,
         wait=_wait,
         sleep=sleep,
-        before_sleep=tenacity.before_sleep_log(_log, logging.INFO),
+        before_sleep=_tell_of_the_next_try,
         reraise=True,
     )
+
+
+def _tell_of_the_next_try(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, GeneratorError):
+        why = error.message.rstrip(".")
+        _log.info("%s: trying again in %.1f s.", why, state.upcoming_sleep)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

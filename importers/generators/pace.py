@@ -101,8 +101,8 @@ class Pace:
                     self._passed_since_slowed = False
                 self._slowed_at = self._resume_at
                 log.info(
-                    "%s All requests wait %.0f s, then go on at %.1f a minute.",
-                    refusal.message,
+                    "%s: all requests wait %.0f s, then go on at %.1f a minute.",
+                    refusal.message.rstrip("."),
                     self._resume_at - now,
                     60 / self._interval_s,
                 )

@@ -39,7 +39,7 @@ class Cashier:
         settings = self._campaign.generator
         unpriced = sum(self.estimator.cost_usd(sample) is None for sample in samples)
         notices = [check_priced(self._campaign.budget, settings.model, unpriced)]
-        notices += check_generator(settings, _operations(samples))
+        notices += check_generator(settings, operations_of(samples))
         for notice in filter(None, notices):
             log.warning("%s", notice)
         show_terms_once(settings, self._ledger)
@@ -72,5 +72,6 @@ class Cashier:
             self.budget.settle(before, Decimal(0))
 
 
-def _operations(samples: Collection[PlannedSample]) -> set[str]:
+def operations_of(samples: Collection[PlannedSample]) -> set[str]:
+    """Which of the generators' operations the samples need."""
     return {operation(len(s.parents), masked=s.mask is not None) for s in samples}

@@ -9,17 +9,21 @@ from statistics import median
 
 from importers.campaign import Campaign
 from importers.generate import rules_of
+from importers.generators import kind_of
+from importers.generators.folder_plan import check_folder
 from importers.generators.image_tokens import Tokens, assumption_of
 from importers.generators.prices import Price, price_of
 from importers.ledger import Ledger
 from importers.ledger.requests import Account
-from importers.money.budget import Budget, CapReached
+from importers.money.budget import Budget, CapReached, check_priced
+from importers.money.cashier import operations_of
 from importers.money.costs import commitments
 from importers.money.estimate import Estimator, images_in, is_free, utc_today
 from importers.money.terms import NOTICE, terms_apply
 from importers.planning import known_to, planned_samples
 from importers.sample import PlannedSample
 from importers.techniques import NotLookedAt, gathered_ahead
+from ls_backend.errors import ConfigError
 
 _LATEST = 200
 
@@ -47,6 +51,7 @@ class Forecast:
         terms: The notice that goes with these images; None where none does.
         not_looked_at: Techniques whose source images were not looked for: these samples are not
             counted, but for what earlier runs found.
+        obstacle: Why a run would not begin, and what to do; None where nothing is known of that.
     """
 
     campaign: str
@@ -68,6 +73,7 @@ class Forecast:
     affordable: int
     terms: str | None
     not_looked_at: tuple[NotLookedAt, ...]
+    obstacle: str | None
 
 
 def forecast(campaign: Campaign) -> Forecast:
@@ -93,7 +99,7 @@ def forecast(campaign: Campaign) -> Forecast:
         campaign=campaign.name,
         planned=len(planned),
         images=len(waiting),
-        model=settings.model,
+        model=settings.model or settings.kind,
         size=settings.size,
         tier=estimator.tier,
         tokens=sum(known, Tokens()) if len(known) == len(counted) else None,
@@ -109,7 +115,27 @@ def forecast(campaign: Campaign) -> Forecast:
         affordable=len(waiting) - len(reached),
         terms=NOTICE if terms_apply(settings) else None,
         not_looked_at=not_looked_at,
+        obstacle=_obstacle(campaign, planned, waiting, costs.count(None)),
     )
+
+
+def _obstacle(
+    campaign: Campaign,
+    planned: Sequence[PlannedSample],
+    waiting: Sequence[PlannedSample],
+    unpriced: int,
+) -> str | None:
+    """What can be known of it without asking anybody."""
+    settings = campaign.generator
+    try:
+        if settings.kind == "folder":
+            check_folder(campaign, planned)
+        if waiting:
+            check_priced(campaign.budget, settings.model, unpriced)
+            kind_of(settings).check_settings(settings, operations_of(waiting))
+    except ConfigError as error:
+        return f"{error.message} {error.hint}"
+    return None
 
 
 def _waiting(

@@ -107,7 +107,7 @@ def _jsonl_rows(_: Campaign, path: Path) -> Iterator[_Row]:
             raise _wrong(path, number, "its factors are no object", 'Write {"color": "red"}.')
         for name in row:
             if name not in _KNOWN:
-                hint = f"Known keys are prompt, label, technique, factors. Put {name!r} there."
+                hint = 'Known are prompt, label, technique; factors go into "factors": {…}.'
                 raise _wrong(path, number, f"it has an unknown key {name!r}", hint)
         yield number, {**{name: row.get(name) for name in _KNOWN}, **factors}
 

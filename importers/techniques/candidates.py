@@ -133,7 +133,12 @@ def _metadata(folder: Path) -> dict[str, str]:
         if file.is_file():
             try:
                 return dict(_named(row) for row in _rows(file))
-            except (OSError, ValueError, KeyError, csv.Error) as error:
+            except KeyError as error:
+                raise ConfigError(
+                    f"{file} does not say the {error.args[0]} of each image.",
+                    hint="It names a file_name and a label in each line.",
+                ) from None
+            except (OSError, ValueError, csv.Error) as error:
                 raise ConfigError(
                     f"{file} cannot be read: {error}.",
                     hint="It names a file_name and a label in each line.",

@@ -15,7 +15,6 @@ from importers.campaign import Campaign
 from importers.campaign_sections import DerivedTechnique, template_slots
 from importers.prompts.templates import with_articles
 from importers.sample import Prompt, SourceImage
-from ls_backend.errors import ConfigError
 
 FROM_PARENT = "parent"
 OF_ONE = ("first", "second")
@@ -45,9 +44,6 @@ def derive(campaign: Campaign, sources: Sequence[SourceImage]) -> list[Derived]:
 
     A technique's `share` is filled in the order in which the sources were found. Sources that
     would give a label which the campaign lacks are passed over.
-
-    Raises:
-        ConfigError: a technique's `label` is none that there can be.
     """
     return [
         child
@@ -77,26 +73,9 @@ def origins_begin_with(technique: DerivedTechnique) -> str:
     return f"{technique.source.rstrip('/')}/"
 
 
-def check_label_rule(campaign: Campaign, technique: DerivedTechnique) -> None:
-    """Refuse a label rule that gives no label of the campaign.
-
-    Raises:
-        ConfigError: naming the rule and those that there are.
-    """
-    rules = (FROM_PARENT, *OF_ONE) if technique.name == "fusion" else (FROM_PARENT,)
-    if technique.label not in (*rules, *campaign.labels):
-        known = ", ".join((*rules, *campaign.labels))
-        raise ConfigError(
-            f"The {technique.name} technique gives its images the label {technique.label!r}, "
-            "which the campaign lacks.",
-            hint=f"Set its label to one of: {known}.",
-        )
-
-
 def _children(
     campaign: Campaign, technique: DerivedTechnique, sources: Sequence[SourceImage]
 ) -> list[Derived]:
-    check_label_rule(campaign, technique)
     is_fusion = technique.name == "fusion"
     children = [
         _child(campaign, technique, parents, turn)

@@ -64,8 +64,10 @@ def area_of_file(data: bytes, size: Size) -> Image:
                 )
             alpha = image.convert("RGBA").getchannel("A")
             white = image.convert("L")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise _no_mask(f"It cannot be read: {error}") from None
+    except UnidentifiedImageError:
+        raise _no_mask("It is no image that can be read.") from None
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise _no_mask(f"It cannot be read: {error}.") from None
     clear = alpha.point(lambda value: 255 if value < _HALF else 0)
     return (
         clear

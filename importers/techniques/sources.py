@@ -20,9 +20,9 @@ from importers.image_store import ImageStore, UnkeptImages
 from importers.ledger import Ledger
 from importers.sample import SourceImage
 from importers.techniques.candidates import Candidate, approved, in_folder
-from importers.techniques.derive import FROM_PARENT, OF_ONE, check_label_rule, sources_of
+from importers.techniques.derive import FROM_PARENT, OF_ONE, sources_of
 from importers.techniques.masks import background_area, mask_png
-from ls_backend.errors import ConfigError, ImageError
+from ls_backend.errors import ImageError
 from ls_backend.label_studio import Credentials, credentials_from_env
 
 GONE = ""
@@ -79,13 +79,13 @@ def gather(
             and only where a technique starts from a project.
 
     Raises:
-        ConfigError: a technique contradicts itself, or its folder is not there.
+        ConfigError: the folder of a technique is not there.
         LabelStudioError: Label Studio refuses.
     """
     store = ImageStore(campaign.images_path)
     return [
         _Collector(campaign, ledger, store, number, technique).collect(credentials)
-        for number, technique in _checked(campaign)
+        for number, technique in _numbered(campaign)
     ]
 
 
@@ -102,7 +102,7 @@ def gathered_ahead(campaign: Campaign) -> Iterator[tuple[Ledger, tuple[NotLooked
     store = UnkeptImages(campaign.images_path)
     not_looked_at = []
     with Ledger(campaign.ledger_path, copy=True) as ledger:
-        for number, technique in _checked(campaign):
+        for number, technique in _numbered(campaign):
             if technique.source.startswith("label-studio:"):
                 known = [s for s in sources_of(technique, number, ledger.sources.all()) if s.label]
                 not_looked_at.append(NotLookedAt(technique.name, technique.source, len(known)))
@@ -111,27 +111,13 @@ def gathered_ahead(campaign: Campaign) -> Iterator[tuple[Ledger, tuple[NotLooked
         yield ledger, tuple(not_looked_at)
 
 
-def _checked(campaign: Campaign) -> list[tuple[int, DerivedTechnique]]:
+def _numbered(campaign: Campaign) -> list[tuple[int, DerivedTechnique]]:
     """The techniques that start from images, each with its place among all."""
-    techniques = [
+    return [
         (number, technique)
         for number, technique in enumerate(campaign.technique)
         if isinstance(technique, DerivedTechnique)
     ]
-    for _, technique in techniques:
-        check_label_rule(campaign, technique)
-        _check_mask(technique)
-    return techniques
-
-
-def _check_mask(technique: DerivedTechnique) -> None:
-    kind = technique.source.partition(":")[0]
-    needed = {"file": "folder", "annotation": "label-studio"}.get(technique.mask or "", kind)
-    if kind != needed:
-        raise ConfigError(
-            f'mask = "{technique.mask}" needs a source "{needed}:…", not "{technique.source}".',
-            hint='Change one of them; mask = "background" goes with every source.',
-        )
 
 
 class _Collector:

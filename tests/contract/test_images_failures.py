@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -62,11 +63,14 @@ def test_a_rate_limit_without_end_stops_the_run(server: ImagesServer, client: Cl
     "failure", [lambda: error(500, "server_error"), lambda: html(502), lambda: ("", 503)]
 )
 def test_a_server_that_fails_for_a_moment_is_asked_again(
-    server: ImagesServer, client: Client, failure: Answer
+    server: ImagesServer, client: Client, failure: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     server.answers = [failure, failure, image]
     assert client.draw(max_attempts=3).data == PNG
     assert len(client.waits) == 2
+    assert re.search(r"answered 50\d for 'gpt-image-2'[^.]*: trying again in ", caplog.text)
+    assert "openai_images." not in caplog.text.replace("openai_images.py", "")
 
 
 def test_a_server_that_keeps_failing_is_named(server: ImagesServer, client: Client) -> None:

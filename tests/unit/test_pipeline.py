@@ -102,14 +102,15 @@ def test_what_ends_the_run_is_raised_after_everything_drawn_is_recorded(
     assert len(sent) == len(set(sent)) == 6
 
 
-def test_a_refused_prompt_is_recorded_and_not_asked_again(
-    write_campaign: WriteCampaign, images_api: Any
+def test_a_refused_prompt_is_named_recorded_and_not_asked_again(
+    write_campaign: WriteCampaign, images_api: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = write_campaign(images_api.base_url, color='["red", "blue", "gore"]')
     campaign, ledger = load(folder)
     with ledger:
         report = generate(campaign, ledger)
         assert (report.generated, report.refused, report.missing) == (4, 2, 0)
+        assert sum("gore" in record.getMessage() for record in caplog.records) == 2
         assert ledger.requests.spending().refused == 2
         again = generate(campaign, ledger)
         assert (again.generated, again.refused) == (0, 0)

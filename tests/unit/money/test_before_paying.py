@@ -62,6 +62,25 @@ def test_a_dry_run_says_what_it_does_not_know(tmp_path: Path) -> None:
     assert "within a day" in ls_clip("generate", folder, "--dry-run").stdout
 
 
+@pytest.mark.parametrize(
+    ("generator", "budget", "why"),
+    [
+        ('kind = "opnai"', "", "There is no generator 'opnai'."),
+        ('parameters = { prompt = "x" }', "", "cannot set 'prompt'."),
+        ('kind = "compatible"', 'unpriced = "refuse"', "12 of the requests to flux"),
+    ],
+)
+def test_a_dry_run_says_what_would_stop_a_run(
+    tmp_path: Path, generator: str, budget: str, why: str
+) -> None:
+    folder = tmp_path / "pets"
+    write_paid_campaign(
+        folder, "http://127.0.0.1:9/v1", model="flux", generator=generator, budget=budget
+    )
+    shown = ls_clip("run", folder, "--dry-run").stdout
+    assert why in " ".join(shown.partition("stops ")[2].split()), shown
+
+
 def test_a_batch_is_estimated_at_half(tmp_path: Path) -> None:
     costs = []
     for extra in ("", "batch = true"):

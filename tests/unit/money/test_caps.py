@@ -94,3 +94,11 @@ def test_a_price_that_is_not_known_is_refused_before_anything_is_sent(
     assert api.asked == []
     known = write_paid_campaign(folder, api.base_url, budget=unpriced, samples=2)
     assert run(known).generated == 2
+
+
+def test_a_run_that_a_cap_ended_is_not_told_to_run_again(tmp_path: Path, api: PaidApi) -> None:
+    folder = tmp_path / "pets"
+    write_paid_campaign(folder, api.base_url, budget="per_run_usd = 0.0001")
+    shown = ls_clip("generate", folder).stdout
+    assert "0 of 12 samples are done\n" in shown, shown
+    assert api.asked == []

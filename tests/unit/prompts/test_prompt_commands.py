@@ -91,8 +91,8 @@ def test_the_plan_is_a_table_for_people(pets: Path) -> None:
     shown = prompts("plan", pets)
     assert shown.exit_code == 0
     assert "2 × 3" in shown.stdout
-    assert "16 images are drawn of these 16 prompts." in shown.stdout
-    assert "6 are compositional" in shown.stdout
+    assert "Drawn of that: 16 images." in shown.stdout
+    assert "Compositional: 6 prompts" in shown.stdout
 
 
 def test_prompts_are_shown_by_label_and_technique(pets: Path) -> None:

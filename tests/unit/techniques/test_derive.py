@@ -12,7 +12,6 @@ from importers.campaign import Campaign
 from importers.planning import Known, planned_samples
 from importers.sample import SourceImage
 from importers.techniques import Derived, derive
-from ls_backend.errors import ConfigError
 
 VARIATION = {
     "name": "variation",
@@ -79,14 +78,6 @@ def test_labels_that_the_campaign_lacks_are_passed_over(make_campaign: Any) -> N
     assert pairs(derive(make_campaign(VARIATION), photos("hc"))) == [(1,), (1,)]
     as_cats = derive(make_campaign({**VARIATION, "label": "cat"}), photos("hd"))
     assert [child.prompt.label for child in as_cats] == ["cat"] * 4
-
-
-@pytest.mark.parametrize(("technique", "label"), [(VARIATION, "first"), (FUSION, "horse")])
-def test_a_label_rule_that_gives_none_is_refused(
-    make_campaign: Any, technique: dict[str, Any], label: str
-) -> None:
-    with pytest.raises(ConfigError, match=label):
-        derive(make_campaign({**technique, "label": label}), [])
 
 
 def test_two_images_of_one_label_are_fused_where_the_child_has_it(make_campaign: Any) -> None:

@@ -184,19 +184,18 @@ def test_a_mask_fits_the_upright_image(make_campaign: Any, ledger: Ledger, tmp_p
     assert white_is_painted(mask).size == (16, 24)
 
 
-@pytest.mark.parametrize(
-    ("technique", "why"),
-    [
-        (FOLDER, "which is no folder"),
-        ({**INPAINTING, "source": "approved", "mask": "file"}, "needs a source"),
-        ({**INPAINTING, "mask": "annotation"}, "label-studio"),
-    ],
-)
-def test_techniques_that_contradict_themselves_are_refused(
-    make_campaign: Any, ledger: Ledger, technique: dict[str, Any], why: str
+def test_a_folder_that_is_not_there_is_refused(make_campaign: Any, ledger: Ledger) -> None:
+    with pytest.raises(ConfigError, match="which is no folder"):
+        gather(make_campaign(FOLDER), ledger)
+
+
+def test_metadata_without_a_label_says_so(
+    make_campaign: Any, ledger: Ledger, picture: Write, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=why):
-        gather(make_campaign(technique), ledger)
+    picture("photos/a.png")
+    (tmp_path / "photos/metadata.csv").write_text("file_name,class\na.png,cat\n")
+    with pytest.raises(ConfigError, match="does not say the label of each image"):
+        gather(make_campaign(FOLDER), ledger)
 
 
 def test_broken_metadata_is_refused(
