@@ -113,8 +113,8 @@ class Collector:
             return
         asked = request_for(sample.planned, None)
         image = self._generator.read(asked, answer)
-        drawn_on = datetime.fromisoformat(image.created).date()
-        cost_usd = cost_usd_of(asked.model, image.usage, drawn_on, "batch")
+        received_on = datetime.fromisoformat(answer.received).date()
+        cost_usd = cost_usd_of(asked.model, image.usage, received_on, "batch")
         self._ledger.requests.stored(
             request,
             self._store.put(image.data),

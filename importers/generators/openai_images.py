@@ -100,7 +100,8 @@ class OpenAIImages:
             data=data,
             request_id=answer.request_id,
             usage=usage,
-            cost_usd=cost_usd(request.model, usage, drawn.date()),
+            # The price is that of our day: a server's clock may be wrong.
+            cost_usd=cost_usd(request.model, usage, datetime.fromisoformat(answer.received).date()),
             created=drawn.isoformat(),
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from importers.campaign import Campaign
+from importers.generators.folder_plan import folder_samples
 from importers.ledger.writings import WrittenText
 from importers.prompts.compositional import compositional
 from importers.prompts.sampling import RefusedText, refused_texts, write_prompts
@@ -70,17 +71,24 @@ def prompt_plan(campaign: Campaign) -> PromptPlan:
         prompts=len(prompts),
         distinct=len({prompt.text for prompt in prompts}),
         compositional=sum(group.compositional for group in groups),
-        images=len(prompts) * campaign.selection.images_per_prompt,
+        images=len(prompts) * _images_of_each(campaign),
         groups=groups,
         refused=refused_texts(campaign, written) if campaign.prompts.writer else [],
         not_looked_at=not_looked_at,
     )
 
 
+def _images_of_each(campaign: Campaign) -> int:
+    folder = campaign.generator.kind == "folder"  # each picture there is the only one
+    return 1 if folder else campaign.selection.images_per_prompt
+
+
 def _all_prompts(
     campaign: Campaign,
 ) -> tuple[list[Prompt], list[WrittenText], tuple[NotLookedAt, ...]]:
     """The prompts in the order in which they are drawn, and what they are made of."""
+    if campaign.generator.kind == "folder":
+        return [sample.prompt for sample in folder_samples(campaign)], [], ()
     with gathered_ahead(campaign) as (ledger, not_looked_at):
         written, sources = ledger.writings.texts(), ledger.sources.all()
     derived = [child.prompt for child in derive(campaign, sources)]

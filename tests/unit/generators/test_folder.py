@@ -23,6 +23,7 @@ from importers.generators.folder_plan import folder_samples, is_synthetic
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.pipeline import score
+from importers.prompts.summary import prompt_plan
 from importers.sample import PlannedSample
 from importers.sketch.draw import draw
 from importers.status import campaign_status
@@ -224,6 +225,8 @@ def test_a_folder_is_generated_and_scored_for_nothing_and_byte_by_byte(
             drawing = draw(f"a photo of a red {label}", seed, pixels=256)
             (pictures / label / f"{seed}.png").write_bytes(drawing.png)
     campaign = load()
+    told = prompt_plan(campaign)
+    assert (told.prompts, told.images, len(told.groups)) == (4, 4, 2)
     with Ledger(campaign.ledger_path) as ledger:
         report = generate(campaign, ledger)
         assert (report.planned, report.generated, report.missing) == (4, 4, 0)
