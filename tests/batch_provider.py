@@ -48,7 +48,8 @@ class BatchProvider:
         """One entry for each image that was drawn."""
         if not self.log.exists():
             return []
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        text = self.log.read_text()  # the last line may be still being written
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def count(self, call: str) -> int:
         return self.calls.count(call)

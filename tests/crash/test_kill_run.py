@@ -61,7 +61,9 @@ def world(sketch_server: SketchServer, label_studio: LabelStudioServer) -> World
 
 
 def lines(log: Path | None) -> list[str]:
-    return log.read_text().splitlines() if log is not None and log.exists() else []
+    """The whole lines of a log; one that is being written is left to the next look."""
+    text = log.read_text(errors="replace") if log is not None and log.exists() else ""
+    return text[: text.rfind("\n") + 1].splitlines()
 
 
 def killed(process: subprocess.Popen[bytes], world: World, events: int, delay: float) -> bool:

@@ -28,7 +28,8 @@ class ImagesApi:
         """One entry for each image that it has drawn so far."""
         if not self.request_log.exists():
             return []
-        return [json.loads(line) for line in self.request_log.read_text().splitlines()]
+        text = self.request_log.read_text()  # the last line may be still being written
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 class StartImagesApi(Protocol):
