@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from importers.answer_spool import AnswerSpool
-from importers.easel import Drawn, outcome_of, request_for
+from importers.easel import Drawn, request_for
 from importers.generators import Answer, Generator
 from importers.generators.batch_errors import ResultsGone
 from importers.generators.batch_lines import Result, read_result
@@ -21,6 +21,7 @@ from importers.generators.prices import cost_usd as cost_usd_of
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.ledger.batches import Batch
+from importers.ledger.requests import outcome_of
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
 TOLD_EVERY = 100

@@ -17,7 +17,7 @@ from decimal import Decimal
 from importers.answer_spool import AnswerSpool
 from importers.batch_results import Collected, Collector
 from importers.campaign import Campaign
-from importers.easel import Drawn, outcome_of, request_for
+from importers.easel import Drawn, request_for
 from importers.generate import rules_of
 from importers.generators import batch_errors as errors
 from importers.generators import open_generator
@@ -27,6 +27,7 @@ from importers.generators.openai_errors import Temporary
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.ledger.batches import Batch
+from importers.ledger.requests import outcome_of
 from importers.money.cashier import Cashier
 from importers.progress import Progress
 from importers.sample import PlannedSample

@@ -14,9 +14,10 @@ from importers.generators import Answer, GenerationRequest, Generator
 from importers.generators.base import SizeNotices
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.ledger.requests import outcome_of
 from importers.money.budget import CapReached
 from importers.sample import PlannedSample, Sample
-from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
+from ls_backend.errors import GeneratorError, OutcomeUnknown
 
 log = logging.getLogger(__name__)
 
@@ -164,10 +165,3 @@ def request_for(planned: PlannedSample, store: ImageStore | None) -> GenerationR
         images=tuple(store.get(parent) for parent in planned.parents),
         mask=None if planned.mask is None else store.get(planned.mask),
     )
-
-
-def outcome_of(error: GeneratorError) -> str:
-    """How the ledger names what became of a request that met an error."""
-    if isinstance(error, PromptRefused):
-        return "refused"
-    return "unknown" if isinstance(error, OutcomeUnknown) else "failed"

@@ -11,7 +11,6 @@ import inspect
 import threading
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timezone
-from decimal import Decimal
 from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from importers.generators.base import (
     Answer,
     GeneratedImage,
     GenerationRequest,
+    free_image,
     operation,
     request_parameters,
 )
@@ -119,13 +119,7 @@ class DiffusersGenerator:
         return Answer(buffer.getvalue(), None, drawn)
 
     def read(self, request: GenerationRequest, answer: Answer) -> GeneratedImage:  # noqa: ARG002
-        return GeneratedImage(
-            data=answer.body,
-            request_id=None,
-            usage=None,
-            cost_usd=Decimal(0),
-            created=answer.received,
-        )
+        return free_image(answer)
 
 
 def _draw(pipelines: Pipelines, request: GenerationRequest) -> Image:

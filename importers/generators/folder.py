@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from datetime import datetime, timezone
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importers.generators.answers import is_image
-from importers.generators.base import Answer, GeneratedImage, GenerationRequest
+from importers.generators.base import Answer, GeneratedImage, GenerationRequest, free_image
 from ls_backend.errors import ConfigError, PromptRefused
 
 if TYPE_CHECKING:
@@ -73,13 +72,7 @@ class FolderGenerator:
         return Answer(data, None, taken.replace(microsecond=0).isoformat())
 
     def read(self, request: GenerationRequest, answer: Answer) -> GeneratedImage:  # noqa: ARG002
-        return GeneratedImage(
-            data=answer.body,
-            request_id=None,
-            usage=None,
-            cost_usd=Decimal(0),
-            created=answer.received,
-        )
+        return free_image(answer)
 
 
 def _refused(path: Path, why: str) -> PromptRefused:

@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import tenacity
 
 from importers.generators.answers import LARGEST_IMAGE
 from importers.generators.batch_errors import (
@@ -29,6 +28,7 @@ from importers.generators.batch_errors import (
 from importers.generators.batch_lines import Endpoint
 from importers.generators.connection import connection_of
 from importers.generators.openai_errors import Temporary
+from importers.generators.retries import retrying
 from ls_backend.errors import GeneratorError, GeneratorUnreachable
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ _CLOCKS_DIFFER = timedelta(hours=1)
 _PAGE = 100
 
 log = logging.getLogger(__name__)
-_backoff = tenacity.wait_random_exponential(multiplier=1, max=60)
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ class OpenAIBatches:
         self.model = settings.model
         self.connection = connection_of(settings)
         self._client = self.connection.client(settings.timeout_s)
-        self._calls = _retrying(tenacity.stop_after_attempt(settings.max_attempts), sleep)
-        self._patient_calls = _retrying(_out_of_patience, sleep)
+        again = partial(retrying, (GeneratorUnreachable, Temporary), sleep, patience_s=PATIENCE_S)
+        self._calls, self._patient_calls = again(attempts=settings.max_attempts), again()
 
     def close(self) -> None:
         self._client.close()
@@ -254,33 +253,3 @@ def _remote(batch: Batch) -> RemoteBatch:
         ),
         codes=tuple(error.code or "" for error in errors),
     )
-
-
-def _retrying(
-    stop: Callable[[tenacity.RetryCallState], bool], sleep: Callable[[float], None]
-) -> tenacity.Retrying:
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type((GeneratorUnreachable, Temporary)),
-        stop=stop,
-        wait=_wait,
-        sleep=sleep,
-        before_sleep=_tell,
-        reraise=True,
-    )
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Temporary) and error.wait_s is not None:
-        return error.wait_s
-    return _backoff(state)
-
-
-def _tell(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, GeneratorError):
-        log.info("%s Asking again in %.0f s.", error.message, state.upcoming_sleep)
-
-
-def _out_of_patience(state: tenacity.RetryCallState) -> bool:
-    return state.idle_for + state.upcoming_sleep > PATIENCE_S

@@ -8,13 +8,10 @@ and after `insufficient_quota`, when no image can come.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
-
-import tenacity
 
 from importers.generators.answers import FetchFailed, image_of, unusable_answer
 from importers.generators.base import Answer, GeneratedImage, GenerationRequest
@@ -24,21 +21,18 @@ from importers.generators.openai_edits import ask_to_edit
 from importers.generators.openai_errors import (
     RateLimited,
     ServerFailed,
-    Temporary,
     as_generator_error,
     not_an_images_api,
 )
 from importers.generators.pace import PATIENCE_S, Pace
 from importers.generators.prices import cost_usd
-from ls_backend.errors import GeneratorError, GeneratorUnreachable
+from importers.generators.retries import retrying
+from ls_backend.errors import GeneratorUnreachable
 
 if TYPE_CHECKING:
     from httpx2 import Response
 
     from importers.campaign_sections import GeneratorSettings
-
-_log = logging.getLogger(__name__)
-_backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
 
 
 class OpenAIImages:
@@ -67,10 +61,11 @@ class OpenAIImages:
         self._connection = connection_of(settings)
         self._client = self._connection.client(settings.timeout_s)
         self._pace = Pace(sleep, clock)
-        self._failures = _retrying(
+        self._failures = retrying(
             (GeneratorUnreachable, ServerFailed, FetchFailed),
-            _tried(settings.max_attempts),
             sleep,
+            patience_s=PATIENCE_S,
+            attempts=settings.max_attempts,
         )
         self.name = f"{settings.model} at {self._connection.host}"
 
@@ -136,43 +131,6 @@ def extras_of(request: GenerationRequest, settings: GeneratorSettings) -> dict[s
         wanted = capability_of(request.model).seed is True
     seed = {"seed": request.seed} if wanted and request.seed is not None else {}
     return {**request.parameters, **seed}
-
-
-def _retrying(
-    errors: tuple[type[GeneratorError], ...],
-    stop: Callable[[tenacity.RetryCallState], bool],
-    sleep: Callable[[float], None],
-) -> tenacity.Retrying:
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(errors),
-        stop=stop,
-        wait=_wait,
-        sleep=sleep,
-        before_sleep=_tell_of_the_next_try,
-        reraise=True,
-    )
-
-
-def _tell_of_the_next_try(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, GeneratorError):
-        why = error.message.rstrip(".")
-        _log.info("%s: trying again in %.1f s.", why, state.upcoming_sleep)
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Temporary) and error.wait_s is not None:
-        return error.wait_s
-    return _backoff(state)
-
-
-def _tried(times: int) -> Callable[[tenacity.RetryCallState], bool]:
-    return lambda state: state.attempt_number >= times or _out_of_patience(state)
-
-
-def _out_of_patience(state: tenacity.RetryCallState) -> bool:
-    return state.idle_for + state.upcoming_sleep > PATIENCE_S
 
 
 def _json_of(answer: Answer, connection: Connection) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from importers.ledger.file import Database
 from importers.ledger.rows import SELECT_SAMPLES, now, sample_from
 from importers.sample import Sample
+from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
 OUTCOMES = ("stored", "failed", "refused", "unknown")
 
@@ -202,3 +203,10 @@ def _account(row: sqlite3.Row) -> Account:
 
 def _dollars(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
+
+
+def outcome_of(error: GeneratorError) -> str:
+    """How the ledger names what became of a request that met an error."""
+    if isinstance(error, PromptRefused):
+        return "refused"
+    return "unknown" if isinstance(error, OutcomeUnknown) else "failed"

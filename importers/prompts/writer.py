@@ -8,7 +8,6 @@ are `asking`.
 from __future__ import annotations
 
 import json
-import logging
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -16,17 +15,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import tenacity
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from importers.generators.connection import Purpose, connection_of
 from importers.generators.openai_errors import (
     RateLimited,
     ServerFailed,
-    Temporary,
     as_generator_error,
     not_an_images_api,
 )
+from importers.generators.retries import retrying
 from importers.prompts.asking import Asked
 from importers.prompts.prices import TEXT_PRICES, text_cost_usd
 from ls_backend.errors import ConfigError, GeneratorUnreachable
@@ -51,8 +49,6 @@ TEXTS = Purpose(
 )
 # Models that think before they write, and can be told not to; others do not know the parameter.
 _THINKING = re.compile(r"gpt-(5\.\d|[6-9]|\d\d)|sketch-writer-")
-_log = logging.getLogger(__name__)
-_backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
 
 
 class Texts(BaseModel):
@@ -109,15 +105,11 @@ class Writer:
         self._client = self._connection.client(settings.writing.timeout_s)
         self._send = self._responses if kind == "openai" else self._chat
         self.name = f"{self._model} at {self._connection.host}"
-        self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(
-                (RateLimited, ServerFailed, GeneratorUnreachable)
-            ),
-            stop=_tried(settings.writing.max_attempts),
-            wait=_wait,
-            sleep=sleep,
-            before_sleep=tenacity.before_sleep_log(_log, logging.INFO),
-            reraise=True,
+        self._retrying = retrying(
+            (RateLimited, ServerFailed, GeneratorUnreachable),
+            sleep,
+            patience_s=PATIENCE_S,
+            attempts=settings.writing.max_attempts,
         )
 
     def close(self) -> None:
@@ -214,18 +206,3 @@ def _of_completion(answer: Any) -> tuple[tuple[str, ...], str | None]:
     if message.parsed is not None:
         return tuple(message.parsed.texts), None
     return (), f"the model refused: {message.refusal}" if message.refusal else "it is empty"
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    error: BaseException | None = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Temporary) and error.wait_s is not None:
-        return error.wait_s
-    return _backoff(state)
-
-
-def _tried(times: int) -> Callable[[tenacity.RetryCallState], bool]:
-    def stop(state: tenacity.RetryCallState) -> bool:
-        waited = state.idle_for + state.upcoming_sleep
-        return state.attempt_number >= times or waited > PATIENCE_S
-
-    return stop

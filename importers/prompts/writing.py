@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from importers.campaign import Campaign
 from importers.ledger import Ledger
+from importers.ledger.requests import outcome_of
 from importers.ledger.writings import WrittenText
 from importers.progress import Progress, silent
 from importers.prompts.asking import ask_for
@@ -24,7 +25,7 @@ from importers.prompts.duplicates import without_duplicates
 from importers.prompts.sampling import WHOLE, refused_texts
 from importers.prompts.wanted import Wanted, usable_texts, wanted_texts
 from importers.sample import Prompt
-from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
+from ls_backend.errors import GeneratorError, PromptRefused
 
 if TYPE_CHECKING:
     from importers.prompts.duplicates import Encode
@@ -180,7 +181,7 @@ class _Desk:
         try:
             reply = self.writer.ask(request)
         except GeneratorError as error:
-            self.ledger.writings.ended(writing, _outcome(error), error.message)
+            self.ledger.writings.ended(writing, outcome_of(error), error.message)
             if not isinstance(error, PromptRefused):
                 raise
             log.warning("%s for %s: %s", wanted.kind, wanted.label, error.message)
@@ -234,9 +235,3 @@ def _approved(ledger: Ledger) -> list[Prompt]:
         and not sample.planned.parents
         and sample.prompt.technique != ADVERSARIAL
     ]
-
-
-def _outcome(error: GeneratorError) -> str:
-    if isinstance(error, PromptRefused):
-        return "refused"
-    return "unknown" if isinstance(error, OutcomeUnknown) else "failed"

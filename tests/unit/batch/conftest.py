@@ -11,7 +11,7 @@ from batch_provider import BatchProvider, batch_provider
 from batch_runs import StartProvider
 
 from importers import batch_run
-from importers.generators import openai_batch
+from importers.generators import retries
 from importers.sketch.batch_api import USUAL, BatchLimits
 
 
@@ -19,7 +19,7 @@ from importers.sketch.batch_api import USUAL, BatchLimits
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_run, "SHORTEST_PAUSE_S", 0.01)
     monkeypatch.setattr(batch_run, "ARRIVAL_S", 0.0)
-    monkeypatch.setattr(openai_batch, "_backoff", lambda _: 0.0)
+    monkeypatch.setattr(retries, "_backoff", lambda _: 0.0)
 
 
 @pytest.fixture
