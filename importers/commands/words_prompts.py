@@ -21,13 +21,14 @@ _MOST_NAMED = 5
 def plan_table(report: PromptPlan) -> Table:
     """One row for each label and technique; of each factor how many values, how often each."""
     table = _table(report.campaign)
-    factors = dict.fromkeys(name for group in report.groups for name in group.factors)
     for heading in ("label", "technique"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("prompts", "different", "compositional", *map(_plain, factors)):
-        table.add_column(heading, justify="right", overflow="fold")
+    for heading in ("prompts", "different", "compositional"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("factors")
     for group in report.groups:
-        table.add_row(*_cells(group), *(_spread(group.factors.get(name, {})) for name in factors))
+        spreads = (f"{_plain(name)} {_spread(uses)}" for name, uses in group.factors.items())
+        table.add_row(*_cells(group), ", ".join(spreads))
     counts = (report.prompts, report.distinct, report.compositional)
     table.add_row("all", "", *map(str, counts), style="bold")
     return table
@@ -37,7 +38,7 @@ def plan_lines(report: PromptPlan) -> list[str]:
     """What the table does not say."""
     lines = [f"Drawn of that: {_count(report.images, 'image')}."]
     if any(group.factors for group in report.groups):
-        lines.append('Of a factor, "8 × 1–2" says: 8 values, each of them once or twice.')
+        lines.append('Factors: "color 8 × 1–2" says: 8 colors, each of them once or twice.')
     if report.compositional:
         lines.append(
             f"Compositional: {_count(report.compositional, 'prompt')}, with a position, a count or "

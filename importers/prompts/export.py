@@ -42,7 +42,7 @@ def export_prompts(campaign: Campaign, samples: Sequence[Sample], file: Path) ->
     if not approved:
         raise StorageError(
             f"No image of {campaign.name!r} is approved yet, so there is no prompt to export.",
-            hint="Review some in Label Studio, then: ls-clip sync CAMPAIGN.",
+            hint=f"Review some in Label Studio, then: ls-clip sync {campaign.folder.name}.",
         )
     lines = [json.dumps(_conversation(campaign, p), ensure_ascii=False) for p in approved]
     try:

@@ -118,7 +118,10 @@ def _again_and_again(
     campaign: Campaign, technique: PromptTechnique, label: str, pool: Sequence[Prompt]
 ) -> Iterator[Prompt]:
     if not pool:
-        where, hint = "", "Let it write: ls-clip prompts write CAMPAIGN. Or add templates."
+        where, hint = (
+            "",
+            f"Let it write: ls-clip prompts write {campaign.folder.name}. Or add templates.",
+        )
         if campaign.prompts.file:
             where, hint = f" in {campaign.prompts.file}", "Add some to the file, or add templates."
         raise ConfigError(f"There is no {technique.name} prompt for {label!r}{where}.", hint=hint)

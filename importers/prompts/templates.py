@@ -111,7 +111,7 @@ def _check_factors(
             raise ConfigError(
                 f"There is no {slot!r} for {label!r}: the writer {campaign.prompts.writer} has "
                 "written none that can be used.",
-                hint="Let it write: ls-clip prompts write CAMPAIGN. Or add some to "
+                hint=f"Let it write: ls-clip prompts write {campaign.folder.name}. Or add some to "
                 "[prompts.factors].",
             )
 
