@@ -179,13 +179,7 @@ def connection_of(settings: ConnectionSettings, purpose: Purpose = IMAGES) -> Co
             hint=f"Run: export {variable}=…  (a key from https://platform.openai.com/api-keys), "
             f"or name your own {purpose.server} in {purpose.section}.base_url.",
         )
-    if not key:
-        raise ConfigError(
-            f"The environment variable {variable}, which {purpose.section}.api_key_env names, is "
-            "not set.",
-            hint=f"Run: export {variable}=…, or take api_key_env out if no key is wanted.",
-        )
-    return Connection(base_url, variable, key, purpose=purpose)
+    return Connection(base_url, variable, key or _NO_KEY, purpose=purpose)
 
 
 def _azure_connection(settings: GeneratorSettings) -> Connection:

@@ -54,8 +54,11 @@ def test_an_unknown_model_gets_what_the_campaign_adds(server: ImagesServer, clie
     assert (server.body["steps"], server.body["seed"]) == (4, 7)
 
 
-def test_without_a_key_a_foreign_server_gets_a_dummy(server: ImagesServer, client: Client) -> None:
-    client.draw(api_key_env=None)
+def test_without_a_key_a_foreign_server_gets_a_dummy(
+    server: ImagesServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    client.draw()
     assert server.asked[0]["headers"]["Authorization"] == "Bearer no-key"
 
 

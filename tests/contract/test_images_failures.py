@@ -83,7 +83,7 @@ def test_a_server_that_keeps_failing_is_named(server: ImagesServer, client: Clie
 
 def test_where_nobody_listens_is_tried_and_named() -> None:
     client = Client("http://127.0.0.1:1")
-    failure = client.fail(max_attempts=3, api_key_env=None)
+    failure = client.fail(max_attempts=3)
     assert isinstance(failure, GeneratorUnreachable)
     assert "http://127.0.0.1:1/v1" in failure.message
     assert len(client.waits) == 2
@@ -160,7 +160,7 @@ def test_a_connection_that_breaks_leaves_the_outcome_unknown() -> None:
         thread = threading.Thread(target=hang_up)
         thread.start()
         client = Client(f"http://127.0.0.1:{listening.getsockname()[1]}")
-        failure = client.fail(api_key_env=None)
+        failure = client.fail()
         thread.join()
     assert isinstance(failure, OutcomeUnknown)
     assert "broke off" in failure.message

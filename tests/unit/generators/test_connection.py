@@ -79,9 +79,3 @@ def test_the_key_is_kept_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_is_blotted_out_where_there_is_no_key() -> None:
     connection = connect(base_url="http://127.0.0.1:8080/v1")
     assert connection.without_key("there is no-key here") == "there is no-key here"
-
-
-def test_a_variable_that_is_named_must_hold_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MY_KEY", raising=False)
-    with pytest.raises(ConfigError, match=r"MY_KEY, which .* names, is not set"):
-        connect(base_url="https://images.example.org/v1", api_key_env="MY_KEY")
