@@ -31,12 +31,11 @@ from importers.campaign_sections import (
     PromptTechnique,
     ReviewSettings,
     ScoreSettings,
-    Section,
     SelectionSettings,
-    StorageSettings,
     Words,
     check_templates,
 )
+from importers.storage_sections import Section, StorageSettings
 from ls_backend.errors import ConfigError
 
 if sys.version_info >= (3, 11):

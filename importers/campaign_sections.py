@@ -7,23 +7,17 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import Self
+
+from importers.storage_sections import ApprovalSettings, Cosine, Section, Share
 
 DEFAULT_CLIP_MODEL = "ViT-B-32/laion2b_s34b_b79k"
 PROMPT_TECHNIQUES = ("vanilla", "environment", "style", "adversarial")
 DERIVED_TECHNIQUES = ("variation", "fusion", "inpainting")
 
 Words = Annotated[list[str], Field(min_length=1)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Dollars = Annotated[Decimal, Field(gt=0)]
-Cosine = Annotated[float, Field(gt=0.0, le=1.0)]
-
-
-class Section(BaseModel):
-    """A table of campaign.toml: unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class WritingSettings(Section):
@@ -260,12 +254,7 @@ class ReviewSettings(Section):
     url: str | None = None
     order: Literal["label_probability", "similarity"] = "label_probability"
     audit: Share = 0.1
-
-
-class StorageSettings(Section):
-    """`[storage]`: where approved samples go, any fsspec URL; a bare path is in the campaign."""
-
-    url: str = "training"
+    approval: ApprovalSettings = ApprovalSettings()
 
 
 def check_templates(

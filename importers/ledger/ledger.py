@@ -17,6 +17,7 @@ from typing_extensions import Self
 from importers.ledger.batches import Batches
 from importers.ledger.file import Database
 from importers.ledger.requests import Requests
+from importers.ledger.reviews import Reviews
 from importers.ledger.rows import SELECT_SAMPLES, now, planned_row, sample_from, verdict_row
 from importers.ledger.selection import Selections
 from importers.ledger.sources import Sources
@@ -42,6 +43,7 @@ class Ledger:
         self.requests = Requests(self._db)
         self.selection = Selections(self._db)
         self.batches = Batches(self._db)
+        self.reviews = Reviews(self._db)
         self.sources = Sources(self._db)
         self.writings = Writings(self._db)
         if writing:

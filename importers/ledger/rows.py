@@ -10,7 +10,7 @@ from typing import Any
 
 from importers.sample import PlannedSample, Prompt, Sample, Score, Verdict
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE samples (
@@ -63,6 +63,19 @@ CREATE TABLE written (
     writing INTEGER NOT NULL REFERENCES writings (id),
     label TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,
     UNIQUE (label, kind, text)
+);
+CREATE TABLE reviews (
+    task_id INTEGER PRIMARY KEY,
+    sample TEXT NOT NULL, updated_at TEXT NOT NULL, source TEXT NOT NULL,
+    outcome TEXT NOT NULL, review TEXT NOT NULL,
+    unreleased INTEGER NOT NULL
+);
+CREATE INDEX reviews_unreleased ON reviews (unreleased);
+CREATE TABLE records (sample TEXT PRIMARY KEY, record TEXT NOT NULL);
+CREATE TABLE pictures (
+    source TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL, format TEXT NOT NULL,
+    width INTEGER NOT NULL, height INTEGER NOT NULL, bytes INTEGER NOT NULL
 );
 """
 SELECT_SAMPLES = """

@@ -8,6 +8,7 @@ from pathlib import Path
 from importers.ledger.rows import SCHEMA_VERSION
 from ls_backend.errors import LedgerError
 
+_NONE, _NONE_IN_2 = "None of these", "None of these / unusable"
 _STEPS = {
     1: """
 ALTER TABLE samples ADD COLUMN group_key TEXT;
@@ -46,6 +47,23 @@ CREATE TABLE written (
     label TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,
     UNIQUE (label, kind, text)
 );
+""",
+    2: f"""
+CREATE TABLE reviews (
+    task_id INTEGER PRIMARY KEY,
+    sample TEXT NOT NULL, updated_at TEXT NOT NULL, source TEXT NOT NULL,
+    outcome TEXT NOT NULL, review TEXT NOT NULL,
+    unreleased INTEGER NOT NULL
+);
+CREATE INDEX reviews_unreleased ON reviews (unreleased);
+CREATE TABLE records (sample TEXT PRIMARY KEY, record TEXT NOT NULL);
+CREATE TABLE pictures (
+    source TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL, format TEXT NOT NULL,
+    width INTEGER NOT NULL, height INTEGER NOT NULL, bytes INTEGER NOT NULL
+);
+UPDATE samples SET label = '{_NONE}' WHERE label = '{_NONE_IN_2}';
+UPDATE samples SET verdict_label = '{_NONE}' WHERE verdict_label = '{_NONE_IN_2}';
 """,
 }
 

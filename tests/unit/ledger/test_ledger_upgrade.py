@@ -59,7 +59,7 @@ def test_nothing_of_it_is_lost_and_the_old_file_stays_beside_it(old: Path) -> No
         assert ledger.requests.spending().unknown == 1
         ledger.plan(sample.planned for sample in ledger.samples())
         assert len(ledger.samples()) == 3, "known samples keep their keys"
-    assert version(old) == 2
+    assert version(old) == 3
     assert version(old.with_suffix(".v1.sqlite")) == 1
 
 

@@ -1,0 +1,161 @@
+"""The ledger's account of review and training storage: what people said, and what was released.
+
+A review is `unreleased` from the moment it is read until a release holds what follows from it, so
+a process killed in between loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from importers.ledger.file import Database
+from importers.record import Record, record_from, record_json
+from importers.review import Review, ReviewedTask, review_from, review_json
+
+RELEASE_NOTE = "release"
+"""Name of the release that `records` are those of."""
+
+
+class Picture(NamedTuple):
+    """What is known of a picture's bytes; see `Record`."""
+
+    sha256: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """What people said of each task, and the records of the last release."""
+
+    _db: Database
+
+    def all(self) -> list[ReviewedTask]:
+        """Every task that was ever read, by its number."""
+        return self._tasks("ORDER BY task_id")
+
+    def unreleased(self) -> list[ReviewedTask]:
+        """Tasks whose review no release has taken up yet."""
+        return self._tasks("WHERE unreleased ORDER BY task_id")
+
+    def of(self, keys: Collection[str]) -> list[ReviewedTask]:
+        """The tasks of these sample keys."""
+        return [
+            task
+            for key in keys
+            for task in self._tasks("WHERE sample = ? ORDER BY task_id", (key,))
+        ]
+
+    def task_ids(self) -> set[int]:
+        """The numbers of all tasks that were ever read."""
+        return {row["task_id"] for row in self._db.read("SELECT task_id FROM reviews")}
+
+    def outcomes(self) -> dict[str, int]:
+        """How many tasks have which outcome."""
+        rows = self._db.read("SELECT outcome, COUNT(*) AS number FROM reviews GROUP BY outcome")
+        return {row["outcome"]: row["number"] for row in rows}
+
+    def record(self, tasks: Sequence[ReviewedTask], notes: Mapping[str, str]) -> int:
+        """Set these tasks' reviews, and single values such as how far was read, all at once.
+
+        Returns:
+            How many tasks are new, or have another review than before.
+        """
+        with self._db.transaction() as db:
+            before = db.total_changes
+            db.executemany(
+                "INSERT INTO reviews (task_id, sample, updated_at, source, outcome, review, "
+                "unreleased) VALUES (?,?,?,?,?,?,1) ON CONFLICT (task_id) DO UPDATE SET "
+                "sample = excluded.sample, updated_at = excluded.updated_at, "
+                "source = excluded.source, outcome = excluded.outcome, review = excluded.review, "
+                "unreleased = 1 WHERE (sample, source, review) "
+                "IS NOT (excluded.sample, excluded.source, excluded.review)",
+                [_row(task) for task in tasks],
+            )
+            changed = db.total_changes - before
+            db.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [*notes.items()],
+            )
+        return changed
+
+    def touch(self, keys: Iterable[str] | None = None) -> None:
+        """Have the next release take these samples' reviews up again; None for all of them."""
+        if keys is None:
+            self._db.write("UPDATE reviews SET unreleased = 1")
+        else:
+            self._db.write_many(
+                "UPDATE reviews SET unreleased = 1 WHERE sample = ?", [(key,) for key in keys]
+            )
+
+    # -- the last release --------------------------------------------------------------------
+
+    def records(self) -> dict[str, Record]:
+        """The records of the last release, by sample key, in the order of keys."""
+        rows = self._db.read("SELECT record FROM records ORDER BY sample")
+        found = (record_from(row["record"]) for row in rows)
+        return {record.sample: record for record in found}
+
+    def released(
+        self,
+        release: str,
+        records: Iterable[Record],
+        gone: Iterable[str],
+        taken_up: Iterable[int],
+        notes: Mapping[str, str],
+    ) -> None:
+        """Say that a release stands, all at once.
+
+        Args:
+            records: New and changed ones.
+            gone: Sample keys that have left.
+            taken_up: Tasks whose reviews it holds.
+        """
+        with self._db.transaction() as db:
+            db.executemany("DELETE FROM records WHERE sample = ?", [(key,) for key in gone])
+            db.executemany(
+                "INSERT OR REPLACE INTO records VALUES (?, ?)",
+                [(record.sample, record_json(record)) for record in records],
+            )
+            db.executemany(
+                "UPDATE reviews SET unreleased = 0 WHERE task_id = ?", [(t,) for t in taken_up]
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [*notes.items(), (RELEASE_NOTE, release)],
+            )
+
+    # -- pictures ----------------------------------------------------------------------------
+
+    def picture(self, source: str) -> Picture | None:
+        """What is known of the bytes at a source; None where they were never read."""
+        rows = self._db.read(
+            "SELECT sha256, format, width, height, bytes FROM pictures WHERE source = ?", (source,)
+        )
+        return Picture(*rows[0]) if rows else None
+
+    def record_picture(self, source: str, picture: Picture) -> None:
+        self._db.write("INSERT OR REPLACE INTO pictures VALUES (?,?,?,?,?,?)", (source, *picture))
+
+    def _tasks(self, where: str, values: tuple[str, ...] = ()) -> list[ReviewedTask]:
+        rows = self._db.read(f"SELECT * FROM reviews {where}", values)
+        return [
+            ReviewedTask(
+                row["task_id"],
+                row["sample"],
+                row["updated_at"],
+                row["source"],
+                review_from(row["review"]),
+            )
+            for row in rows
+        ]
+
+
+def _row(task: ReviewedTask) -> tuple[int, str, str, str, str, str]:
+    review: Review = task.review
+    text = review_json(review)
+    return (task.task_id, task.key, task.updated_at, task.source, review.outcome, text)

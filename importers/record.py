@@ -1,0 +1,129 @@
+"""What training storage holds of one sample: its picture's name, its label, and its provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from importers.review import Box
+
+TRAIN = "train"
+VALIDATION = "validation"
+TEST = "test"
+SPLITS = (TRAIN, VALIDATION, TEST)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A picture that people approved. Times are ISO 8601 in UTC. What is not known is None.
+
+    Attributes:
+        sample: Key of the sample; its identity.
+        sha256: Of the picture's bytes.
+        format: Ending of the picture's file: png, jpg, webp, gif, …
+        width, height: In pixels.
+        bytes: Size of the picture's file.
+        label, class_id: What it shows, and the label's number in the class list.
+        split: train, validation or test.
+        verdict: approved or relabelled.
+        reviewed: "one by one" or "contact sheet".
+        reviewers: Label Studio's ids of people, or their e-mail addresses where asked for.
+        annotation_id, annotated_at, decided_at: The annotation, when made and last changed.
+        annotators, agreement: How many people answered, and the share who gave this label.
+        shown_label, shown_score, shown_model_version: The prediction that people saw.
+        prompt, prompt_label, technique, factors: What was asked for.
+        generator, size, parameters, seed, request_id, generated_at, cost_usd: Who drew it and how.
+        parents: sha256 of the pictures that it is made from.
+        ancestors: sha256 of those, and of what they are made from, through all generations.
+        synthetic: Whether a model drew it.
+        terms: What the provider's terms restrict, as people were told.
+        label_probability, similarity, predicted_label, model_version: CLIP's score of it.
+        original_name: Name of the file where it came from.
+        family: Samples of one family are in one split.
+        boxes: Rectangles that people drew.
+    """
+
+    sample: str
+    sha256: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    label: str
+    class_id: int
+    split: str
+    verdict: str
+    reviewed: str
+    reviewers: tuple[int | str, ...]
+    annotation_id: int
+    annotated_at: str
+    decided_at: str
+    annotators: int
+    agreement: float | None
+    shown_label: str | None
+    shown_score: float | None
+    shown_model_version: str | None
+    prompt: str | None
+    prompt_label: str | None
+    technique: str | None
+    factors: Mapping[str, str] | None
+    generator: str | None
+    size: str | None
+    parameters: Mapping[str, Any] | None
+    seed: int | None
+    request_id: str | None
+    generated_at: str | None
+    cost_usd: float | None
+    parents: tuple[str, ...]
+    ancestors: tuple[str, ...]
+    synthetic: bool | None
+    terms: str | None
+    label_probability: float | None
+    similarity: float | None
+    predicted_label: str | None
+    model_version: str | None
+    original_name: str | None
+    family: str
+    boxes: tuple[Box, ...]
+    task_id: int
+    project: int
+    campaign: str
+    campaign_id: str
+
+    @property
+    def object_path(self) -> str:
+        """Where the picture lies in training storage: named by its content, never changed."""
+        return object_path(self.sha256, self.format)
+
+    @property
+    def file_name(self) -> str:
+        """What the picture's file is called in trees of files; unlike any other sample's."""
+        return f"{self.sha256[:16]}-{self.sample[:8]}.{self.format}"
+
+
+def object_path(sha256: str, file_format: str) -> str:
+    """Where a picture lies in training storage, by its content."""
+    return f"objects/{sha256[:2]}/{sha256}.{file_format}"
+
+
+def record_json(record: Record) -> str:
+    """A record as one line of JSON, without its end of line; the order of keys is part of it."""
+    return _adapter().dump_json(record).decode()
+
+
+def record_from(text: str | bytes) -> Record:
+    """What `record_json` wrote.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _adapter().validate_json(text)
+
+
+@cache
+def _adapter() -> TypeAdapter[Record]:
+    return TypeAdapter(Record)

@@ -1,0 +1,1 @@
+"""Layouts: how the samples of a release are arranged for the code that trains on them."""

@@ -1,0 +1,62 @@
+"""What a layout is, and what it may do: the release hands it records, and takes its files.
+
+Packed layouts (webdataset, parquet) write files named by their content, which releases share: one
+that the last release has is kept as it is. Trees and indexes lie in the release's own folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from importers.record import Record
+from importers.storage_sections import StorageSettings
+from importers.training_storage.classes import ClassList
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is to be laid out.
+
+    Attributes:
+        records: Of all approved samples, in the order of their keys.
+        classes: Every class there is or was, by number.
+    """
+
+    records: Sequence[Record]
+    classes: ClassList
+    settings: StorageSettings
+
+
+class Output(Protocol):
+    """Takes the files of one layout of one release. Paths have forward slashes."""
+
+    def keep(self, path: str) -> bool:
+        """Take a shared file into this release as it is, where the last release has it.
+
+        Args:
+            path: Below the storage's root, named by its content.
+
+        Returns:
+            Whether the last release has it; otherwise `share` it.
+        """
+
+    def share(self, path: str, data: bytes) -> None:
+        """Write a shared file, named by its content, below the storage's root."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file into the folder of this layout in this release."""
+
+    def place(self, name: str, record: Record) -> None:
+        """Put the record's picture into the folder of this layout in this release."""
+
+    def image(self, record: Record) -> bytes:
+        """The bytes of the record's picture."""
+
+    def url(self, path: str) -> str:
+        """The full URL of a path below the storage's root, as other programs take it."""
+
+
+Layout = Callable[[Contents, Output], None]
+"""Lays out a release. The same contents always give the same files, byte for byte."""
