@@ -5,6 +5,7 @@ GET  /health     is the process up
 POST /setup      labeling config → model version
 POST /predict    tasks → one prediction each, in order; [] where an image failed
 POST /webhook    any event → 200 at once
+GET  /events     how many events have come, for a sync that waits for them
 GET  /versions   model versions given out since the start
 GET  /ready      200 when the model is loaded, 503 before; open to all
 GET  /metrics    for Prometheus
@@ -92,7 +93,12 @@ def _protocol(app: Flask, backend: Backend) -> None:
                 f"The header {SECRET_HEADER} is not this backend's.",
                 "Run `ls-clip connect` again, with CLIP_WEBHOOK_SECRET as the backend has it.",
             )
+        backend.events.come()
         return {"status": "OK"}
+
+    @app.get("/events")
+    def events() -> dict[str, Any]:
+        return {"since": backend.since, "events": backend.events.number}
 
     @app.get("/versions")
     def versions() -> dict[str, Any]:

@@ -31,6 +31,18 @@ VERSIONS_KEPT = 100
 log = logging.getLogger(__name__)
 
 
+class Events:
+    """Counts Label Studio's events; what they say is asked of Label Studio itself."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._lock = threading.Lock()
+
+    def come(self) -> None:
+        with self._lock:
+            self.number += 1
+
+
 class Backend:
     """Answers setups and predictions. Safe to share between threads."""
 
@@ -38,6 +50,7 @@ class Backend:
         self.loader = loader
         self.settings = settings
         self.since = time.time()
+        self.events = Events()
         self.versions: dict[str, LabelStudy | None] = {}
         """The model versions given out last, each with what is odd about its labels, once known."""
         self._images = TaskImages(settings)

@@ -42,7 +42,7 @@ STATUS: dict[type[LsClipError], int] = {
 }
 
 HINTS = {
-    404: "The routes are / /health /setup /predict /webhook /versions /ready /metrics.",
+    404: "The routes are / /health /setup /predict /webhook /events /versions /ready /metrics.",
     413: "Ask for fewer tasks at once; pictures belong into uploads, not into the tasks' data.",
 }
 

@@ -112,6 +112,7 @@ def exclusive(path: Path) -> sqlite3.Connection:
         raise LedgerError(
             f"The ledger {path} is in use by another ls-clip.",
             hint="Wait for it to end, or stop it; then run this again.",
+            code="ledger_in_use",
         ) from error
     return guard
 

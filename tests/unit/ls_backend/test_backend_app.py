@@ -69,7 +69,10 @@ def test_no_tasks_no_results(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"not json", b'{"action": "NEW"}', b"\xff" * 100])
 def test_every_webhook_is_fine(client: FlaskClient, data: bytes) -> None:
+    before = client.get("/events").get_json()
     assert client.post("/webhook", data=data).status_code == 200
+    after = client.get("/events").get_json()
+    assert after == {"since": before["since"], "events": before["events"] + 1}
 
 
 @pytest.mark.parametrize("route", ["/setup", "/predict"])

@@ -16,7 +16,17 @@ from ls_backend.clip import Clip
 from ls_backend.loading import ModelLoader
 from ls_backend.model import ClipModel
 
-ROUTES = ("/", "/health", "/setup", "/predict", "/webhook", "/versions", "/ready", "/metrics")
+ROUTES = (
+    "/",
+    "/health",
+    "/setup",
+    "/predict",
+    "/webhook",
+    "/events",
+    "/versions",
+    "/ready",
+    "/metrics",
+)
 METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")
 ONE_PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8Dw"
