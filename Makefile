@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench bench-backend bench-sketch bench-campaign clean
+.PHONY: help setup demo test lint types bench bench-backend bench-sketch bench-sync bench-campaign clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,13 +32,16 @@ lint: .venv/.ready ## check style
 types: .venv/.ready ## check types
 	@$(BIN)/mypy
 
-bench: bench-backend bench-sketch ## measure everything, beside yardsticks of the same run
+bench: bench-backend bench-sketch bench-sync ## measure everything, beside yardsticks of the same run
 
 bench-backend: .venv/.ready ## measure the ML backend: images a second, waiting times, memory
 	@$(BIN)/python -m bench.backend
 
 bench-sketch: .venv/.ready ## measure the tiny CLIP and the review queue on fresh drawings
 	@$(BIN)/python -m importers.sketch.training.evaluate
+
+bench-sync: setup ## measure training storage: the first sync of 10,000 tasks, and ten changes
+	@$(BIN)/python -m bench.sync
 
 bench-campaign: .venv/.ready ## measure a campaign of 1,000 images: images a second and memory
 	@$(BIN)/python -m bench.campaign

@@ -6,10 +6,9 @@ A campaign lives in a folder of its own: `campaign.toml`, and beside it what run
 
 from __future__ import annotations
 
-import difflib
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -35,13 +34,10 @@ from importers.campaign_sections import (
     Words,
     check_templates,
 )
-from importers.storage_sections import Section, StorageSettings
+from importers.storage_sections import Section, StorageSettings, check_apart, storage_url
+from importers.toml_file import Location, as_config_error, read_toml, section_below
+from importers.training_storage.project_file import PROJECT_FILE, names_a_project
 from ls_backend.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _NAMES = ", ".join((*PROMPT_TECHNIQUES, *DERIVED_TECHNIQUES))
 _REASONS = {
@@ -52,7 +48,10 @@ _REASONS = {
 """For people, what pydantic says of tagged unions and tuples in its own terms."""
 
 CAMPAIGN_FILE = "campaign.toml"
-NONE_OF_THESE = "None of these / unusable"
+NONE_OF_THESE = "None of these"
+UNUSABLE = "Unusable"
+NONE_OR_UNUSABLE = "None of these / unusable"
+"""The one choice for both in projects of earlier versions."""
 
 Technique = Annotated[PromptTechnique | DerivedTechnique, Field(discriminator="name")]
 
@@ -83,8 +82,10 @@ class Campaign(Section):
                 raise ValueError("a label is empty")
             if cleaned.count(label) > 1:
                 raise ValueError(f"the label {label!r} is listed twice")
-            if label == NONE_OF_THESE:
-                raise ValueError(f"{NONE_OF_THESE!r} is added by itself, do not list it")
+            if label.casefold() in {NONE_OF_THESE.casefold(), UNUSABLE.casefold()}:
+                raise ValueError(
+                    f"{label!r} is no label: reviewers get that choice by itself, do not list it"
+                )
             if "/" in label or label in {".", ".."}:
                 raise ValueError(f"the label {label!r} cannot be a folder name")
         return cleaned
@@ -152,10 +153,7 @@ class Campaign(Section):
 
     @model_validator(mode="after")
     def _storage_is_apart(self) -> Self:
-        if self.storage_url in {str(self.folder.resolve()), str(self.images_path.resolve())}:
-            raise ValueError(
-                "[storage] url is where the campaign keeps its originals; name another folder"
-            )
+        check_apart(self.storage, self.folder)
         return self
 
     @property
@@ -192,69 +190,66 @@ class Campaign(Section):
     @property
     def storage_url(self) -> str:
         """The fsspec URL of training storage; a bare relative path counts from the campaign."""
-        url = self.storage.url
-        return url if "://" in url else str((self.folder / url).resolve())
+        return storage_url(self.storage, self.folder)
 
 
 def load_campaign(path: Path) -> Campaign:
     """Read a campaign from its folder or its TOML file.
 
     Raises:
-        ConfigError: the file is missing, is not TOML, or says something a campaign cannot say.
+        ConfigError: the file is missing, is not TOML, or says something a campaign cannot say; or
+            it names a project that can only be synced.
     """
-    file = path / CAMPAIGN_FILE if path.is_dir() else path
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        folder = path.parent if path.suffix else path
+    file = settings_file(path)
+    values = read_settings(file)
+    if names_a_project(file, values):
         raise ConfigError(
-            f"There is no campaign at {file}.",
-            hint=f"Write one with: ls-clip new {folder.name or 'my-campaign'}. Or check the path.",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{file} is not written in UTF-8: byte {error.start} cannot be read.",
-            hint="Save it as UTF-8, then run it again.",
-        ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"{file} cannot be read: {error.strerror}.", hint="Check the path and its permissions."
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"{file} is not valid TOML: {error}", hint="Mend that line, then run it again."
-        ) from None
-    if "folder" in values:
-        raise ConfigError(
-            f"{file}: unknown key 'folder'.", hint="A campaign's folder is where its file lies."
+            f"{file} names a project of Label Studio that ls-clip did not make: nothing is drawn "
+            "for it, it can only be synced.",
+            hint=f"Sync it with: ls-clip sync {path}. Or make a campaign with: ls-clip new NAME",
+            code="project_only_syncs",
         )
+    return parse_campaign(file, values)
+
+
+def parse_campaign(file: Path, values: Mapping[str, Any]) -> Campaign:
+    """The campaign that a file's values make.
+
+    Raises:
+        ConfigError: they say something a campaign cannot say.
+    """
     try:
         return Campaign.model_validate({**values, "folder": file.parent.resolve()})
     except ValidationError as error:
-        raise _as_config_error(file, error) from None
+        raise as_config_error(file, error, _section_at, place=_place, reasons=_REASONS) from None
 
 
-def _as_config_error(file: Path, error: ValidationError) -> ConfigError:
-    # A misspelt key is also a missing one: the misspelling is what helps.
-    errors = error.errors(include_url=False)
-    first = min(errors, key=lambda found: found["type"] != "extra_forbidden")
-    where = _place(first["loc"])
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return ConfigError(f"{file}: unknown key {where!r}{more}.", hint=_nearest_key(first["loc"]))
-    if first["type"] == "missing":
-        return ConfigError(
-            f"{file}: {where!r} is missing{more}.",
-            hint="Add it; `ls-clip new` writes an example of every key.",
-        )
-    reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
-    return ConfigError(
-        f"{file}: {where}{': ' * bool(where)}{reason}{more}.",
-        hint="Mend that value, then run it again.",
+def settings_file(path: Path) -> Path:
+    """The TOML file at a path: itself, or the campaign's or else the project's of a folder."""
+    if not path.is_dir():
+        return path
+    project = path / PROJECT_FILE
+    campaign = path / CAMPAIGN_FILE
+    return project if project.exists() and not campaign.exists() else campaign
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """The values of a campaign's or a project's file.
+
+    Raises:
+        ConfigError: it is missing, or is not TOML.
+    """
+    folder = file.parent if file.suffix else file
+    return read_toml(
+        file,
+        ConfigError(
+            f"There is no campaign at {file}.",
+            hint=f"Write one with: ls-clip new {folder.name or 'my-campaign'}. Or check the path.",
+        ),
     )
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _place(location: Location) -> str:
     """Where in campaign.toml that is: techniques are counted from 1, and told by their names."""
     if location[:1] != ("technique",) or len(location) == 1:
         return ".".join(map(str, location))
@@ -264,21 +259,8 @@ def _place(location: tuple[int | str, ...]) -> str:
     return f"{entry} {'.'.join(map(str, key))}".rstrip()
 
 
-def _nearest_key(location: tuple[int | str, ...]) -> str:
-    known = [name for name in _section_at(location[:-1]).model_fields if name != "folder"]
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
-    if near:
-        return f"Did you mean {near[0]!r}?"
-    return f"Known keys here: {', '.join(known)}."
-
-
-def _section_at(location: tuple[int | str, ...]) -> type[BaseModel]:
+def _section_at(location: Location) -> type[BaseModel]:
     if location[:1] == ("technique",):  # then its number, and which of the two kinds it is
         derived = location[-1] in DERIVED_TECHNIQUES
         return DerivedTechnique if derived else PromptTechnique
-    section: type[BaseModel] = Campaign
-    for part in location:
-        annotation = section.model_fields[str(part)].annotation
-        candidates = [annotation, *get_args(annotation)]
-        section = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    return section
+    return section_below(Campaign, location)

@@ -11,7 +11,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from importers.commands import admin, campaign, costs, gc, prompts, services, weights
+from importers.commands import (
+    admin,
+    campaign,
+    classes,
+    costs,
+    gc,
+    prompts,
+    releases,
+    services,
+    splits,
+    sync,
+    weights,
+)
 from importers.commands.output import err
 from ls_backend.errors import LsClipError
 
@@ -77,10 +89,11 @@ for _command, _panel, _example in (
     (campaign.generate, _CAMPAIGN, "ls-clip generate pets"),
     (campaign.score, _CAMPAIGN, "ls-clip score pets"),
     (campaign.push, _CAMPAIGN, "ls-clip push pets"),
-    (campaign.sync, _CAMPAIGN, "ls-clip sync pets"),
+    (sync.sync, _CAMPAIGN, "ls-clip sync pets"),
     (campaign.status, _CAMPAIGN, "ls-clip status pets"),
     (costs.costs, _CAMPAIGN, "ls-clip costs pets"),
     (gc.gc, _CAMPAIGN, "ls-clip gc pets --dry-run"),
+    (releases.verify, _CAMPAIGN, "ls-clip verify s3://bucket/pets"),
     (services.serve, _SERVERS, "ls-clip serve --model ViT-B-32/laion2b_s34b_b79k"),
     (services.connect, _PROJECT, "ls-clip connect pets --url http://192.168.1.20:9090"),
     (admin.prelabel, _PROJECT, "ls-clip prelabel --project 3"),
@@ -96,6 +109,24 @@ app.add_typer(
     name="prompts",
     rich_help_panel=_CAMPAIGN,
     epilog="Example: ls-clip prompts plan pets",
+)
+app.add_typer(
+    classes.app,
+    name="classes",
+    rich_help_panel=_CAMPAIGN,
+    epilog="Example: ls-clip classes list pets",
+)
+app.add_typer(
+    splits.app,
+    name="splits",
+    rich_help_panel=_CAMPAIGN,
+    epilog="Example: ls-clip splits check pets",
+)
+app.add_typer(
+    releases.app,
+    name="releases",
+    rich_help_panel=_CAMPAIGN,
+    epilog="Example: ls-clip releases list pets",
 )
 app.add_typer(
     weights.app,

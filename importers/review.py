@@ -100,7 +100,8 @@ class ReviewedTask:
 
     Attributes:
         key: Of its sample.
-        updated_at: As Label Studio writes it; what moves it, moves the review perhaps.
+        updated_at: As Label Studio writes it; what moves it, moves the review perhaps. "" of a task
+            that is gone.
         source: The task's value for the image: where its bytes are had from.
     """
 

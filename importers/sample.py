@@ -10,6 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -96,7 +98,7 @@ class Verdict:
     """What a person decided about a sample.
 
     Attributes:
-        kind: approved, relabelled, rejected or skipped.
+        kind: One of `importers.review.VERDICTS`.
         label: The label that the person gave; None where there is none.
         annotation_id: Label Studio's id of the annotation.
         decided_at: When it was last changed.
@@ -163,7 +165,8 @@ def sample_key(
     """
     content: dict[str, Any] = {
         "prompt": prompt.text,
-        "label": prompt.label,
+        # Its name in earlier versions: pictures that were paid for then are found again.
+        "label": NONE_OR_UNUSABLE if prompt.label == NONE_OF_THESE else prompt.label,
         "technique": prompt.technique,
         "model": model,
         "size": size,

@@ -28,7 +28,8 @@ class Counts:
         scored: Those with a score.
         held: Those with an image that are kept from people: not the best, or not usable.
         pushed: Those that stand in Label Studio as a task.
-        approved, relabelled, rejected, skipped: What people decided, as of the last sync.
+        approved, relabelled, rejected, unusable, none_of_these, skipped: What people decided, as
+            of the last sync.
         undecided: Those pushed without a decision yet.
     """
 
@@ -41,6 +42,8 @@ class Counts:
     approved: int
     relabelled: int
     rejected: int
+    unusable: int
+    none_of_these: int
     skipped: int
     undecided: int
 
@@ -131,7 +134,7 @@ def _steps(sample: Sample, campaign: Campaign) -> Iterator[str]:
         yield "held"
     if sample.task_id is not None:
         yield "pushed"
-        yield sample.verdict.kind if sample.verdict else "undecided"
+        yield sample.verdict.kind.replace(" ", "_") if sample.verdict else "undecided"
 
 
 def _counts(steps: Counter[str]) -> Counts:

@@ -18,7 +18,7 @@ ON_CONTROL = (
     "clip_target", "clip_claim", "clip_fit", "clip_background", "clip_prefill", "clip_templates",
     "clip_threshold",
 )  # fmt: skip
-ON_LABEL = ("clip_prompt", "clip_threshold", "clip_none")
+ON_LABEL = ("clip_prompt", "clip_threshold", "clip_none", "clip_ignore")
 
 _FIELD = re.compile(r"\$(\w[\w.\-]*)")
 _PREFILLS = ("claim", "clip", "none")

@@ -16,6 +16,8 @@ whose regions people draw. Attributes of ours, which Label Studio keeps and igno
                     clip_none="true"         the way out for people; without clip_claim, CLIP
                                              answers it where a background text wins; with it
                                              and a background, a task may claim it
+                    clip_ignore="true"       for people alone ("unusable"): CLIP never answers it,
+                                             and no score counts it
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def read_label_config(xml: str) -> LabelTarget:
     Raises:
         LabelConfigError: None can be filled, or several can and no `clip_target` says which.
     """
-    root = _parsed(xml)
+    root = parse_label_config(xml)
     image_fields = {
         image.get("name", ""): field_of(image.get("value")) for image in root.iter("Image")
     }
@@ -52,7 +54,12 @@ def read_label_config(xml: str) -> LabelTarget:
     return read_control(usable[0], image_fields[usable[0].get("toName", "")] or "")
 
 
-def _parsed(xml: str) -> Element:
+def parse_label_config(xml: str) -> Element:
+    """The labeling config's root element.
+
+    Raises:
+        LabelConfigError: It is not well-formed XML.
+    """
     try:
         return ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:
@@ -81,7 +88,7 @@ def _obstacle(control: Element, image_fields: dict[str, str | None]) -> str | No
         return "its labels come from the task data, or from elsewhere"
     if control.tag == "Choices" and any(label.find("Choice") is not None for label in labels):
         return "its choices are nested"
-    if all(is_true(label, "clip_none") for label in labels):
+    if all(is_true(label, "clip_none") or is_true(label, "clip_ignore") for label in labels):
         return "it has no labels"
     return None
 

@@ -47,7 +47,7 @@ def read_control(control: Element, image_field: str) -> LabelTarget:
     """
     name = control.get("name", "")
     check_attributes(control, control.iter(LABEL_TAGS[control.tag]))
-    leaves = list(_leaves(control, LABEL_TAGS[control.tag]))
+    leaves = [leaf for leaf in _leaves(control) if not _is_ignored(leaf)]
     nones = _none_leaves(control, leaves)
     labelled = [leaf for leaf in leaves if leaf not in nones]
     labels = tuple(_label(leaf) for leaf in labelled)
@@ -81,8 +81,18 @@ def read_control(control: Element, image_field: str) -> LabelTarget:
     )
 
 
-def _leaves(control: Element, tag: str) -> Iterator[_Path]:
+def labels_of(control: Element) -> tuple[str, ...]:
+    """Every label that people can give, as answers say it, in the order of the config."""
+    return tuple(_label(leaf) for leaf in _leaves(control))
+
+
+def _is_ignored(leaf: _Path) -> bool:
+    return any(is_true(element, "clip_ignore") for element in leaf)
+
+
+def _leaves(control: Element) -> Iterator[_Path]:
     """The labels, each with those that it lies under; only a Taxonomy has any."""
+    tag = LABEL_TAGS[control.tag]
     ahead: list[tuple[Element, _Path]] = [(control, ())]
     while ahead:
         element, above = ahead.pop()
@@ -174,6 +184,11 @@ def _thresholds(control: Element, leaves: Sequence[_Path]) -> tuple[float, ...]:
 
 
 def _check_labels(name: str, labels: tuple[str, ...], nones: list[str]) -> None:
+    if not labels:
+        raise LabelConfigError(
+            f"Every label of {name!r} is left out with clip_ignore or clip_none.",
+            hint="Leave CLIP at least one label to answer.",
+        )
     if not all(labels):
         raise LabelConfigError(
             f"A label of {name!r} has no value.", hint='Give every label a value="…".'

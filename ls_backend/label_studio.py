@@ -101,6 +101,7 @@ class LabelStudio:
 
     def __init__(self, credentials: Credentials, *, direct: bool = False) -> None:
         self.url = credentials.url
+        self.credentials = credentials
         self._token = credentials.token
         self._is_access_by_refresh = _is_refresh_token(credentials.token)
         self._access = ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from pathlib import Path
 from typing import Any
 
 from importers.demo.services import ls_clip
@@ -46,9 +45,3 @@ class CommandLine:
         report = json.loads(done.stdout)
         assert isinstance(report, dict)
         return report
-
-
-def metadata(storage: str | Path) -> list[dict[str, Any]]:
-    """The records of a training folder."""
-    lines = (Path(storage) / "metadata.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]

@@ -51,6 +51,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if find_spec("diffusers") is None:
         why = "no package diffusers; get it with: "
         _leave_out(config, items, "diffusion_model", f"{why}pip install -e '.[diffusers]'")
+    if find_spec("ultralytics") is None:
+        why = "no package ultralytics (AGPL-3.0); get it with: "
+        _leave_out(config, items, "ultralytics", f"{why}pip install ultralytics")
 
 
 def _leave_out(config: pytest.Config, items: list[pytest.Item], fixture: str, why: str) -> None:

@@ -36,11 +36,22 @@ def new(
     folder: Annotated[
         Path, typer.Argument(metavar="NAME", help="The folder to make.", show_default=False)
     ],
+    project: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of a project that exists in Label Studio: only sync what is approved.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Make a folder with a commented campaign.toml in it."""
+    """Make a folder with a commented campaign.toml, or project.toml, in it."""
     from importers.commands import words
-    from importers.new_campaign import new_campaign
+    from importers.new_campaign import new_campaign, new_project_file
 
+    if project is not None:
+        show(words.new_project_lines(new_project_file(folder, project)))
+        return
     show(words.new_lines(new_campaign(folder)))
 
 
@@ -117,16 +128,6 @@ def push(path: CampaignPath, drop: Drop = False, json: AsJson = False) -> None:
     show([*lines, *words.next_step(f"review them, then: ls-clip sync {path}")], report, json)
 
 
-def sync(path: CampaignPath, json: AsJson = False) -> None:
-    """Bring training storage to what people have approved."""
-    from importers.commands import words
-    from importers.training_storage import sync as training_storage
-
-    with opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
-        report = training_storage.sync(ls, campaign, ledger, watch("Syncing"))
-    show(words.sync_lines(report), report, json)
-
-
 def status(path: CampaignPath, json: AsJson = False) -> None:
     """Show where every sample stands, at any time."""
     from importers.campaign import load_campaign
@@ -140,9 +141,16 @@ def status(path: CampaignPath, json: AsJson = False) -> None:
 @contextmanager
 def label_studio(campaign: Campaign | None = None) -> Iterator[LabelStudio]:
     """The Label Studio that the campaign or the environment names."""
+    with label_studio_at(campaign.review.url if campaign else None) as ls:
+        yield ls
+
+
+@contextmanager
+def label_studio_at(url: str | None) -> Iterator[LabelStudio]:
+    """The Label Studio at an address, or that the environment names."""
     from ls_backend.label_studio import LabelStudio, credentials_from_env
 
-    ls = LabelStudio(credentials_from_env(campaign.review.url if campaign else None))
+    ls = LabelStudio(credentials_from_env(url))
     try:
         yield ls
     finally:

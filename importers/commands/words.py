@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from importers.pipeline import ScoreReport
     from importers.prelabel import PrelabelReport
     from importers.status import CampaignStatus, Counts
-    from importers.training_storage.sync import SyncReport
 
 _ALWAYS_SHOWN = {
     "planned": "planned",
@@ -42,7 +41,8 @@ _WITHOUT_PREDICTION = {
     "invalid": "CLIP's answer does not fit the labeling config; named above",
     "dropped": "Label Studio did not keep it",
 }
-_SHOWN_WHERE_ANY = ("refused", "held", "undecided", "approved", "relabelled", "rejected", "skipped")
+_DECIDED = ("approved", "relabelled", "rejected", "unusable", "none_of_these", "skipped")
+_SHOWN_WHERE_ANY = ("refused", "held", "undecided", *_DECIDED)
 
 
 def new_lines(file: Path) -> list[str]:
@@ -54,6 +54,17 @@ def new_lines(file: Path) -> list[str]:
         "  ls-clip sketch [dim]# in another terminal: draws the images[/]",
         "  export LABEL_STUDIO_URL=http://localhost:8080 LABEL_STUDIO_API_KEY=…",
         f"  ls-clip run {_plain(file.parent)}",
+    ]
+
+
+def new_project_lines(file: Path) -> list[str]:
+    """What to do with a new file for an existing project."""
+    return [
+        f"Wrote {_plain(file)}, with every key explained.",
+        "",
+        "Say in it which answers count, and where the pictures go. Then:",
+        "  export LABEL_STUDIO_URL=http://localhost:8080 LABEL_STUDIO_API_KEY=…",
+        f"  ls-clip sync {_plain(file.parent)}",
     ]
 
 
@@ -130,18 +141,6 @@ def gc_lines(report: GcReport) -> list[str]:
         lines.append(_line("", f"{_count(report.unfinished, 'file')} half-written by a killed run"))
     if report.needed:
         lines.append(_line("stayed", f"{_count(report.needed, 'image')} that others need"))
-    return lines
-
-
-def sync_lines(report: SyncReport) -> list[str]:
-    """What people decided, and what that did to training storage."""
-    verdicts = ("approved", "relabelled", "rejected", "skipped", "undecided", "waiting")
-    changes = ("added", "moved", "removed", "unchanged")
-    lines = [_line("verdicts", _numbers(report, verdicts) or "none yet")]
-    for reason, number in report.undecided_reasons.items():
-        lines.append(_line("", f"[yellow]{number:,} undecided: {_plain(reason)}[/]"))
-    lines.append(_line("storage", _numbers(report, changes) or "empty"))
-    lines.append(_line("", _plain(report.storage)))
     return lines
 
 
@@ -257,7 +256,7 @@ def status_table(status: CampaignStatus) -> Table:
         title_style="bold",
     )
     table.add_column("label", overflow="fold")
-    for heading in (*_ALWAYS_SHOWN.values(), *used):
+    for heading in (*_ALWAYS_SHOWN.values(), *map(_heading, used)):
         table.add_column(heading, justify="right")
 
     def cells(counts: Counts) -> list[str]:
@@ -288,6 +287,5 @@ def _money(cost_usd: Decimal, unpriced: int) -> str:
     return f"{cost}, and the price of {unpriced:,} is not known" if unpriced else cost
 
 
-def _numbers(report: object, names: Sequence[str]) -> str:
-    counts = ((getattr(report, name), name) for name in names)
-    return ", ".join(f"{number:,} {name}" for number, name in counts if number)
+def _heading(name: str) -> str:
+    return name.replace("_", " ")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from importers.campaign import NONE_OF_THESE, Campaign
+from importers.campaign import NONE_OF_THESE, UNUSABLE, Campaign
 from importers.generators import GenerationRequest, open_generator
 from importers.generators.base import generate_image
 from importers.progress import Progress, silent
@@ -95,6 +95,7 @@ def classify_config(campaign: Campaign) -> str:
     for number, label in enumerate(campaign.labels, start=1):
         ET.SubElement(choices, "Choice", value=label, hotkey=str(number))
     ET.SubElement(choices, "Choice", value=NONE_OF_THESE, hotkey="0", clip_none="true")
+    ET.SubElement(choices, "Choice", value=UNUSABLE, hotkey="u", clip_ignore="true")
     return ET.tostring(root, encoding="unicode")
 
 

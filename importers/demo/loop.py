@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importers import generation, pipeline
+from importers.campaign import CAMPAIGN_FILE
 from importers.demo import live
 from importers.demo.campaigns import LABELS, write_campaign
 from importers.demo.reviewer import Answer, queue_order, review
@@ -115,10 +116,11 @@ class Loop:
             predictions_live=answered,
             approved=synced.approved,
             relabelled=synced.relabelled,
-            rejected=synced.rejected,
+            rejected=synced.rejected + synced.unusable + synced.none_of_these,
             synced=synced.added,
             cost_usd=cost,
             storage=campaign.storage_url,
+            release=synced.release or "",
             project_url=pushed.project_url,
         )
 
@@ -181,10 +183,12 @@ class Loop:
             return review(self._ls, pushed.project_id, LABELS, progress)
 
     def _sync(self, campaign: Campaign, ledger: Ledger) -> SyncReport:
+        from importers.training_storage.job import campaign_job
         from importers.training_storage.sync import sync
 
+        job = campaign_job(campaign, campaign.folder / CAMPAIGN_FILE)
         with self._steps.step("Bringing what was approved into the training folder") as progress:
-            return sync(self._ls, campaign, ledger, progress)
+            return sync(self._ls, job, ledger, watch=lambda _: progress)
 
 
 def wrong_tasks(answers: Sequence[Answer]) -> set[int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from importers.campaign import NONE_OF_THESE
+from importers.campaign import NONE_OF_THESE, UNUSABLE
 from importers.label_studio.review_queue import AUDIT_TAB
 from importers.progress import Progress, silent
 from ls_backend.errors import LabelStudioError
@@ -32,7 +32,7 @@ class Answer:
         score: Score of the prediction that was shown, 0 to 1.
         audit: It was served by the audit tab; otherwise by the queue.
         label: What the prompt claims.
-        choice: What the reviewer chose: that label, another one, or none of these.
+        choice: What the reviewer chose: that label, another one, none of these, or unusable.
         label_holds: The picture really shows what the prompt claims.
     """
 
@@ -81,11 +81,14 @@ def choose(label: str, truth: Truth, labels: Sequence[str]) -> str:
     """What a person would choose, seeing the picture.
 
     The label where it holds; another label where that one thing, and nothing else, is to be seen.
+    A garbled picture is of no use, nor is one of two things: no single label is right for it.
     """
     if truth.label_holds:
         return label
     if len(truth.objects) == 1 and truth.objects[0] in labels and truth.objects[0] != label:
         return truth.objects[0]
+    if truth.failure == "garbled" or len(truth.objects) > 1:
+        return UNUSABLE
     return NONE_OF_THESE
 
 

@@ -33,10 +33,12 @@ class DemoReport:
         wrong_found_first_quarter: Of these, those in the first quarter of the queue.
         order_as_promised: Label Studio served the queue lowest score first.
         predictions_live: Tasks of the second project that the ML backend answered.
-        approved, relabelled, rejected: What the reviewer decided.
+        approved, relabelled: What the reviewer decided.
+        rejected: What the reviewer wants for no label: none of these, or unusable.
         synced: Samples that stand in the training folder.
         cost_usd: What drawing cost, in US dollars.
         storage: The training folder.
+        release: What was released there.
         project_url: The reviewed project.
     """
 
@@ -53,6 +55,7 @@ class DemoReport:
     synced: int
     cost_usd: Decimal
     storage: str
+    release: str
     project_url: str
 
     def as_json(self) -> str:
@@ -109,7 +112,7 @@ def show_open(
         [
             "[bold]What to do next[/]",
             "  Review some of yours: open it and press “Label All Tasks”. The keys 1 to 6 choose a",
-            "  label, 0 is none of these, Ctrl+Enter submits. Then, in another terminal:",
+            "  label, 0 none of these, U unusable; Ctrl+Enter submits. Then, in another terminal:",
             f"    {_plain(sync)}",
             "  A campaign of your own, against your image server and your Label Studio:",
             f"    {_plain(_ls_clip())} new my-campaign",
@@ -168,8 +171,9 @@ def _first_quarter(report: DemoReport) -> list[str]:
 def _where(report: DemoReport, places: Places) -> list[str]:
     return [
         "[bold]Where everything is[/]",
-        f"  Training folder  {_plain(_short(report.storage))}",
-        "                   images by label; metadata.jsonl has prompt, scores and verdict of each",
+        f"  Training set     {_plain(_short(f'{report.storage}/releases/{report.release}'))}",
+        "                   README.md tells what it is; imagefolder/ has the images by split and",
+        "                   label, with prompt, scores and verdict of each in metadata.jsonl",
         f"  Campaign         {_plain(_short(str(places.campaign / 'campaign.toml')))}",
         f"  Logs             {_plain(_short(str(places.logs)))}",
     ]

@@ -2,14 +2,20 @@
 
 Two columns: the picture, and beside it the prompt, what CLIP thinks, and one choice. The `clip_*`
 attributes tell the ML backend what the choice claims; Label Studio keeps and ignores them.
+
+Below the labels are two ways out: the picture shows none of them, or it is of no use to anybody.
+Earlier versions had one choice for both. Where a project has that one it stays, at the end and
+without a hotkey: without it old answers would look empty, and Label Studio's settings page saves no
+labeling config that lacks a choice which annotations use.
 """
 
 from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from importers.campaign import NONE_OF_THESE, Campaign
+from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE, Campaign
 from ls_backend.errors import ConfigError
+from ls_backend.label_config import parse_label_config
 from ls_backend.label_texts import DEFAULT_BACKGROUND
 
 _IMAGE_COLUMN = "flex:0 0 480px"
@@ -17,11 +23,15 @@ _IMAGE_WIDTH = "460px"  # a wider picture pushes the choices below the fold
 _BACKGROUND_SEPARATOR = "|"
 _HOTKEYS = "123456789"
 _NONE_HOTKEY = "0"
+_UNUSABLE_HOTKEY = "u"
 _MOST_LABELS_IN_ONE_COLUMN = 14
 
 
-def review_config(campaign: Campaign) -> str:
+def review_config(campaign: Campaign, *, keep_none_or_unusable: bool = False) -> str:
     """The labeling config of the campaign's project.
+
+    Args:
+        keep_none_or_unusable: With the one choice of earlier versions for both ways out.
 
     Raises:
         ConfigError: a background text cannot be written into it.
@@ -38,8 +48,22 @@ def review_config(campaign: Campaign) -> str:
         if position < len(_HOTKEYS):
             choice.set("hotkey", _HOTKEYS[position])
     ET.SubElement(choices, "Choice", value=NONE_OF_THESE, hotkey=_NONE_HOTKEY, clip_none="true")
+    unusable = {"value": UNUSABLE, "hotkey": _UNUSABLE_HOTKEY, "clip_ignore": "true"}
+    ET.SubElement(choices, "Choice", unusable)
+    if keep_none_or_unusable:
+        ET.SubElement(choices, "Choice", value=NONE_OR_UNUSABLE, clip_ignore="true")
     ET.indent(root)
     return ET.tostring(root, encoding="unicode")
+
+
+def has_none_or_unusable(label_config: str) -> bool:
+    """Whether a labeling config has the one choice of earlier versions.
+
+    Raises:
+        LabelConfigError: it is not well-formed XML.
+    """
+    choices = parse_label_config(label_config).iter("Choice")
+    return any(choice.get("value") == NONE_OR_UNUSABLE for choice in choices)
 
 
 def _choices_attributes(campaign: Campaign) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from importers.campaign import Campaign
-from importers.label_studio.label_config import review_config
+from importers.label_studio.label_config import has_none_or_unusable, review_config
 from importers.ledger import Ledger
 from ls_backend.errors import LabelConfigError, LabelStudioError
 from ls_backend.label_config import read_label_config
@@ -168,7 +168,8 @@ def _create(
 
 
 def _follow_labels(ls: LabelStudio, campaign: Campaign, project: dict[str, Any]) -> None:
-    wanted = review_config(campaign)
+    keep = has_none_or_unusable(project["label_config"])
+    wanted = review_config(campaign, keep_none_or_unusable=keep)
     if _target(project["label_config"]) != _target(wanted):
         _update(ls, int(project["id"]), label_config=wanted)
 

@@ -8,7 +8,8 @@ Those in a batch stay in the air: the provider goes on with them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,26 @@ class Ledger:
         """Samples that stand in Label Studio as a task."""
         return self._samples("WHERE task_id IS NOT NULL ORDER BY position")
 
+    def pushed_tasks(self) -> dict[int, dict[str, str]]:
+        """Number of each pushed task → key of its sample → the label that it is meant to show.
+
+        Several keys stand where Label Studio gave the number of a deleted task to a new one.
+        """
+        tasks: dict[int, dict[str, str]] = {}
+        for row in self._db.read(
+            "SELECT task_id, key, label FROM samples WHERE task_id IS NOT NULL ORDER BY pushed_at"
+        ):
+            tasks.setdefault(row["task_id"], {})[row["key"]] = row["label"]
+        return tasks
+
+    def samples_of(self, keys: Collection[str]) -> list[Sample]:
+        """The samples with these keys, in the order of planning."""
+        return self._among("key", keys)
+
+    def samples_with_image(self, digests: Collection[str]) -> list[Sample]:
+        """The samples whose image has one of these sha256."""
+        return self._among("sha256", digests)
+
     # -- scores, push, verdicts --------------------------------------------------------------
 
     def record_scores(self, scores: Mapping[str, Score]) -> None:
@@ -170,6 +191,11 @@ class Ledger:
             "decided_at = ?, reviewer = ? WHERE key = ?",
             [(*verdict_row(verdict), key) for key, verdict in verdicts.items()],
         )
+
+    def _among(self, column: str, values: Collection[str]) -> list[Sample]:
+        listed = json.dumps(list(values))
+        where = f"WHERE {column} IN (SELECT value FROM json_each(?)) ORDER BY position"
+        return self._samples(where, (listed,))
 
     def _samples(self, where: str, values: tuple[Any, ...] = ()) -> list[Sample]:
         return [sample_from(row) for row in self._db.read(SELECT_SAMPLES + where, values)]

@@ -6,13 +6,15 @@ a process killed in between loses nothing.
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from importers.ledger.file import Database
 from importers.record import Record, record_from, record_json
-from importers.review import Review, ReviewedTask, review_from, review_json
+from importers.review import UNDECIDED, Review, ReviewedTask, review_from, review_json
 
 RELEASE_NOTE = "release"
 """Name of the release that `records` are those of."""
@@ -26,6 +28,13 @@ class Picture(NamedTuple):
     width: int
     height: int
     bytes: int
+
+
+class Placed(NamedTuple):
+    """Where a picture lies in the training set, or lay when it left; see `Record`."""
+
+    family: str
+    split: str
 
 
 @dataclass(frozen=True)
@@ -54,10 +63,24 @@ class Reviews:
         """The numbers of all tasks that were ever read."""
         return {row["task_id"] for row in self._db.read("SELECT task_id FROM reviews")}
 
+    def times(self) -> dict[int, str]:
+        """Number of every task that was ever read → its `updated_at`."""
+        rows = self._db.read("SELECT task_id, updated_at FROM reviews")
+        return {row["task_id"]: row["updated_at"] for row in rows}
+
     def outcomes(self) -> dict[str, int]:
         """How many tasks have which outcome."""
         rows = self._db.read("SELECT outcome, COUNT(*) AS number FROM reviews GROUP BY outcome")
         return {row["outcome"]: row["number"] for row in rows}
+
+    def undecided_reasons(self) -> dict[str, int]:
+        """How many tasks are undecided for which reason, the most frequent first."""
+        rows = self._db.read(
+            "SELECT json_extract(review, '$.reason') AS reason, COUNT(*) AS number FROM reviews "
+            "WHERE outcome = ? GROUP BY reason ORDER BY number DESC, reason",
+            (UNDECIDED,),
+        )
+        return {row["reason"]: row["number"] for row in rows}
 
     def record(self, tasks: Sequence[ReviewedTask], notes: Mapping[str, str]) -> int:
         """Set these tasks' reviews, and single values such as how far was read, all at once.
@@ -78,6 +101,10 @@ class Reviews:
             )
             changed = db.total_changes - before
             db.executemany(
+                "UPDATE reviews SET updated_at = ? WHERE task_id = ?",
+                [(task.updated_at, task.task_id) for task in tasks],
+            )
+            db.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [*notes.items()],
             )
@@ -91,6 +118,23 @@ class Reviews:
             self._db.write_many(
                 "UPDATE reviews SET unreleased = 1 WHERE sample = ?", [(key,) for key in keys]
             )
+
+    def touch_doubles(self) -> None:
+        """Have the next release take up all tasks with the picture of one that it takes up."""
+        self._db.write(
+            "UPDATE reviews SET unreleased = 1 WHERE NOT unreleased AND source IN ("
+            "SELECT other.source FROM reviews JOIN pictures USING (source) "
+            "JOIN pictures AS other USING (sha256) WHERE reviews.unreleased)"
+        )
+
+    def doubles(self, digests: Collection[str]) -> list[tuple[ReviewedTask, Picture]]:
+        """All tasks, by their numbers, whose picture has one of these sha256."""
+        rows = self._db.read(
+            "SELECT * FROM reviews JOIN pictures USING (source) "
+            "WHERE sha256 IN (SELECT value FROM json_each(?)) ORDER BY task_id",
+            (json.dumps(list(digests)),),
+        )
+        return [(_task(row), _picture(row)) for row in rows]
 
     # -- the last release --------------------------------------------------------------------
 
@@ -115,7 +159,18 @@ class Reviews:
             gone: Sample keys that have left.
             taken_up: Tasks whose reviews it holds.
         """
+        records = list(records)
         with self._db.transaction() as db:
+            # Kin that have left go with their family, so that they come back to it.
+            db.executemany(
+                "UPDATE placed SET family = ?, split = ? "
+                "WHERE family = (SELECT family FROM placed WHERE sha256 = ?)",
+                [(record.family, record.split, record.sha256) for record in records],
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO placed VALUES (?, ?, ?)",
+                [(record.sha256, record.family, record.split) for record in records],
+            )
             db.executemany("DELETE FROM records WHERE sample = ?", [(key,) for key in gone])
             db.executemany(
                 "INSERT OR REPLACE INTO records VALUES (?, ?)",
@@ -129,6 +184,12 @@ class Reviews:
                 [*notes.items(), (RELEASE_NOTE, release)],
             )
 
+    def placed(self, digests: Iterable[str]) -> dict[str, Placed]:
+        """Where those of these pictures lie or lay that ever were in a release, by sha256."""
+        statement = "SELECT sha256, family, split FROM placed WHERE sha256 = ?"
+        rows = [row for sha256 in digests for row in self._db.read(statement, (sha256,))]
+        return {row["sha256"]: Placed(row["family"], row["split"]) for row in rows}
+
     # -- pictures ----------------------------------------------------------------------------
 
     def picture(self, source: str) -> Picture | None:
@@ -136,23 +197,28 @@ class Reviews:
         rows = self._db.read(
             "SELECT sha256, format, width, height, bytes FROM pictures WHERE source = ?", (source,)
         )
-        return Picture(*rows[0]) if rows else None
+        return _picture(rows[0]) if rows else None
 
     def record_picture(self, source: str, picture: Picture) -> None:
         self._db.write("INSERT OR REPLACE INTO pictures VALUES (?,?,?,?,?,?)", (source, *picture))
 
     def _tasks(self, where: str, values: tuple[str, ...] = ()) -> list[ReviewedTask]:
         rows = self._db.read(f"SELECT * FROM reviews {where}", values)
-        return [
-            ReviewedTask(
-                row["task_id"],
-                row["sample"],
-                row["updated_at"],
-                row["source"],
-                review_from(row["review"]),
-            )
-            for row in rows
-        ]
+        return [_task(row) for row in rows]
+
+
+def _task(row: sqlite3.Row) -> ReviewedTask:
+    return ReviewedTask(
+        row["task_id"],
+        row["sample"],
+        row["updated_at"],
+        row["source"],
+        review_from(row["review"]),
+    )
+
+
+def _picture(row: sqlite3.Row) -> Picture:
+    return Picture(*(row[name] for name in Picture._fields))
 
 
 def _row(task: ReviewedTask) -> tuple[int, str, str, str, str, str]:

@@ -30,7 +30,8 @@ CREATE TABLE samples (
 );
 CREATE INDEX samples_by_image ON samples (sha256);
 CREATE TABLE vectors (
-    sha256 TEXT PRIMARY KEY, model_version TEXT NOT NULL, vector BLOB NOT NULL
+    sha256 TEXT PRIMARY KEY, model_version TEXT NOT NULL, vector BLOB NOT NULL,
+    compared REAL
 );
 CREATE TABLE requests (
     id INTEGER PRIMARY KEY,
@@ -71,12 +72,17 @@ CREATE TABLE reviews (
     unreleased INTEGER NOT NULL
 );
 CREATE INDEX reviews_unreleased ON reviews (unreleased);
+CREATE INDEX reviews_by_sample ON reviews (sample);
+CREATE INDEX reviews_by_source ON reviews (source);
 CREATE TABLE records (sample TEXT PRIMARY KEY, record TEXT NOT NULL);
+CREATE TABLE placed (sha256 TEXT PRIMARY KEY, family TEXT NOT NULL, split TEXT NOT NULL);
+CREATE INDEX placed_by_family ON placed (family);
 CREATE TABLE pictures (
     source TEXT PRIMARY KEY,
     sha256 TEXT NOT NULL, format TEXT NOT NULL,
     width INTEGER NOT NULL, height INTEGER NOT NULL, bytes INTEGER NOT NULL
 );
+CREATE INDEX pictures_by_content ON pictures (sha256);
 """
 SELECT_SAMPLES = """
 SELECT samples.*,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from importers.ledger.file import Database
 from importers.ledger.rows import now
@@ -44,6 +44,32 @@ class Selections:
             (model_version, label),
         )
         return {row["sha256"]: row["vector"] for row in rows}
+
+    def vectors_of(self, model_version: str) -> dict[str, bytes]:
+        """All vectors of that model version by image sha256."""
+        rows = self._db.read(
+            "SELECT sha256, vector FROM vectors WHERE model_version = ?", (model_version,)
+        )
+        return {row["sha256"]: row["vector"] for row in rows}
+
+    def compared(self, digests: Collection[str], threshold: float) -> set[str]:
+        """Those of these images whose vectors were compared with each other for the splits.
+
+        Args:
+            threshold: Cosine; what was compared at a lower one is compared at this one too.
+        """
+        rows = self._db.read("SELECT sha256 FROM vectors WHERE compared <= ?", (threshold,))
+        return {row["sha256"] for row in rows}.intersection(digests)
+
+    def record_compared(self, digests: Iterable[str], threshold: float) -> None:
+        """Say that these images' vectors were compared with each other at that threshold.
+
+        A vector that is recorded anew was not compared.
+        """
+        self._db.write_many(
+            "UPDATE vectors SET compared = ? WHERE sha256 = ?",
+            [(threshold, sha256) for sha256 in digests],
+        )
 
     def without_vector(self, model_version: str) -> set[str]:
         """Keys of samples that this model version has scored and whose vector is not known."""

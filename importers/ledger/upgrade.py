@@ -56,12 +56,18 @@ CREATE TABLE reviews (
     unreleased INTEGER NOT NULL
 );
 CREATE INDEX reviews_unreleased ON reviews (unreleased);
+CREATE INDEX reviews_by_sample ON reviews (sample);
+CREATE INDEX reviews_by_source ON reviews (source);
 CREATE TABLE records (sample TEXT PRIMARY KEY, record TEXT NOT NULL);
+CREATE TABLE placed (sha256 TEXT PRIMARY KEY, family TEXT NOT NULL, split TEXT NOT NULL);
+CREATE INDEX placed_by_family ON placed (family);
 CREATE TABLE pictures (
     source TEXT PRIMARY KEY,
     sha256 TEXT NOT NULL, format TEXT NOT NULL,
     width INTEGER NOT NULL, height INTEGER NOT NULL, bytes INTEGER NOT NULL
 );
+ALTER TABLE vectors ADD COLUMN compared REAL;
+CREATE INDEX pictures_by_content ON pictures (sha256);
 UPDATE samples SET label = '{_NONE}' WHERE label = '{_NONE_IN_2}';
 UPDATE samples SET verdict_label = '{_NONE}' WHERE verdict_label = '{_NONE_IN_2}';
 """,

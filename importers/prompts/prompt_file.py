@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from importers.campaign import NONE_OF_THESE, Campaign
+from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, Campaign
 from importers.campaign_sections import PROMPT_TECHNIQUES
 from importers.prompts.checks import ADVERSARIAL, unmentioned
 from importers.prompts.mention import mentioned
@@ -138,6 +138,7 @@ def _prompt(campaign: Campaign, path: Path, number: int, row: Mapping[str, Any])
     technique = values.pop("technique", "") or campaign.prompt_techniques[0].name
     if not text:
         raise _wrong(path, number, "it has no prompt", "Write what the picture is to show.")
+    label = NONE_OF_THESE if label == NONE_OR_UNUSABLE else label
     _check_label(campaign, path, number, label, technique)
     _check_technique(campaign, path, number, technique)
     factors = {name: value for name, value in values.items() if value}

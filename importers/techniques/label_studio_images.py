@@ -18,7 +18,7 @@ from importers.techniques.masks import Region, area_of_regions
 from ls_backend.errors import ConfigError
 from ls_backend.label_attributes import field_of
 from ls_backend.label_studio import TOKEN_VARIABLE, URL_VARIABLE, Credentials, LabelStudio
-from ls_backend.settings import settings_from_env
+from ls_backend.settings import Settings, settings_from_env
 from ls_backend.task_images import TaskImages
 
 BATCH = 128
@@ -38,7 +38,7 @@ def in_project(credentials: Credentials, technique: DerivedTechnique) -> Iterato
     ls = LabelStudio(credentials)
     try:
         name, field = _image_tag(read_project(ls, project)["label_config"], project)
-        images = TaskImages(_settings(credentials))
+        images = TaskImages(image_settings(credentials))
         for tasks in project_tasks(ls, project, BATCH):
             for task in tasks:
                 yield _candidate(task, name, field, images, technique.source)
@@ -96,7 +96,7 @@ def _image_tag(label_config: str, project: int) -> tuple[str, str]:
     )
 
 
-def _settings(credentials: Credentials) -> Any:
+def image_settings(credentials: Credentials) -> Settings:
     """How images of tasks are read, as the ML backend reads them, from this Label Studio."""
     here = {URL_VARIABLE: credentials.url, TOKEN_VARIABLE: credentials.token}
     return settings_from_env({**os.environ, **here})

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from command_line import CommandLine, metadata
+from command_line import CommandLine
+from storage_reader import read_records
 
-from importers.campaign import NONE_OF_THESE, Campaign
+from importers.campaign import NONE_OF_THESE, UNUSABLE, Campaign
 from importers.demo.browser import signed_in
 from importers.demo.services import LabelStudioServer
 from ls_backend.label_studio import LabelStudio
@@ -67,6 +68,8 @@ def test_the_queue_is_worked_with_the_keyboard(page: Page, project: str, ls: Lab
     page.wait_for_function("document.querySelector('img[alt=image]')?.naturalWidth == 512")
     assert choice(page, lowest["data"]["label"]).is_checked()
 
+    page.keyboard.press("u")
+    assert choice(page, UNUSABLE).is_checked()
     page.keyboard.press("0")
     assert choice(page, NONE_OF_THESE).is_checked()
     page.keyboard.press("Control+Enter")
@@ -102,5 +105,5 @@ def test_ticked_pictures_of_a_sheet_are_what_sync_brings(
     after = command_line.report("sync", campaign.folder)
     assert after["added"] == len(ticked) == 2
     assert after["unchanged"] == before["added"]
-    samples = {record["sample"] for record in metadata(after["storage"])}
+    samples = {record["sample"] for record in read_records(after["storage"])}
     assert {task["data"]["sample"] for task in ticked} <= samples

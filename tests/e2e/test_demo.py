@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import metadata
+from storage_reader import read_records
 
 from importers.demo.services import ls_clip
 
@@ -23,7 +23,7 @@ PATIENCE_S = 240.0
 KEYS = (
     *("samples", "pushed", "audit", "wrong", "wrong_found_first_quarter", "order_as_promised"),
     *("predictions_live", "approved", "relabelled", "rejected", "synced", "cost_usd"),
-    *("storage", "project_url"),
+    *("storage", "release", "project_url"),
 )
 
 
@@ -59,7 +59,7 @@ def test_the_report_agrees_with_what_stands_in_the_folder(folder: Path) -> None:
     assert report["approved"] == IMAGES - report["wrong"]
     assert 0 <= report["wrong_found_first_quarter"] <= report["wrong"]
     assert report["synced"] == report["approved"] + report["relabelled"]
-    assert len(metadata(report["storage"])) == report["synced"]
+    assert len(read_records(report["storage"])) == report["synced"]
     assert "The whole loop" in done.stderr
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from io import BytesIO
@@ -13,17 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
+from storage_reader import every_byte, labels, read_records
 
-from importers.campaign import NONE_OF_THESE, Campaign
+from importers.campaign import CAMPAIGN_FILE, NONE_OF_THESE, UNUSABLE, Campaign
 from importers.image_store import ImageStore
 from importers.label_studio.project import PROJECT_NOTE
 from importers.label_studio.push import push
 from importers.ledger import Ledger
 from importers.sample import PlannedSample, Prompt, Score, sample_key
-from importers.training_storage.review import BATCH
+from importers.training_storage.classes import note_decision, read_classes
+from importers.training_storage.job import Job, campaign_job
+from importers.training_storage.reading import TASK_GONE
 from importers.training_storage.sync import SyncReport, sync
-from importers.training_storage.verdicts import NO_LABEL, SEVERAL_LABELS, TASK_GONE
-from ls_backend.errors import LabelStudioError, LabelStudioUnreachable
+from importers.training_storage.verdicts import NO_LABEL, SEVERAL_LABELS
+from ls_backend.errors import LabelStudioError, LabelStudioUnreachable, StorageError
 from ls_backend.label_studio import Credentials, LabelStudio
 
 if TYPE_CHECKING:
@@ -76,24 +81,17 @@ class Review:
             },
         )
 
-    def sync(self) -> SyncReport:
-        return sync(self.ls, self.campaign, self.ledger)
+    @property
+    def job(self) -> Job:
+        return campaign_job(self.campaign, self.campaign.folder / CAMPAIGN_FILE)
 
-    def metadata(self) -> list[dict[str, Any]]:
-        text = (Path(self.campaign.storage_url) / "metadata.jsonl").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()]
+    def sync(self, **options: Any) -> SyncReport:
+        return sync(self.ls, self.job, self.ledger, **options)
 
     def stored(self) -> dict[int, str]:
-        """Number → label of what stands in the storage, after checking each file."""
-        folder = Path(self.campaign.storage_url)
-        records = self.metadata()
-        for record in records:
-            image = folder / record["file_name"]
-            assert image.parent.name == record["label"]
-            assert hashlib.sha256(image.read_bytes()).hexdigest() == record["sha256"]
-        assert len(list(folder.rglob("*.png"))) == len(records)
+        """Number → label of what stands in the storage, after checking each picture."""
         keys = [sample.key for sample in self.ledger.samples()]
-        return {keys.index(record["sample"]): record["label"] for record in records}
+        return {keys.index(key): label for key, label in labels(self.campaign.storage_url).items()}
 
     def verdicts(self) -> list[str | None]:
         return [sample.verdict and sample.verdict.kind for sample in self.ledger.samples()]
@@ -120,6 +118,8 @@ def review(label_studio: LabelStudioServer, tmp_path: Path) -> Iterator[Review]:
             "folder": tmp_path / "pets",
         }
     )
+    campaign.folder.mkdir()
+    (campaign.folder / CAMPAIGN_FILE).write_text('name = "pets"\n')
     with Ledger(campaign.ledger_path) as ledger:
         for number in range(campaign.samples):
             add_sample(campaign, ledger, number)
@@ -149,7 +149,7 @@ def test_every_kind_of_answer(review: Review) -> None:
     review.answer(2, NONE_OF_THESE)
     review.answer(3, "cat", was_cancelled=True)
     review.answer(4)
-    review.answer(5, "horse")
+    review.answer(5, UNUSABLE)
     review.answer(6, "cat", "dog")
     review.tick_on_contact_sheet(7, 8)
     review.answer(9, "dog")
@@ -158,39 +158,120 @@ def test_every_kind_of_answer(review: Review) -> None:
 
     report = review.sync()
 
-    assert report == SyncReport(
-        approved=4,
-        relabelled=1,
-        rejected=1,
-        skipped=1,
-        undecided=4,
-        waiting=1,
-        added=5,
-        moved=0,
-        removed=0,
-        unchanged=0,
-        storage=review.campaign.storage_url,
-        undecided_reasons={
-            NO_LABEL: 1,
-            "the label 'horse' is not in the campaign": 1,
-            SEVERAL_LABELS: 1,
-            TASK_GONE: 1,
-        },
-    )
+    assert (report.approved, report.relabelled, report.rejected) == (4, 1, 0)
+    assert (report.none_of_these, report.unusable, report.skipped) == (1, 1, 1)
+    assert (report.undecided, report.waiting) == (3, 1)
+    assert report.undecided_reasons == {NO_LABEL: 1, SEVERAL_LABELS: 1, TASK_GONE: 1}
+    assert (report.added, report.moved, report.removed, report.unchanged) == (5, 0, 0, 0)
     assert review.stored() == {0: "cat", 1: "fish", 7: "dog", 8: "fish", 9: "cat"}
-    kinds = ["approved", "relabelled", "rejected", "skipped", None, None, None]
+    kinds = ["approved", "relabelled", "none of these", "skipped", None, "unusable", None]
     assert review.verdicts() == [*kinds, "approved", "approved", "approved", None, None]
 
 
-def test_a_second_sync_changes_nothing(review: Review) -> None:
+def test_a_dry_run_says_what_would_change_and_changes_nothing(review: Review) -> None:
     review.answer(0, "cat")
-    review.tick_on_contact_sheet(1, 2)
+    review.answer(1, "fish")
     review.sync()
-    folder = Path(review.campaign.storage_url)
-    before = {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+    review.answer(2, "fish")
+    review.answer(0, "dog")
+    review.delete_task(1)
+    before = every_byte(review.campaign.storage_url)
+    review.ledger.close()
+    with Ledger(review.campaign.ledger_path, copy=True) as copy:
+        report = sync(review.ls, review.job, copy, dry_run=True)
+    review.ledger = Ledger(review.campaign.ledger_path)
+
+    assert every_byte(review.campaign.storage_url) == before
+    said = [(change.what, change.label, change.before, change.reason) for change in report.changes]
+    assert sorted(said, key=str) == [
+        ("added", "fish", None, None),
+        ("moved", "dog", "cat", None),
+        ("removed", "fish", None, TASK_GONE),
+    ]
+    assert review.sync().changes == report.changes
+
+
+def test_tombstones_keep_who_and_when(review: Review) -> None:
+    annotation = review.answer(0, "cat")
+    review.answer(1, "dog")
+    review.sync()
+    review.change(annotation, NONE_OF_THESE)
+    review.delete_task(1)
+    release = review.sync().release
+    path = Path(review.campaign.storage_url) / "releases" / str(release) / "removed.jsonl"
+    stones = [json.loads(line) for line in path.read_text().splitlines()]
+    who = review.ls.json("GET", "/api/current-user/whoami")["id"]
+    told = {(stone["label"], stone["reason"]): stone for stone in stones}
+    assert told.keys() == {("cat", "none of these"), ("dog", TASK_GONE)}
+    assert told["cat", "none of these"]["by"] == who
+    for stone in stones:
+        assert stone["reviewers"] == [who]
+        assert stone["at"].endswith("+00:00")
+
+
+def test_a_ledger_from_a_backup_takes_over_what_stands_there(review: Review) -> None:
+    """The storage is ahead of the ledger: nothing is lost, and no class or split changes."""
+    review.tick_on_contact_sheet(0, 1, 2)
+    backup = sqlite3.connect(review.campaign.folder / "backup.sqlite")
+    with closing(sqlite3.connect(review.campaign.ledger_path)) as live:
+        live.backup(backup)
+    backup.close()
+    first = review.sync()
+    review.ledger.close()
+    for leftover in review.campaign.folder.glob("ledger.sqlite*"):
+        leftover.unlink()
+    (review.campaign.folder / "backup.sqlite").rename(review.campaign.ledger_path)
+    review.ledger = Ledger(review.campaign.ledger_path)
+
+    again = review.sync()
+
+    assert (again.release, again.is_new, again.unchanged) == (first.release, False, 3)
+    review.answer(3, "cat")
+    assert (review.sync().added, review.stored()[3]) == (1, "cat")
+
+
+def test_an_emptied_storage_is_filled_again(review: Review) -> None:
+    review.tick_on_contact_sheet(0, 1)
+    review.sync()
+    shutil.rmtree(review.campaign.storage_url)
     report = review.sync()
-    assert (report.added, report.moved, report.removed, report.unchanged) == (0, 0, 0, 3)
-    assert {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]} == before
+    assert (report.added, report.is_new) == (2, True)
+    assert review.stored() == {0: "cat", 1: "dog"}
+
+
+def test_a_lost_file_comes_back_with_full(review: Review) -> None:
+    review.tick_on_contact_sheet(0, 1)
+    review.sync()
+    lost = next(Path(review.campaign.storage_url).glob("objects/*/*"))
+    lost.unlink()
+    assert not review.sync().is_new
+    report = review.sync(full=True)
+    assert lost.exists()
+    assert report.unchanged == 2
+
+
+def test_a_renamed_class_stops_the_sync_until_somebody_says_what_it_is(review: Review) -> None:
+    review.answer(0, "cat")
+    review.answer(1, "dog")
+    review.sync()
+    project = review.ledger.note(PROJECT_NOTE)
+    config = review.ls.json("GET", f"/api/projects/{project}")["label_config"]
+    # Label Studio refuses to take a choice away that annotations use; an alias renames it.
+    renamed = config.replace('value="cat"', 'value="cat" alias="kitten"')
+    review.ls.request("PATCH", f"/api/projects/{project}", json={"label_config": renamed})
+    before = every_byte(review.campaign.storage_url)
+    with pytest.raises(StorageError, match="cat") as stopped:
+        review.sync()
+    assert stopped.value.code == "class_gone"
+    assert "ls-clip classes map" in stopped.value.hint
+    assert every_byte(review.campaign.storage_url) == before
+
+    note_decision(review.ledger, "cat", "kitten")
+    report = review.sync()
+
+    assert (report.moved, report.unchanged) == (1, 1)
+    assert review.stored() == {0: "kitten", 1: "dog"}
+    assert read_classes(review.ledger).names == ("kitten", "dog", "fish")
 
 
 def test_what_people_take_back_leaves_the_storage(review: Review) -> None:
@@ -212,7 +293,7 @@ def test_what_people_take_back_leaves_the_storage(review: Review) -> None:
 
     assert review.stored() == {2: "dog", 7: "dog", 8: "fish"}
     assert (report.added, report.moved, report.removed, report.unchanged) == (1, 1, 6, 1)
-    assert (report.approved, report.relabelled, report.rejected) == (2, 1, 1)
+    assert (report.approved, report.relabelled, report.none_of_these) == (2, 1, 1)
     assert (report.skipped, report.undecided, report.waiting) == (1, 3, 4)
 
     review.answer(0, "cat")
@@ -225,34 +306,25 @@ def test_records_say_who_decided_and_when(review: Review) -> None:
     annotation = review.answer(0, "cat")
     review.tick_on_contact_sheet(1)
     review.sync()
-    first, second = review.metadata()
+    first, second = sorted(
+        read_records(review.campaign.storage_url), key=lambda record: str(record["label"])
+    )
     who = review.ls.json("GET", "/api/current-user/whoami")["id"]
-    assert (first["annotation_id"], first["reviewer"]) == (annotation, who)
+    assert (first["annotation_id"], first["reviewers"]) == (annotation, f"[{who}]")
     assert first["decided_at"].endswith("+00:00")
-    assert (second["label"], second["reviewer"], second["verdict"]) == ("dog", who, "approved")
+    assert (second["label"], second["verdict"]) == ("dog", "approved")
+    assert (first["reviewed"], second["reviewed"]) == ("one by one", "contact sheet")
 
 
-def test_progress_counts_samples_read_and_images_written(review: Review) -> None:
-    review.tick_on_contact_sheet(0, 1)
-    seen: list[tuple[int, int]] = []
-    sync(review.ls, review.campaign, review.ledger, lambda done, total: seen.append((done, total)))
-    assert seen == [(0, 12), (12, 12), (12, 14), (13, 14), (14, 14)]
-
-
-def test_more_tasks_than_one_request_asks_for(
-    review: Review, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert BATCH > 12
-    monkeypatch.setattr("importers.training_storage.review.BATCH", 5)
-    review.tick_on_contact_sheet(*range(12))
-    assert review.sync().approved == 12
-
-
-def test_before_anything_is_pushed(label_studio: LabelStudioServer, review: Review) -> None:
+def test_before_anything_is_pushed(review: Review) -> None:
     campaign = review.campaign.model_copy(update={"folder": review.campaign.folder / "new"})
-    with Ledger(campaign.ledger_path) as ledger:
-        report = sync(label_studio.client(), campaign, ledger)
-    assert (report.approved, report.waiting, report.added) == (0, 0, 0)
+    job = campaign_job(campaign, review.campaign.folder / CAMPAIGN_FILE)
+    with (
+        Ledger(campaign.ledger_path) as ledger,
+        pytest.raises(LabelStudioError, match="no project in Label Studio yet") as stopped,
+    ):
+        sync(review.ls, job, ledger)
+    assert "ls-clip push" in stopped.value.hint
 
 
 @pytest.mark.parametrize("wrong", ["no project", "another project", "another campaign's tasks"])
@@ -279,5 +351,5 @@ def test_a_label_studio_that_is_down_changes_nothing(review: Review) -> None:
     review.sync()
     nobody = LabelStudio(Credentials("http://127.0.0.1:1", "0" * 40))
     with pytest.raises(LabelStudioUnreachable):
-        sync(nobody, review.campaign, review.ledger)
+        sync(nobody, review.job, review.ledger)
     assert review.stored() == {0: "cat"}

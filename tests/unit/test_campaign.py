@@ -45,6 +45,8 @@ def test_a_campaign_is_found_by_its_folder_or_its_file(tmp_path: Path) -> None:
         ("samples = 10", "samples = 0", "samples", "Mend"),
         ('name = "pets"', "", "'name' is missing", "Add it"),
         ('["cat", "dog"]', '["cat", "cat"]', "'cat' is listed twice", "Mend"),
+        ('["cat", "dog"]', '["cat", "unusable"]', "'unusable' is no label: reviewers", "Mend"),
+        ('["cat", "dog"]', '["cat", "None of these"]', "'None of these' is no label", "Mend"),
         ('["cat", "dog"]', '["cat"]', "nothing to be compared with", "Mend"),
         ('["cat", "dog"]', '["cat", "a/b"]', "'a/b'", "Mend"),
         ("a {color} {label}", "a {color} thing", "never names", "Mend"),

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from importers.campaign import load_campaign
+from importers.commands.words import status_table
 from importers.ledger import Ledger
 from importers.planning import plan
 from importers.sample import Score, Verdict
@@ -53,6 +54,28 @@ def test_every_step_of_every_sample_is_counted(write_campaign: WriteCampaign) ->
     assert status.labels["dog"] == counts(planned=3)
     assert status.total.planned == 6
     assert status.spending.cost_usd == Decimal("0.10")
+
+
+def test_ways_out_have_columns_of_their_own_where_people_took_them(
+    write_campaign: WriteCampaign,
+) -> None:
+    campaign = load_campaign(write_campaign())
+    assert "unusable" not in [
+        column.header for column in status_table(campaign_status(campaign)).columns
+    ]
+    with Ledger(campaign.ledger_path) as ledger:
+        keys = [sample.key for sample in plan(campaign, ledger)]
+        ledger.record_tasks({key: number for number, key in enumerate(keys)}, "clip:a@1")
+        now = datetime.now(timezone.utc)
+        kinds = ["unusable", "none of these", "none of these"]
+        verdicts = zip(keys, kinds, strict=False)
+        ledger.record_verdicts({key: Verdict(kind, None, 7, now, 1) for key, kind in verdicts})
+    status = campaign_status(campaign)
+    assert status.total == counts(planned=6, pushed=6, unusable=1, none_of_these=2, undecided=3)
+    table = status_table(status)
+    shown = [column.header for column in table.columns][5:]
+    assert shown == ["undecided", "unusable", "none of these"]
+    assert [list(column.cells)[-1] for column in table.columns][5:] == ["3", "1", "2"]
 
 
 def test_what_an_earlier_campaign_planned_is_still_counted(write_campaign: WriteCampaign) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from importers.campaign import NONE_OF_THESE
+from importers.campaign import NONE_OF_THESE, UNUSABLE
 from importers.demo.loop import lowest_first, wrong_tasks
 from importers.demo.reviewer import Answer, choose
 from importers.sketch.draw import draw, read_truth
 
 LABELS = ("apple", "boat", "cat", "dog", "fish", "rocket")
 OFF_PROMPT = ("half_out_of_frame", "wrong_color", "wrong_setting", "wrong_style")
-UNUSABLE = ("no_object", "garbled", "second_object")
+OF_NO_USE = ("garbled", "second_object")
 REPLACED = ("another_object", "word_on_another_object", "look_alike")
 
 
@@ -27,9 +27,13 @@ def test_a_label_that_holds_is_approved(kind: str) -> None:
     assert chosen(kind, 1)[0] == "dog"
 
 
-@pytest.mark.parametrize("kind", UNUSABLE)
-def test_what_shows_no_one_thing_is_rejected(kind: str) -> None:
-    assert chosen(kind, 1)[0] == NONE_OF_THESE
+@pytest.mark.parametrize("kind", OF_NO_USE)
+def test_a_mess_or_two_things_are_of_no_use(kind: str) -> None:
+    assert chosen(kind, 1)[0] == UNUSABLE
+
+
+def test_a_place_with_nothing_in_it_shows_none_of_the_labels() -> None:
+    assert chosen("no_object", 1)[0] == NONE_OF_THESE
 
 
 @pytest.mark.parametrize("kind", REPLACED)

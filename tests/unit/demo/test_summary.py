@@ -26,6 +26,7 @@ REPORT = DemoReport(
     synced=107,
     cost_usd=Decimal("0.25"),
     storage="/data/training",
+    release="000001-1a2b3c4d",
     project_url="http://127.0.0.1:20000/projects/1/data",
 )
 PLACES = Places(

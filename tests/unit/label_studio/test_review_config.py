@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from label_studio_sdk.label_interface.interface import LabelInterface
 
-from importers.campaign import NONE_OF_THESE, Campaign
-from importers.label_studio.label_config import review_config
+from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE, Campaign
+from importers.label_studio.label_config import has_none_or_unusable, review_config
 from ls_backend.errors import ConfigError
 from ls_backend.label_config import read_label_config
 from ls_backend.label_texts import DEFAULT_BACKGROUND
@@ -64,13 +64,26 @@ def test_a_background_text_that_cannot_be_written_is_refused(text: str) -> None:
 def test_labels_survive_the_xml() -> None:
     labels = ['R&B "record" <12\'>', "größe", "$label", "\u2028 line"]
     config = review_config(campaign(labels))
-    assert [c.get("value") for c in choices(config)] == [*campaign(labels).labels, NONE_OF_THESE]
+    ways_out = [NONE_OF_THESE, UNUSABLE]
+    assert [c.get("value") for c in choices(config)] == [*campaign(labels).labels, *ways_out]
 
 
-def test_nine_labels_have_hotkeys_and_zero_is_none_of_these() -> None:
+def test_nine_labels_have_hotkeys_and_so_have_the_ways_out() -> None:
     found = choices(review_config(campaign([f"label {i}" for i in range(12)])))
-    assert [c.get("hotkey") for c in found] == [*"123456789", None, None, None, "0"]
-    assert [c.get("clip_none") for c in found] == [None] * 12 + ["true"]
+    assert [c.get("hotkey") for c in found] == [*"123456789", None, None, None, "0", "u"]
+    assert [c.get("clip_none") for c in found] == [None] * 12 + ["true", None]
+    assert [c.get("clip_ignore") for c in found] == [None] * 13 + ["true"]
+
+
+def test_the_one_way_out_of_earlier_versions_stays_at_the_end_where_it_is_used() -> None:
+    pets = campaign(["cat", "dog"])
+    kept = review_config(pets, keep_none_or_unusable=True)
+    *others, last = choices(kept)
+    assert dict(last.attrib) == {"value": NONE_OR_UNUSABLE, "clip_ignore": "true"}
+    assert [c.get("value") for c in others] == ["cat", "dog", NONE_OF_THESE, UNUSABLE]
+    assert read_label_config(kept) == read_label_config(review_config(pets))
+    assert has_none_or_unusable(kept)
+    assert not has_none_or_unusable(review_config(pets))
 
 
 def test_only_the_image_is_an_object_so_that_pictures_can_be_uploaded() -> None:

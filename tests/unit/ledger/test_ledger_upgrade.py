@@ -11,7 +11,7 @@ import pytest
 
 from importers.ledger import Ledger
 from importers.ledger.file import Database
-from importers.sample import Prompt, Sample
+from importers.sample import Prompt, Sample, sample_key
 
 DUMP = Path(__file__).with_name("ledger_v1.sql")
 
@@ -68,6 +68,18 @@ def test_who_only_reads_leaves_it_as_it_is(old: Path) -> None:
     with Ledger(old, writing=False) as ledger:
         check(ledger.samples())
     assert old.read_bytes() == before
+
+
+def test_none_of_these_has_another_name_and_its_samples_keep_their_keys(old: Path) -> None:
+    prompt = Prompt("a dog-like statue", "None of these", "adversarial", {})
+    key = sample_key(prompt, "sketch-1", "512x512", {"quality": "low"}, 7)
+    assert key == "5672695f773fea08b284e2f9caad9e06", "as of version 2"
+    with closing(sqlite3.connect(old)) as database, database:
+        before = "None of these / unusable"
+        database.execute("UPDATE samples SET label = ?, verdict_label = ?", (before, before))
+    with Ledger(old) as ledger:
+        assert {sample.prompt.label for sample in ledger.samples()} == {"None of these"}
+        assert {s.verdict.label for s in ledger.samples() if s.verdict} == {"None of these"}
 
 
 def test_an_upgraded_ledger_has_the_tables_of_a_new_one(old: Path, tmp_path: Path) -> None:

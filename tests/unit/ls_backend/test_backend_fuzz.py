@@ -59,6 +59,7 @@ CONTROLS = ("Choices", "Choice", "Taxonomy", "RectangleLabels", "Label", "Image"
 ATTRIBUTES = (
     "name", "toName", "value", "alias", "choice", "perRegion", "clip_target", "clip_claim",
     "clip_fit", "clip_background", "clip_prefill", "clip_templates", "clip_prompt", "clip_none",
+    "clip_ignore",
 )  # fmt: skip
 VALUES = (
     "image", "$image", "label", "$label", "true", "multiple", "cat", "a|b", "{a}", "", "none",

@@ -115,6 +115,30 @@ def test_a_claim_names_a_label_by_its_answer_or_its_value() -> None:
 
 
 @pytest.mark.parametrize(
+    "attributes",
+    ["", 'clip_claim="$label"', 'choice="multiple"', 'clip_background="a wall"'],
+)
+def test_a_label_for_people_alone_is_as_if_it_were_not_there(attributes: str) -> None:
+    """The target says all that CLIP answers, and what its version hangs on."""
+    none = '<Choice value="none" clip_none="true"/>'
+    ignored = '<Choice value="other" clip_ignore="true"/><Choice value="bad" clip_ignore="true"/>'
+    with_it = config(attributes, CHOICES + none + ignored)
+
+    assert read_label_config(with_it) == read_label_config(config(attributes, CHOICES + none))
+
+
+def test_a_branch_of_a_taxonomy_may_be_for_people_alone() -> None:
+    kept = '<Choice value="pet"><Choice value="cat"/><Choice value="dog"/></Choice>'
+    more = '<Choice value="no" clip_ignore="true"><Choice value="blurred"/></Choice>'
+    with_it, without = (
+        config(choices=choices).replace("Choices", "Taxonomy") for choices in (kept + more, kept)
+    )
+
+    assert read_label_config(with_it) == read_label_config(without)
+    assert "left out" in reason(config(choices=more).replace("Choices", "Taxonomy"))
+
+
+@pytest.mark.parametrize(
     ("xml", "why", "hint"),
     [
         (config('clip_claims="$label"'), "Choices 'label' has the attribute clip_claims", "claim."),
@@ -158,6 +182,7 @@ def test_readable_words(value: str, words: str) -> None:
         (config('value="$options"', choices=""), "come from the task data"),
         (config(choices=""), "no labels"),
         (config(choices='<Choice value="a" clip_none="true"/>'), "no labels"),
+        (config(choices='<Choice value="a" clip_ignore="true"/>'), "no labels"),
         (config(choices='<Choice value="a"><Choice value="b"/></Choice>'), "nested"),
         (config(image='valueList="$images"'), 'value="$field"'),
         (config(image='value="http://example.com/$image"'), 'value="$field"'),

@@ -113,11 +113,13 @@ def test_techniques_take_their_own_lines(tmp_path: Path) -> None:
     }
 
 
-def test_an_adversarial_line_says_what_it_looks_like(tmp_path: Path) -> None:
+@pytest.mark.parametrize("none", [NONE_OF_THESE, "None of these / unusable"])
+def test_an_adversarial_line_says_what_it_looks_like(tmp_path: Path, none: str) -> None:
+    """Files of earlier versions have another name for none of the labels."""
     content = (
         "prompt,label,technique,looks_like\n"
         "a cat-like dog,dog,adversarial,\n"
-        f"a dog-like statue,{NONE_OF_THESE},adversarial,dog\n"
+        f"a dog-like statue,{none},adversarial,dog\n"
     )
     prompts = read(tmp_path, "p.csv", content, technique=[{"name": "adversarial"}], samples=2)
     assert [(p.label, p.factors) for p in prompts] == [

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import fsspec
 import pytest
-from training_world import MakeWorld, World, make_campaign, push_sample
+from hugging_face import LoadDataset, open_datasets
+from release_world import LAYOUTS
+from release_world import World as Releases
 
-from importers.ledger import Ledger
-
-
-@pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
-    """Makes campaigns whose samples are all pushed; nobody has decided anything yet."""
-    with ExitStack() as ledgers:
-
-        def make(url: str = "training", samples: int = 6, name: str = "pets") -> World:
-            campaign = make_campaign(tmp_path / name, url, samples)
-            ledger = ledgers.enter_context(Ledger(campaign.ledger_path))
-            for number in range(samples):
-                push_sample(campaign, ledger, number)
-            return World(campaign, ledger, ledger.samples())
-
-        yield make
+from importers.training_storage import releasing
 
 
 @pytest.fixture
@@ -33,3 +19,20 @@ def memory_url() -> Iterator[str]:
     """A training storage in memory, emptied afterwards."""
     yield "memory://bucket/training"
     fsspec.filesystem("memory").rm("/", recursive=True)
+
+
+@pytest.fixture(scope="session")
+def load_dataset(tmp_path_factory: pytest.TempPathFactory) -> LoadDataset:
+    """Hugging Face's `load_dataset`."""
+    return open_datasets(tmp_path_factory.mktemp("hugging-face"))
+
+
+@pytest.fixture(params=["local", "memory"])
+def releases(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Releases:
+    """An empty storage for releases, with layouts of a few lines."""
+    monkeypatch.setattr(releasing, "layout", LAYOUTS.__getitem__)
+    if request.param == "memory":
+        return Releases(request.getfixturevalue("memory_url"))
+    return Releases(str(tmp_path / "training"))

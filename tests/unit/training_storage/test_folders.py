@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.training_storage.records import folder_name, metadata_bytes, parse_metadata
+from importers.storage_sections import LayoutName
+from importers.training_storage.layouts import LAYOUTS
+from importers.training_storage.layouts.folders import folder_name
 
 # As Hugging Face's `datasets` looks for splits in the names of folders.
 SPLIT = re.compile(
@@ -37,6 +40,7 @@ def test_a_plain_label_is_its_own_folder(label: str) -> None:
         ("a\\b:c", "a%5Cb%3Ac"),
         ("etc.", "etc%2E"),
         (".", "%2E"),
+        ("etc ", "etc%20"),
     ],
 )
 def test_what_would_be_misread_is_encoded(label: str, folder: str) -> None:
@@ -54,21 +58,9 @@ def test_every_label_has_a_safe_folder_that_gives_the_label_back(label: str) -> 
     assert unquote(folder) == label
     assert not set(folder) & set('/\\:*?"<>|#[]\0')
     assert not folder.startswith((".", "__"))
+    assert not folder.endswith((".", " "))
     assert SPLIT.search(folder) is None
 
 
-def test_metadata_is_sorted_and_read_back() -> None:
-    records = [
-        {"file_name": f"images/{name}", "sample": name, "campaign_id": "1", "prompt": text}
-        for name, text in [("b", "a line\u2028separator"), ("a", "zwei\nZeilen")]
-    ]
-    data = metadata_bytes(records)
-    assert data.count(b"\n") == 2
-    assert parse_metadata(data) == [records[1], records[0]]
-    assert parse_metadata(b"") == []
-
-
-@pytest.mark.parametrize("data", [b"no json", b"[]\n", b'{"file_name": "a.png"}\n', b"\xff\xfe"])
-def test_foreign_metadata_is_known(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r".*"):
-        parse_metadata(data)
+def test_every_layout_of_a_campaign_has_a_module() -> None:
+    assert set(LAYOUTS) == set(get_args(LayoutName))

@@ -1,0 +1,58 @@
+"""What a sync changes: the records that the last release has, against those that it should have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from importers.record import Record
+
+ADDED, MOVED, CHANGED, REMOVED = "added", "moved", "changed", "removed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one sample.
+
+    Attributes:
+        what: added, moved (to another label or split), changed (in anything else), or removed.
+        sample: Its key.
+        label: What it shows from now on, or showed until now where it is removed.
+        task_id: Its task in Label Studio.
+        before: Label, or split where the label stays, from which it was moved.
+        reason: Why it is removed, for people.
+    """
+
+    what: str
+    sample: str
+    label: str
+    task_id: int
+    before: str | None = None
+    reason: str | None = None
+
+
+def difference(
+    before: Mapping[str, Record], after: Mapping[str, Record], reasons: Mapping[str, str]
+) -> list[Change]:
+    """Every change between two releases, in the order of sample keys.
+
+    Args:
+        before, after: Records by sample key.
+        reasons: Why a sample is not in `after`, by key.
+    """
+    changes = []
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        if new is None:
+            assert old is not None, "the key is of one of them"
+            reason = reasons.get(key, "it is not approved any more")
+            changes.append(Change(REMOVED, key, old.label, old.task_id, reason=reason))
+        elif old is None:
+            changes.append(Change(ADDED, key, new.label, new.task_id))
+        elif old.label != new.label:
+            changes.append(Change(MOVED, key, new.label, new.task_id, before=old.label))
+        elif old.split != new.split:
+            changes.append(Change(MOVED, key, new.label, new.task_id, before=old.split))
+        elif old != new:
+            changes.append(Change(CHANGED, key, new.label, new.task_id))
+    return changes

@@ -1,0 +1,87 @@
+"""`imagefolder`: a folder per split, in it one per label, and metadata.jsonl with every field.
+
+Read by Hugging Face `datasets` (the `imagefolder` builder, which takes columns from metadata.jsonl)
+and by torchvision's `ImageFolder` (a split at a time, which takes labels from folders).
+
+`datasets` infers the type of each column anew for every split, from its first 10 MB, and stops
+where two splits differ: a column with no value in one of them, or times of which one has
+fractions of a second. So what is written here has the type of its column whatever the samples are:
+text that is not known is "", a number that is not known is NaN, and what has parts, or can be
+unknown without being either, is JSON in text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from importers.record import Record, record_json
+from importers.training_storage.layouts.base import Contents, Output
+from importers.training_storage.layouts.folders import by_split, classes_file, folder_name
+
+METADATA = "metadata.jsonl"
+CLASSES = "classes.txt"
+
+JSON_COLUMNS = frozenset(
+    {"reviewers", "factors", "parameters", "seed", "parents", "ancestors", "synthetic", "boxes"}
+)
+"""Columns of JSON text."""
+NUMBER_COLUMNS = frozenset(
+    {"agreement", "shown_score", "cost_usd", "label_probability", "similarity"}
+)
+"""Columns of floating-point numbers."""
+TIME_COLUMNS = frozenset({"annotated_at", "decided_at", "generated_at"})
+"""Columns of times: ISO 8601 with microseconds, as text."""
+
+
+def lay_out(contents: Contents, out: Output) -> None:
+    """`<split>/<folder of the label>/<file>`, `<split>/metadata.jsonl` and `classes.txt`.
+
+    A split without samples has no folder, as a label without samples in a split has none there:
+    both readers refuse what is empty.
+    """
+    for split, records in by_split(contents):
+        if not records:
+            continue
+        for record in records:
+            out.place(f"{split}/{_place(record)}", record)
+        out.write(f"{split}/{METADATA}", _metadata(records))
+    out.write(CLASSES, classes_file(contents.classes))
+
+
+def _place(record: Record) -> str:
+    """Of the picture, in the folder of its split."""
+    return f"{folder_name(record.label)}/{record.file_name}"
+
+
+def _metadata(records: Iterable[Record]) -> bytes:
+    lines = [json.dumps(_row(record), ensure_ascii=False) + "\n" for record in records]
+    return "".join(lines).encode()
+
+
+def _row(record: Record) -> dict[str, str | int | float]:
+    fields = json.loads(record_json(record))
+    typed = {name: _typed(name, value) for name, value in fields.items()}
+    return {"file_name": _place(record), **typed}
+
+
+def _typed(name: str, value: Any) -> str | int | float:
+    """The value as its column has it."""
+    if name in JSON_COLUMNS:
+        return json.dumps(value, ensure_ascii=False)
+    if name in NUMBER_COLUMNS:
+        return math.nan if value is None else float(value)
+    if value is None:
+        return ""
+    if name in TIME_COLUMNS:
+        # Without a fraction it would be read as a time, not as text.
+        return _time(value).isoformat(timespec="microseconds")
+    return value  # type: ignore[no-any-return]
+
+
+def _time(text: str) -> datetime:
+    # Python 3.10 does not read the Z.
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

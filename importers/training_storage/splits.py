@@ -1,0 +1,202 @@
+"""Train, validation, test: which split each sample is in.
+
+A family of kin is always in one split, and stays where it was as the set grows. What was trained or
+validated on is never tested on afterwards: where kin of different splits meet, all of them move to
+train if any was there, else to validation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from importers.ledger import Ledger
+from importers.ledger.reviews import Placed
+from importers.near_duplicates import unpacked
+from importers.record import SPLITS, TEST, Record
+from importers.storage_sections import SplitSettings
+from importers.training_storage.kinship import Families, alike, pictures, ties
+from importers.up_to_date import MODEL_VERSION_NOTE
+
+
+def split_samples(
+    ledger: Ledger,
+    records: Mapping[str, Record],
+    before: Mapping[str, Record],
+    settings: SplitSettings,
+) -> dict[str, Record]:
+    """`assign`, with what the ledger knows; afterwards, once a release stands, `note_compared`.
+
+    Args:
+        records: All samples of the release to be made.
+        before: Those of the last release.
+    """
+    vectors = _vectors(ledger)
+    new = {key: record for key, record in records.items() if key not in before}
+    return assign(
+        records,
+        before,
+        vectors,
+        settings,
+        compared=ledger.selection.compared(vectors, settings.near_duplicates),
+        placed=ledger.reviews.placed({p for record in new.values() for p in pictures(record)}),
+    )
+
+
+def note_compared(ledger: Ledger, records: Mapping[str, Record], settings: SplitSettings) -> None:
+    """Say that these samples' vectors are compared with each other; next time only new ones are.
+
+    To be called after the release is recorded. Where a process dies before, more is compared.
+    """
+    threshold = settings.near_duplicates
+    vectors = _vectors(ledger)
+    now = {record.sha256 for record in records.values()}.intersection(vectors)
+    new = now - ledger.selection.compared(now, threshold)
+    ledger.selection.record_compared(new, threshold)
+
+
+def assign(
+    records: Mapping[str, Record],
+    before: Mapping[str, Record],
+    vectors: Mapping[str, bytes],
+    settings: SplitSettings,
+    *,
+    compared: Collection[str] = frozenset(),
+    placed: Mapping[str, Placed] | None = None,
+) -> dict[str, Record]:
+    """All records with split and family.
+
+    A family that is new is put by a hash of its name, which is the smallest sample key in it, so
+    that the shares are met in expectation. One with a synthetic sample is kept out of test, unless
+    the settings allow it: the share of test then goes to the others in proportion. A picture of
+    which nobody knows whether a model drew it counts as a photo. Other shares in the settings move
+    nothing that is there.
+
+    Args:
+        records: All samples of the release to be made, by key.
+        before: Those of the last release.
+        vectors: Of one CLIP model, by sha256, as `importers.near_duplicates.packed` makes them;
+            pictures without one have no near duplicates.
+        compared: sha256 of those whose vectors were compared with each other at this threshold when
+            `before` was made; with none, all are compared with all.
+        placed: Where pictures that left lay, and pictures that others are made from; by sha256.
+    """
+    keys = sorted(records)
+    families = Families(len(keys))
+    known = [_known(key, records[key], before, placed or {}) for key in keys]
+    _join_ties(families, [records[key] for key in keys], known)
+    settled = [
+        key in before
+        and before[key].sha256 == records[key].sha256
+        and records[key].sha256 in compared
+        for key in keys
+    ]
+    _join_alike(families, [records[key].sha256 for key in keys], settled, vectors, settings)
+    members: dict[int, list[int]] = defaultdict(list)
+    for number in range(len(keys)):
+        members[families.of(number)].append(number)
+    found: dict[str, Placed] = {}
+    for family in members.values():
+        place = _place(
+            [records[keys[n]] for n in family], [p for n in family for p in known[n]], settings
+        )
+        found |= {keys[n]: place for n in family}
+    return {key: _put(record, found[key]) for key, record in records.items()}
+
+
+def moved(records: Mapping[str, Record], before: Mapping[str, Record]) -> list[str]:
+    """Keys of samples that are in another split than in the last release."""
+    return [
+        key
+        for key, record in records.items()
+        if key in before and before[key].split != record.split
+    ]
+
+
+def _known(
+    key: str, record: Record, before: Mapping[str, Record], placed: Mapping[str, Placed]
+) -> list[Placed]:
+    """Where a sample lies by now, or where those lay that it is, or is made from."""
+    if key in before:
+        return [Placed(before[key].family, before[key].split)]
+    return [placed[sha256] for sha256 in sorted(pictures(record)) if sha256 in placed]
+
+
+def _join_ties(
+    families: Families, records: Sequence[Record], known: Sequence[Sequence[Placed]]
+) -> None:
+    first: dict[tuple[str, str], int] = {}
+    for number, record in enumerate(records):
+        # A new sample may have named a family that is still there, with another picture then.
+        named = [place.family for place in known[number]] or [record.sample]
+        for tie in (*ties(record), *(("family", name) for name in named)):
+            families.join(number, first.setdefault(tie, number))
+
+
+def _join_alike(
+    families: Families,
+    digests: Sequence[str],
+    settled: Sequence[bool],
+    vectors: Mapping[str, bytes],
+    settings: SplitSettings,
+) -> None:
+    """Join what looks the same; pictures that are settled are not compared with each other."""
+    seen = [number for number, sha256 in enumerate(digests) if sha256 in vectors]
+    old = [number for number in seen if settled[number]]
+    new = [number for number in seen if not settled[number]]
+    if not new:
+        return
+    order = [*old, *new]
+    rows = unpacked([vectors[digests[number]] for number in order])
+    standing = alike(rows, settings.near_duplicates, settled=len(old))
+    for row in np.flatnonzero(standing != np.arange(len(order))):
+        families.join(order[row], order[standing[row]])
+
+
+def _place(family: Sequence[Record], known: Sequence[Placed], settings: SplitSettings) -> Placed:
+    """The name and the split of a family, from where its members lay."""
+    tested = settings.synthetic_in_test or not any(record.synthetic for record in family)
+    name = _name(family, known)
+    lay = {place.split for place in known}
+    split = next((split for split in SPLITS if split in lay), None)
+    if split is None or (split == TEST and not tested):
+        split = _draw(name, settings, tested=tested)
+    return Placed(name, split)
+
+
+def _name(family: Iterable[Record], known: Sequence[Placed]) -> str:
+    """The name that most of a family has, so that few records change; else its smallest key."""
+    names = Counter(place.family for place in known)
+    if not names:
+        return min(record.sample for record in family)
+    return min(names, key=lambda name: (-names[name], name))
+
+
+def _draw(name: str, settings: SplitSettings, *, tested: bool) -> str:
+    """A split by the shares; the same for the same name."""
+    shares = {"train": settings.train, "validation": settings.validation}
+    if tested:
+        shares[TEST] = settings.test
+    digest = hashlib.sha256(f"{'any' if tested else 'untested'}|{name}".encode()).digest()
+    left = int.from_bytes(digest[:8], "big") / 2**64 * sum(shares.values())
+    possible = [split for split in shares if shares[split]]
+    for split in possible[:-1]:
+        left -= shares[split]
+        if left < 0:
+            return split
+    return possible[-1]
+
+
+def _put(record: Record, place: Placed) -> Record:
+    if (record.family, record.split) == place:
+        return record
+    return replace(record, family=place.family, split=place.split)
+
+
+def _vectors(ledger: Ledger) -> dict[str, bytes]:
+    version = ledger.note(MODEL_VERSION_NOTE)
+    return {} if version is None else ledger.selection.vectors_of(version)

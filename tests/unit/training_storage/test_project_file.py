@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from importers.campaign import load_campaign
+from importers.new_campaign import PROJECT_EXAMPLE, new_campaign, new_project_file
+from importers.storage_sections import ApprovalSettings, SplitSettings, StorageSettings
+from importers.training_storage.job import load_job
+from ls_backend.errors import ConfigError
+
+
+def test_a_project_of_somebody_else_is_a_job(tmp_path: Path) -> None:
+    file = new_project_file(tmp_path / "pets", 12)
+    job = load_job(file.parent)
+    assert job == load_job(file)
+    assert (job.name, job.project, job.campaign) == ("pets", 12, None)
+    assert job.ledger_path == tmp_path.resolve() / "pets" / "ledger.sqlite"
+    assert job.storage_url == str(tmp_path.resolve() / "pets" / "training")
+
+
+def test_a_campaign_is_a_job(tmp_path: Path) -> None:
+    file = new_campaign(tmp_path / "pets")
+    job = load_job(file.parent)
+    assert job.campaign == load_campaign(file)
+    assert (job.project, job.file, job.images_path.name) == (None, file, "images")
+
+
+def test_the_example_shows_every_key(tmp_path: Path) -> None:
+    shown = set(re.findall(r"^(?:# )?(\w+) = ", PROJECT_EXAMPLE.read_text(), re.MULTILINE))
+    sections = (ApprovalSettings, StorageSettings, SplitSettings)
+    keys = {key for section in sections for key in section.model_fields} - {"splits"}
+    assert shown == keys | {"name", "project", "url"}
+    whole = re.sub(r"^# (?=\[|\w+ = )", "", PROJECT_EXAMPLE.read_text(), flags=re.MULTILINE)
+    (tmp_path / "project.toml").write_text(whole)
+    defaults = StorageSettings()
+    assert load_job(tmp_path).storage == defaults
+    assert load_job(tmp_path).approval == ApprovalSettings(
+        control="label", verdict_control="verdict"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ('name = "a"\nproject = 1\nstorag = 1', "unknown key 'storag'", "'storage'"),
+        (
+            'name = "a"\nproject = 1\n[review.approval]\npolcy = ""',
+            "review.approval.polcy",
+            "polic",
+        ),
+        ('name = "a"\nprojct = 1', "unknown key 'projct'", "'project'"),
+        ('name = "a"', "'project' is missing", "Add it"),
+        ('name = "a"\nproject = 0', "project: ", "Mend"),
+        ('name = "a"\nproject = 1\n[storage]\nurl = "images"', "keeps its originals", "Mend"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str, hint: str) -> None:
+    (tmp_path / "project.toml").write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load_job(tmp_path)
+    assert said in raised.value.message
+    assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize("name", ["project.toml", "any.toml"])
+def test_as_a_campaign_it_only_syncs(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('name = "a"\nproject = 12')
+    with pytest.raises(ConfigError, match="can only be synced") as raised:
+        load_campaign(tmp_path / name)
+    assert "ls-clip sync" in raised.value.hint
+
+
+def test_no_project_beside_a_campaign(tmp_path: Path) -> None:
+    new_campaign(tmp_path)
+    with pytest.raises(ConfigError, match=r"campaign\.toml is there already"):
+        new_project_file(tmp_path, 3)
+    assert not (tmp_path / "project.toml").exists()

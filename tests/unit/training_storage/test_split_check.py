@@ -1,0 +1,177 @@
+"""`torn` names every kind of torn kinship; the commands show it and the classes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from split_records import looks, record, sha
+from typer.testing import CliRunner
+
+from importers import cli
+from importers.campaign import NONE_OF_THESE
+from importers.ledger import Ledger
+from importers.record import Record
+from importers.training_storage.classes import (
+    CLASSES_NOTE,
+    ClassList,
+    classes_json,
+    decisions,
+)
+from importers.training_storage.split_check import torn
+from importers.up_to_date import MODEL_VERSION_NOTE
+
+PARENT = (sha("photo"),)
+
+
+def ls_clip(*arguments: object) -> Any:
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize(
+    ("kinship", "one", "two"),
+    [
+        ("family", {"family": "f"}, {"family": "f"}),
+        ("prompt", {"prompt": "a red cat"}, {"prompt": "a red cat"}),
+        ("same picture", {"sha256": sha("same")}, {"sha256": sha("same")}),
+        ("ancestor", {"sha256": sha("photo")}, {"parents": PARENT, "ancestors": PARENT}),
+        ("ancestor", {"ancestors": PARENT}, {"ancestors": PARENT}),
+        ("near duplicate", {}, {}),
+    ],
+)
+def test_each_kind_of_kinship(kinship: str, one: dict[str, Any], two: dict[str, Any]) -> None:
+    apart = [
+        record("a", split="train", **{"family": "x", **one}),
+        record("b", split="test", **{"family": "y", **two}),
+        record("c", split="validation", family="z"),
+    ]
+    alike = kinship == "near duplicate"
+    vectors = looks(a=0, b=1, c=45) if alike else {}
+    [found] = torn(apart, vectors, 0.99)
+    assert found.kinship == kinship
+    assert set(found.samples) == {apart[0].sample, apart[1].sample}
+    assert found.splits == ("train", "test")
+    assert torn([replace(r, split="train") for r in apart[:2]], vectors, 0.99) == []
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """A campaign with the labels cat, dog and test tube."""
+    (tmp_path / "pets").mkdir()
+    write_labels(tmp_path / "pets", "cat", "dog", "test tube")
+    return tmp_path / "pets"
+
+
+def write_labels(folder: Path, *labels: str) -> None:
+    (folder / "campaign.toml").write_text(
+        f'name = "pets"\nlabels = {json.dumps(labels)}\nsamples = 3\n'
+        '[prompts]\ntemplates = ["a {label}"]\n[generator]\nmodel = "sketch-1"\n'
+    )
+
+
+def release(folder: Path, classes: ClassList, *records: Record) -> None:
+    with Ledger(folder / "ledger.sqlite") as ledger:
+        ledger.set_note(MODEL_VERSION_NOTE, "clip:test@1")
+        ledger.selection.record_seen({}, looks(a=0, b=1), "clip:test@1")
+        notes = {CLASSES_NOTE: classes_json(classes)}
+        ledger.reviews.released("000001-0a1b2c3d", records, [], [], notes)
+
+
+CLASSES = ClassList(("cat", "dog", "test tube"))
+
+
+def test_splits_that_are_right(pets: Path) -> None:
+    assert "nothing is released yet" in ls_clip("splits", "check", pets).stdout
+    release(pets, CLASSES, record("a", split="train", family="f"))
+    done = ls_clip("splits", "check", pets)
+    assert done.exit_code == 0
+    assert "no family lies in two splits" in done.stdout
+    report = json.loads(ls_clip("splits", "check", pets, "--json").stdout)
+    assert report["release"] == "000001-0a1b2c3d"
+    assert report["labels"] == {"cat": {"train": 1, "validation": 0, "test": 0}}
+    assert (report["families"], report["largest_family"], report["torn"]) == (1, 1, [])
+
+
+def test_splits_that_are_torn_name_the_samples(pets: Path) -> None:
+    one = record("a", split="train", family="f")
+    two = record("b", split="validation", family="g")
+    made = record("c", split="test", family="h", synthetic=True)
+    release(pets, CLASSES, one, two, made)
+    done = ls_clip("splits", "check", pets)
+    assert done.exit_code == 1
+    for key in (one.sample, two.sample, made.sample):
+        assert key in done.stdout
+    assert "near duplicate" in done.stdout
+    assert f"ls-clip sync {pets}" in done.stdout
+    done = ls_clip("splits", "check", pets, "--json")
+    assert done.exit_code == 1
+    report = json.loads(done.stdout)
+    assert report["synthetic_in_test"] == [made.sample]
+    assert report["without_vector"] == 1
+    assert [tear["samples"] for tear in report["torn"]] == [sorted([one.sample, two.sample])]
+
+
+def states(folder: Path) -> list[tuple[int, str | None, int, str, str | None]]:
+    report = json.loads(ls_clip("classes", "list", folder, "--json").stdout)
+    return [tuple(row.values()) for row in report["classes"]]
+
+
+def test_classes_from_a_rename_to_its_decision(pets: Path) -> None:
+    assert "first sync makes the list" in ls_clip("classes", "list", pets).stdout
+    release(pets, CLASSES, record("a", split="train"), record("b", split="train", label="dog"))
+    write_labels(pets, "kitten", "test tube")
+    assert states(pets) == [
+        (0, "cat", 1, "gone", None),
+        (1, "dog", 1, "gone", None),
+        (2, "test tube", 0, "in use", None),
+        (3, "kitten", 0, "new", None),
+    ]
+    assert f"ls-clip classes map {pets} cat NEW" in ls_clip("classes", "list", pets).stdout
+    done = ls_clip("classes", "map", pets, "cat", "kitten")
+    assert done.exit_code == 0, done.output
+    assert "cat counts as kitten: 1 sample" in done.stdout
+    assert "kitten takes its number, 0" in done.stdout
+    assert f"nothing is changed before the next sync: ls-clip sync {pets}" in done.stdout
+    done = ls_clip("classes", "map", pets, "dog", "test tube")
+    assert "test tube has the number 2; number 1 is retired for ever" in done.stdout
+    assert states(pets)[:2] == [
+        (0, "cat", 1, "renamed", "kitten"),
+        (1, "dog", 1, "merged", "test tube"),
+    ]
+    done = ls_clip("classes", "drop", pets, "dog")
+    assert "dog: 1 sample will leave the training set" in done.stdout
+    assert states(pets)[1] == (1, "dog", 1, "dropped", None)
+    with Ledger(pets / "ledger.sqlite", writing=False) as ledger:
+        assert decisions(ledger) == {"cat": "kitten", "dog": None}
+        assert len(ledger.reviews.records()) == 2
+    release(pets, ClassList(("kitten", None, "test tube")))
+    assert states(pets)[1] == (1, None, 0, "retired", None)
+    assert "samples of dog leave" in ls_clip("classes", "list", pets).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says", "hint"),
+    [
+        (("map", "test tube", "kitten"), "still a label", "Take it out"),
+        (("map", "catt", "kitten"), "never was a class", "Did you mean 'cat'?"),
+        (("map", "cat", "kiten"), "not a label", "Did you mean 'kitten'?"),
+        (("map", "cat", "whale"), "not a label", "There are: kitten, 'test tube'."),
+        (("drop", "whale"), "never was a class", "`ls-clip classes list`"),
+        (("drop", "test tube"), "still a label", "Take it out"),
+        (("drop", NONE_OF_THESE), "always an answer", "change their annotations"),
+    ],
+)
+def test_what_cannot_be_decided(
+    pets: Path, arguments: tuple[str, ...], says: str, hint: str
+) -> None:
+    release(pets, CLASSES, record("a", split="train"))
+    write_labels(pets, "kitten", "test tube")
+    done = ls_clip("classes", arguments[0], pets, *arguments[1:])
+    assert done.exit_code == 1
+    assert says in done.stderr
+    assert hint in done.stderr
+    with Ledger(pets / "ledger.sqlite", writing=False) as ledger:
+        assert decisions(ledger) == {}
