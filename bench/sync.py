@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from importers.campaign import Campaign
     from importers.ledger import Ledger
-    from importers.training_storage.sync import SyncReport
+    from importers.training_storage.sync_report import SyncReport
     from ls_backend.label_studio import LabelStudio
 
 TASKS = 10_000
@@ -34,6 +34,7 @@ LABELS = ("cat", "dog", "fish", "bird")
 VERSION = "clip:bench@000000000001"
 LAYOUTS = (("imagefolder",), ("webdataset", "parquet"))
 PIXELS = 32
+DIMENSIONS = 512
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,12 @@ def _pushed(ls: LabelStudio, campaign: Campaign, ledger: Ledger, tasks: int) -> 
 
 
 def _add_samples(campaign: Campaign, ledger: Ledger, tasks: int) -> None:
+    import numpy as np
+
     from importers.image_store import ImageStore
+    from importers.near_duplicates import packed
     from importers.sample import PlannedSample, Prompt, Score, sample_key
+    from importers.up_to_date import MODEL_VERSION_NOTE
 
     store = ImageStore(campaign.images_path)
     scores = {}
@@ -167,6 +172,11 @@ def _add_samples(campaign: Campaign, ledger: Ledger, tasks: int) -> None:
         ledger.requests.stored(request, digest, request_id=None, cost_usd=None, usage=None)
         scores[key] = Score(VERSION, (seed + 1) / (tasks + 1), 0.2, 0.1, label, 0.5)
     ledger.record_scores(scores)
+    ledger.set_note(MODEL_VERSION_NOTE, VERSION)
+    vectors = np.random.default_rng(0).standard_normal((tasks, DIMENSIONS), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    digests = [sample.sha256 or "" for sample in ledger.samples()]
+    ledger.selection.record_seen({}, dict(zip(digests, packed(vectors), strict=True)), VERSION)
 
 
 def _picture(seed: int) -> bytes:

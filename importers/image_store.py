@@ -14,6 +14,8 @@ _KNOWN_STARTS = {
     b"RIFF": "webp",
     b"GIF8": "gif",
 }
+_UNKNOWN = "bin"
+_ENDINGS = (*_KNOWN_STARTS.values(), _UNKNOWN)
 
 
 class ImageStore:
@@ -49,8 +51,10 @@ class ImageStore:
         Raises:
             FileNotFoundError: it is not in the store.
         """
-        for found in self._folder_of(digest).glob(f"{digest}.*"):
-            return found
+        for ending in _ENDINGS:
+            path = self._folder_of(digest) / f"{digest}.{ending}"
+            if path.exists():
+                return path
         raise FileNotFoundError(f"{self.folder} has no image {digest}")
 
     def get(self, digest: str) -> bytes:
@@ -79,4 +83,4 @@ class UnkeptImages(ImageStore):
 
 def image_format(data: bytes) -> str:
     """File ending for image bytes, by how they start; "bin" for what is not known."""
-    return next((name for start, name in _KNOWN_STARTS.items() if data.startswith(start)), "bin")
+    return next((name for start, name in _KNOWN_STARTS.items() if data.startswith(start)), _UNKNOWN)

@@ -14,6 +14,8 @@ from importers.review import Box
 TRAIN = "train"
 VALIDATION = "validation"
 TEST = "test"
+_TEXT = "_text"
+"""Under which a record keeps its line of JSON: of thousands, a sync changes a few."""
 SPLITS = (TRAIN, VALIDATION, TEST)
 
 
@@ -112,7 +114,10 @@ def object_path(sha256: str, file_format: str) -> str:
 
 def record_json(record: Record) -> str:
     """A record as one line of JSON, without its end of line; the order of keys is part of it."""
-    return _adapter().dump_json(record).decode()
+    text: str | None = record.__dict__.get(_TEXT)
+    if text is None:
+        text = record.__dict__[_TEXT] = _adapter().dump_json(record).decode()
+    return text
 
 
 def record_from(text: str | bytes) -> Record:
@@ -121,7 +126,9 @@ def record_from(text: str | bytes) -> Record:
     Raises:
         ValueError: it is none.
     """
-    return _adapter().validate_json(text)
+    record = _adapter().validate_json(text)
+    record.__dict__[_TEXT] = text if isinstance(text, str) else text.decode()
+    return record
 
 
 @cache

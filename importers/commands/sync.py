@@ -15,7 +15,7 @@ from importers.commands.output import Watch, show, watching
 if TYPE_CHECKING:
     from importers.ledger import Ledger
     from importers.training_storage.job import Job
-    from importers.training_storage.sync import SyncReport
+    from importers.training_storage.sync_report import SyncReport
 
 JobPath = Annotated[
     Path,

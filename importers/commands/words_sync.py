@@ -9,7 +9,7 @@ from importers.commands.markup import count, line, plain
 
 if TYPE_CHECKING:
     from importers.training_storage.difference import Change
-    from importers.training_storage.sync import SyncReport
+    from importers.training_storage.sync_report import SyncReport
 
 _VERDICTS = (
     "approved",

@@ -21,7 +21,7 @@ from importers.ledger import Ledger
 
 if TYPE_CHECKING:
     from importers.campaign import Campaign
-    from importers.training_storage.sync import SyncReport
+    from importers.training_storage.sync_report import SyncReport
     from ls_backend.label_studio import LabelStudio
 
 REVIEWED, LIVE, YOURS = "reviewed", "live", "yours"

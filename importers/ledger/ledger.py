@@ -118,6 +118,10 @@ class Ledger:
             "ORDER BY position"
         )
 
+    def not_pushed(self) -> list[Sample]:
+        """Samples that do not stand in Label Studio."""
+        return self._samples("WHERE task_id IS NULL ORDER BY position")
+
     def pushed(self) -> list[Sample]:
         """Samples that stand in Label Studio as a task."""
         return self._samples("WHERE task_id IS NOT NULL ORDER BY position")

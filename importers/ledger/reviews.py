@@ -51,6 +51,10 @@ class Reviews:
         """Tasks whose review no release has taken up yet."""
         return self._tasks("WHERE unreleased ORDER BY task_id")
 
+    def any_unreleased(self) -> bool:
+        """Whether there is a task whose review no release has taken up yet."""
+        return bool(self._db.read("SELECT 1 FROM reviews WHERE unreleased LIMIT 1"))
+
     def of(self, keys: Collection[str]) -> list[ReviewedTask]:
         """The tasks of these sample keys."""
         return [
@@ -143,6 +147,10 @@ class Reviews:
         rows = self._db.read("SELECT record FROM records ORDER BY sample")
         found = (record_from(row["record"]) for row in rows)
         return {record.sample: record for record in found}
+
+    def records_stored(self) -> int:
+        """How many samples the last release has."""
+        return int(self._db.read("SELECT COUNT(*) FROM records")[0][0])
 
     def released(
         self,

@@ -46,7 +46,7 @@ def card_of(
 
 
 def _held(campaign: Campaign | None, ledger: Ledger) -> Mapping[str, int]:
-    return held(ledger.samples(), campaign) if campaign else {}
+    return held(ledger.not_pushed(), campaign) if campaign else {}
 
 
 def _data_files(laid: Laid) -> DataFiles:

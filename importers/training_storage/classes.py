@@ -144,10 +144,16 @@ def classified(
     numbers = {label: classes.id_of(label) for label in classes.labels}
     labels = {key: current_label(record.label, mapped) for key, record in records.items()}
     return {
-        key: replace(records[key], label=label, class_id=numbers[label])
+        key: _renamed(records[key], label, numbers[label])
         for key, label in labels.items()
         if label is not None
     }
+
+
+def _renamed(record: Record, label: str, number: int) -> Record:
+    if (record.label, record.class_id) == (label, number):
+        return record
+    return replace(record, label=label, class_id=number)
 
 
 def accepted_labels(configured: Sequence[str], mapped: Mapped) -> tuple[str, ...]:

@@ -30,8 +30,8 @@ class LocalStorage(Storage):
         with self._translated("written to"):
             for folder in folders:
                 (self._folder / folder).mkdir(parents=True, exist_ok=True)
-        for _ in self._many(self._link, pairs):
-            pass
+        for pair in pairs:  # a link is made sooner than it is handed to a thread
+            self._link(pair)
         self._settle(folders)
 
     def remove_many(self, names: Iterable[str]) -> None:
@@ -62,16 +62,19 @@ class LocalStorage(Storage):
         return name
 
     def _link(self, pair: tuple[str, str]) -> None:
-        existing, new = (self._folder / name for name in pair)
+        existing, new = (self._path(name) for name in pair)
         with self._translated("written to"):
-            new.unlink(missing_ok=True)
             try:
-                new.hardlink_to(existing)
+                try:
+                    os.link(existing, new)
+                except FileExistsError:
+                    Path(new).unlink()
+                    os.link(existing, new)
             except FileNotFoundError:
                 raise
             except OSError:  # another disk, or a file system without links
                 shutil.copyfile(existing, new)
-                _flush(new)
+                _flush(Path(new))
 
     def _remove(self, name: str) -> None:
         with self._translated("written to"):

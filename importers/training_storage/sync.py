@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 
@@ -20,14 +20,8 @@ from importers.ledger.reviews import RELEASE_NOTE
 from importers.progress import Progress, silent
 from importers.record import Record
 from importers.review import (
-    APPROVED,
-    NONE_FITS,
-    REJECTED,
-    RELABELLED,
-    SKIPPED,
     STORED,
     UNDECIDED,
-    UNUSABLE,
     WAITING,
     Review,
     ReviewedTask,
@@ -45,72 +39,25 @@ from importers.training_storage.classes import (
     read_map,
 )
 from importers.training_storage.describe import describe, picture_bytes
-from importers.training_storage.difference import (
-    ADDED,
-    CHANGED,
-    MOVED,
-    REMOVED,
-    Change,
-    difference,
-)
+from importers.training_storage.difference import REMOVED, Change, difference
 from importers.training_storage.job import Job
 from importers.training_storage.layouts.base import Contents
 from importers.training_storage.reading import Read, read_reviews
-from importers.training_storage.releases import Release, latest_of, records_of
+from importers.training_storage.releases import Release, latest_name, latest_of, records_of
 from importers.training_storage.releasing import Draft, write_release
 from importers.training_storage.splits import note_compared, split_samples
 from importers.training_storage.storage import Storage, open_storage
+from importers.training_storage.sync_report import SyncReport, report_of, unchanged_report
 from importers.training_storage.tombstones import Tombstone
 from importers.up_to_date import MODEL_VERSION_NOTE
 from ls_backend.label_studio import LabelStudio
 
-SETTINGS_NOTE = "storage_settings"
-"""Digest of what decides how the same reviews are described and laid out."""
+DESCRIBED_NOTE = "described_with"
+"""Digest of what decides how the same reviews become records."""
+RELEASED_NOTE = "released_with"
+"""Digest of what decides how the same records are released."""
 
 Watch = Callable[[str], Progress]
-
-
-@dataclass(frozen=True)
-class SyncReport:
-    """What people decided, and what that did to training storage.
-
-    Attributes:
-        approved, relabelled, rejected, unusable, none_of_these, skipped: Tasks with that verdict.
-        undecided: Tasks with an answer that cannot count, or that are gone.
-        waiting: Tasks that nobody has answered yet.
-        read: Tasks that were asked for because something about them had changed.
-        added, moved, changed, removed, unchanged: Samples by what became of them since the last
-            release; moved ones have another label or split, changed ones another provenance.
-        release: Name of the release that stands now; None before the first.
-        is_new: This sync made it.
-        storage: URL of the storage, without password.
-        undecided_reasons: How many tasks are undecided for which reason.
-        left_out: How many approved samples cannot be stored for which reason.
-        changes: Each sample that was not left as it was.
-        dry_run: Nothing was changed.
-    """
-
-    approved: int
-    relabelled: int
-    rejected: int
-    unusable: int
-    none_of_these: int
-    skipped: int
-    undecided: int
-    waiting: int
-    read: int
-    added: int
-    moved: int
-    changed: int
-    removed: int
-    unchanged: int
-    release: str | None
-    is_new: bool
-    storage: str
-    undecided_reasons: dict[str, int] = field(default_factory=dict)
-    left_out: dict[str, int] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
-    dry_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,12 +115,16 @@ def sync(
         LedgerError: an image is not in the campaign's folder any more.
     """
     storage = open_storage(job.storage_url)
-    last = _last(storage, job, ledger)
+    stands = latest_name(storage)
     read = read_reviews(ls, job, ledger, full=full, progress=watch("Reading"))
     ledger.set_note(LABELS_NOTE, json.dumps(read.rules.labels, ensure_ascii=False))
-    settings = _settings_digest(job, ledger)
-    if full or not last.is_noted or settings != ledger.note(SETTINGS_NOTE):
+    described, released = _described_with(job, ledger), _released_with(job, ledger)
+    is_noted = stands is not None and stands == ledger.note(RELEASE_NOTE)
+    if full or not is_noted or described != ledger.note(DESCRIBED_NOTE):
         ledger.reviews.touch()
+    if is_noted and released == ledger.note(RELEASED_NOTE) and not ledger.reviews.any_unreleased():
+        return unchanged_report(ledger, storage, read, stands, dry_run=dry_run)
+    last = _last(storage, job, ledger, is_noted=is_noted)
     wanted = _wanted(ls, job, ledger, read, last, watch("Pictures"))
     changes = difference(last.records, wanted.records, _reasons(wanted))
     release = last.release
@@ -181,16 +132,27 @@ def sync(
         draft = _draft(job, ledger, read, last, wanted, changes)
         image = partial(picture_bytes, job=job)
         release = write_release(storage, draft, image, watch("Storing"), heal=full)
-        _note(ledger, job, release, last, wanted, settings)
-    return _report(ledger, storage, read, release, last, wanted, changes, dry_run)
+        notes = {DESCRIBED_NOTE: described, RELEASED_NOTE: released}
+        _note(ledger, job, release, last, wanted, notes)
+    return report_of(
+        ledger,
+        storage,
+        read,
+        changes,
+        wanted.left_out,
+        stored=len(wanted.records),
+        release=release.name if release else None,
+        is_new=release is not last.release,
+        dry_run=dry_run,
+    )
 
 
-def _last(storage: Storage, job: Job, ledger: Ledger) -> _Last:
+def _last(storage: Storage, job: Job, ledger: Ledger, *, is_noted: bool) -> _Last:
     release = latest_of(storage, job.name, ledger.campaign_id)
-    if release is not None and release.name == ledger.note(RELEASE_NOTE):
-        return _Last(release, ledger.reviews.records(), is_noted=True)
+    if is_noted:
+        return _Last(release, ledger.reviews.records(), is_noted)
     found = records_of(storage, release) if release is not None else []
-    return _Last(release, {record.sample: record for record in found}, is_noted=False)
+    return _Last(release, {record.sample: record for record in found}, is_noted)
 
 
 def _wanted(
@@ -275,7 +237,7 @@ def _note(
     release: Release,
     last: _Last,
     wanted: _Wanted,
-    settings: str,
+    notes: Mapping[str, str],
 ) -> None:
     before = last.records if last.is_noted else ledger.reviews.records()
     ledger.reviews.released(
@@ -284,50 +246,19 @@ def _note(
         gone=before.keys() - wanted.records.keys(),
         # What could not be stored is tried again by every sync.
         taken_up=[task.task_id for task in wanted.tasks if task.key not in wanted.left_out],
-        notes={SETTINGS_NOTE: settings, CLASSES_NOTE: classes_json(wanted.classes)},
+        notes={**notes, CLASSES_NOTE: classes_json(wanted.classes)},
     )
     note_compared(ledger, wanted.records, job.storage.splits)
 
 
-def _settings_digest(job: Job, ledger: Ledger) -> str:
-    """Of what decides how the same reviews are described; what is laid out, the release tells."""
-    decides = [job.storage.reviewers, ledger.note(MODEL_VERSION_NOTE), decisions(ledger)]
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+def _described_with(job: Job, ledger: Ledger) -> str:
+    return _digest(job.storage.reviewers, ledger.note(MODEL_VERSION_NOTE), decisions(ledger))
 
 
-def _report(
-    ledger: Ledger,
-    storage: Storage,
-    read: Read,
-    release: Release | None,
-    last: _Last,
-    wanted: _Wanted,
-    changes: Sequence[Change],
-    dry_run: bool,
-) -> SyncReport:
-    outcomes = ledger.reviews.outcomes()
-    made = Counter(change.what for change in changes)
-    stayed = len(last.records.keys() & wanted.records.keys())
-    return SyncReport(
-        approved=outcomes.get(APPROVED, 0),
-        relabelled=outcomes.get(RELABELLED, 0),
-        rejected=outcomes.get(REJECTED, 0),
-        unusable=outcomes.get(UNUSABLE, 0),
-        none_of_these=outcomes.get(NONE_FITS, 0),
-        skipped=outcomes.get(SKIPPED, 0),
-        undecided=outcomes.get(UNDECIDED, 0),
-        waiting=outcomes.get(WAITING, 0),
-        read=read.tasks,
-        added=made[ADDED],
-        moved=made[MOVED],
-        changed=made[CHANGED],
-        removed=made[REMOVED],
-        unchanged=stayed - made[MOVED] - made[CHANGED],
-        release=release.name if release else None,
-        is_new=release is not last.release,
-        storage=storage.shown,
-        undecided_reasons=ledger.reviews.undecided_reasons(),
-        left_out=dict(Counter(wanted.left_out.values()).most_common()),
-        changes=list(changes),
-        dry_run=dry_run,
-    )
+def _released_with(job: Job, ledger: Ledger) -> str:
+    settings = job.storage.model_dump(mode="json", exclude={"sweep_minutes"})
+    return _digest(settings, job.storage_url, ledger.note(LABELS_NOTE))
+
+
+def _digest(*told: object) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

@@ -20,7 +20,8 @@ from importers.demo.services import LabelStudioServer
 from importers.label_studio.push import push
 from importers.ledger import Ledger
 from importers.training_storage.job import campaign_job
-from importers.training_storage.sync import SyncReport, sync
+from importers.training_storage.sync import sync
+from importers.training_storage.sync_report import SyncReport
 
 TASKS = 300
 

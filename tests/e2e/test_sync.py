@@ -26,7 +26,8 @@ from importers.sample import PlannedSample, Prompt, Score, sample_key
 from importers.training_storage.classes import note_decision, read_classes
 from importers.training_storage.job import Job, campaign_job
 from importers.training_storage.reading import TASK_GONE
-from importers.training_storage.sync import SyncReport, sync
+from importers.training_storage.sync import sync
+from importers.training_storage.sync_report import SyncReport
 from importers.training_storage.verdicts import NO_LABEL, SEVERAL_LABELS
 from ls_backend.errors import LabelStudioError, LabelStudioUnreachable, StorageError
 from ls_backend.label_studio import Credentials, LabelStudio

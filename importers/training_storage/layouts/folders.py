@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from importers.record import SPLITS, Record
 from importers.training_storage.classes import ClassList
@@ -18,6 +19,7 @@ _SPLIT_WORD = re.compile(
 )
 
 
+@cache
 def folder_name(label: str) -> str:
     """The folder of a label: the label itself, with what would be misread percent-encoded.
 

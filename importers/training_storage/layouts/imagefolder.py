@@ -14,11 +14,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from importers.record import Record, record_json
+from importers.record import Record
+from importers.review import Box
 from importers.training_storage.layouts.base import Contents, Output
 from importers.training_storage.layouts.folders import by_split, classes_file, folder_name
 
@@ -58,30 +61,51 @@ def _place(record: Record) -> str:
 
 
 def _metadata(records: Iterable[Record]) -> bytes:
-    lines = [json.dumps(_row(record), ensure_ascii=False) + "\n" for record in records]
+    lines = [f"{_ENCODE(_row(record))}\n" for record in records]
     return "".join(lines).encode()
 
 
 def _row(record: Record) -> dict[str, str | int | float]:
-    fields = json.loads(record_json(record))
-    typed = {name: _typed(name, value) for name, value in fields.items()}
-    return {"file_name": _place(record), **typed}
+    values = vars(record)
+    return {"file_name": _place(record)} | {name: write(values[name]) for name, write in _columns()}
 
 
-def _typed(name: str, value: Any) -> str | int | float:
-    """The value as its column has it."""
-    if name in JSON_COLUMNS:
-        return json.dumps(value, ensure_ascii=False)
-    if name in NUMBER_COLUMNS:
-        return math.nan if value is None else float(value)
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+_Write = Callable[[Any], str | int | float]
+
+
+@cache
+def _columns() -> tuple[tuple[str, _Write], ...]:
+    """Each field in order, and how its value is written as its column has it."""
+    writers: dict[str, _Write] = {
+        **dict.fromkeys(JSON_COLUMNS, _json),
+        **dict.fromkeys(NUMBER_COLUMNS, _number),
+        **dict.fromkeys(TIME_COLUMNS, _time),
+    }
+    return tuple((field.name, writers.get(field.name, _plain)) for field in fields(Record))
+
+
+def _json(value: Any) -> str:
     if value is None:
+        return "null"
+    if value == ():
+        return "[]"
+    if isinstance(value, tuple):
+        value = [asdict(part) if isinstance(part, Box) else part for part in value]
+    return _ENCODE(value)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _plain(value: str | int | None) -> str | int:
+    return "" if value is None else value
+
+
+def _time(text: str | None) -> str:
+    """ISO 8601 with microseconds: without a fraction it would be read as a time, not as text."""
+    if text is None:
         return ""
-    if name in TIME_COLUMNS:
-        # Without a fraction it would be read as a time, not as text.
-        return _time(value).isoformat(timespec="microseconds")
-    return value  # type: ignore[no-any-return]
-
-
-def _time(text: str) -> datetime:
     # Python 3.10 does not read the Z.
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).isoformat(timespec="microseconds")
