@@ -21,8 +21,10 @@ def new_campaign(folder: Path) -> Path:
     """Write the example campaign into a folder, under the folder's name; returns the file.
 
     Raises:
-        ConfigError: there is a campaign already, or the folder cannot be written.
+        ConfigError: there is a campaign or a project's file already, or the folder cannot be
+            written.
     """
+    _refuse_beside(folder / PROJECT_FILE)
     text = _named(EXAMPLE.read_text(encoding="utf-8"), folder.resolve().name)
     return _write(folder / CAMPAIGN_FILE, text)
 
@@ -36,11 +38,14 @@ def new_project_file(folder: Path, project: int) -> Path:
     Raises:
         ConfigError: there is a campaign or such a file already, or the folder cannot be written.
     """
-    campaign = folder / CAMPAIGN_FILE
-    if campaign.exists():  # both would have the same ledger
-        raise _is_there(campaign)
+    _refuse_beside(folder / CAMPAIGN_FILE)
     text = _named(PROJECT_EXAMPLE.read_text(encoding="utf-8"), folder.resolve().name)
     return _write(folder / PROJECT_FILE, _PROJECT.sub(f"project = {project}", text, count=1))
+
+
+def _refuse_beside(other: Path) -> None:
+    if other.exists():  # both would have the same ledger
+        raise _is_there(other)
 
 
 def _write(file: Path, text: str) -> Path:

@@ -27,7 +27,7 @@ class Record:
         sample: Key of the sample; its identity.
         sha256: Of the picture's bytes.
         format: Ending of the picture's file: png, jpg, webp, gif, …
-        width, height: In pixels.
+        width, height: In pixels, as it is shown: turned as its EXIF data says.
         bytes: Size of the picture's file.
         label, class_id: What it shows, and the label's number in the class list.
         split: train, validation or test.

@@ -74,9 +74,10 @@ class SplitSettings(Section):
 class StorageSettings(Section):
     """`[storage]`: where approved samples go, any fsspec URL; a bare path is in the campaign.
 
-    `shard_samples` is the most that a webdataset or parquet file holds. `reviewers`: whether people
-    are named by Label Studio's ids or by their e-mail addresses. `sweep_minutes`: how often deleted
-    tasks are looked for among all; changes are read at every sync.
+    `layout`: how releases are laid out, in one way or more. `shard_samples` is the most that a
+    webdataset or parquet file holds. `reviewers`: whether people are named by Label Studio's ids or
+    by their e-mail addresses. `sweep_minutes`: how often deleted tasks are looked for among all;
+    changes are read at every sync.
     """
 
     url: str = "training"

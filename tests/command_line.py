@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import Any
+from typing import IO, Any
 
 from importers.demo.services import ls_clip
 
@@ -15,6 +15,10 @@ class CommandLine:
 
     def __init__(self, **environment: str) -> None:
         self._environment = {**os.environ, **environment}
+
+    def with_environment(self, **environment: str) -> CommandLine:
+        """The same with more in its environment."""
+        return CommandLine(**{**self._environment, **environment})
 
     def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command, whatever its exit status; keywords go into its environment."""
@@ -28,14 +32,19 @@ class CommandLine:
             check=False,
         )
 
-    def start(self, *arguments: object) -> subprocess.Popen[bytes]:
-        """Start a command and return at once; what it prints is thrown away."""
+    def start(
+        self,
+        *arguments: object,
+        stdout: IO[bytes] | int = subprocess.DEVNULL,
+        stderr: IO[bytes] | int = subprocess.DEVNULL,
+    ) -> subprocess.Popen[bytes]:
+        """Start a command and return at once; what it prints is thrown away if not asked for."""
         return subprocess.Popen(
             ls_clip(*map(str, arguments)),
             env=self._environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
         )
 
     def report(self, *arguments: object, **environment: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def list_(path: JobPath, json: AsJson = False) -> None:
 def map_(path: JobPath, old: Old, new: New, json: AsJson = False) -> None:
     """Say that a label that is gone counts as another one: a rename, or a merge.
 
-    NEW takes OLD's number where it has none yet; otherwise OLD's number is retired for ever.
+    NEW takes OLD's number where it has none yet; else OLD's number is retired.
     Annotations go on saying OLD. The training set is changed by the next sync.
     """
     from importers.commands import words_classes

@@ -49,7 +49,7 @@ def as_json(report: Any) -> str:
 def show(lines: Iterable[RenderableType], report: Any = None, json_only: bool = False) -> None:
     """Print the lines made for people, or with `json_only` the report alone."""
     if json_only:
-        print(as_json(report))
+        print(as_json(report), flush=True)  # whoever reads a pipe waits for it
         return
     console = out()
     for line in lines:
@@ -59,16 +59,23 @@ def show(lines: Iterable[RenderableType], report: Any = None, json_only: bool = 
 @contextmanager
 def watching() -> Iterator[Watch]:
     """Show messages and progress on stderr while the block runs."""
-    if sys.stderr.isatty():
-        with _bars() as watch:
-            yield watch
-    else:
-        with _messages_to(err()):
-            yield _lines(err())
+    console = err()
+    with messages_to(console), progress_on(console) as watch:
+        yield watch
 
 
 @contextmanager
-def _bars() -> Iterator[Watch]:
+def progress_on(console: Console) -> Iterator[Watch]:
+    """Show progress while the block runs: bars that go with it, or lines."""
+    if sys.stderr.isatty():
+        with _bars(console) as watch:
+            yield watch
+    else:
+        yield _lines(console)
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[Watch]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -84,7 +91,6 @@ def _bars() -> Iterator[Watch]:
         def render(self, task: Task) -> Text:
             return Text(rate(task.speed))
 
-    console = err()
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),
@@ -95,7 +101,7 @@ def _bars() -> Iterator[Watch]:
     )
     # An image may take a minute: a rate over rich's 30 s would be of one or none.
     bar = Progress(*columns, console=console, transient=True, speed_estimate_period=300)
-    with bar, _messages_to(console):
+    with bar:
         yield lambda step: _on_bar(bar, step)
 
 
@@ -132,7 +138,7 @@ def _lines(console: Console) -> Watch:
 
 
 @contextmanager
-def _messages_to(console: Console) -> Iterator[None]:
+def messages_to(console: Console) -> Iterator[None]:
     """Show log messages of our packages from INFO, and of all others from WARNING."""
     handler = _ConsoleHandler(console)
     root = logging.getLogger()

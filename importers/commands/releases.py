@@ -33,7 +33,7 @@ StoragePlace = Annotated[
 def list_all(storage: StoragePlace, json: AsJson = False) -> None:
     """List the releases, newest first."""
     from importers.commands import words_releases
-    from importers.training_storage.releases_told import release_list
+    from importers.training_storage.releases.told import release_list
 
     report = release_list(_url(storage))
     show_lines(words_releases.list_lines(report), report, json)
@@ -49,7 +49,7 @@ def show(
 ) -> None:
     """Show what one release holds, how it was reviewed, and who left."""
     from importers.commands import words_releases
-    from importers.training_storage.releases_told import release_details
+    from importers.training_storage.releases.told import release_details
 
     report = release_details(_url(storage), release)
     show_lines(words_releases.show_lines(report), report, json)
@@ -67,7 +67,7 @@ def gc(
     The newest release always stays. Run it when no sync is at work on another machine.
     """
     from importers.commands import words_releases
-    from importers.training_storage.releases_gc import collect_releases
+    from importers.training_storage.releases.gc import collect_releases
 
     with _no_sync(storage) as url, watching() as watch:
         report = collect_releases(url, keep, dry_run=dry_run, progress=watch("Deleting"))
@@ -86,7 +86,7 @@ def verify(
     Needs no Label Studio. Ends with exit code 1 where a file is missing, changed or extra.
     """
     from importers.commands import words_releases
-    from importers.training_storage.verify import verify as verify_storage
+    from importers.training_storage.releases.verify import verify as verify_storage
 
     with watching() as watch:
         report = verify_storage(_url(storage), release, watch("Verifying"))

@@ -25,7 +25,7 @@ def check(path: JobPath, json: AsJson = False) -> None:
     """Prove that no family of the last release lies in two splits; count the samples of each.
 
     A family: the same picture, one prompt, one ancestor, or near duplicates. The exit code is 1
-    where one is torn, or where a generated sample lies in test though [storage.splits] keeps them
+    where one is torn, or where a generated sample lies in test though \\[storage.splits] keeps them
     out; the samples are named.
     """
     from importers.commands import words_splits

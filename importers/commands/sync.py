@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from importers.commands.campaign import AsJson, label_studio_at
-from importers.commands.output import Watch, show, watching
+from importers.commands.output import Watch, err, messages_to, progress_on, show, watching
+from importers.progress import silent
 
 if TYPE_CHECKING:
     from importers.ledger import Ledger
@@ -53,8 +56,8 @@ def sync(
 ) -> None:
     """Bring training storage to what people have approved, and nothing else.
 
-    CAMPAIGN may also be the folder of a project that was not made here: ls-clip new NAME
-    --project 12.
+    For a project that was not made here, make a folder first:
+    ls-clip new NAME --project 12
     """
     if not watch:
         with watching() as watcher:
@@ -63,19 +66,44 @@ def sync(
         return
     if dry_run:
         raise typer.BadParameter("--watch and --dry-run do not go together.")
+    _watch(path, every, backend, full=full, json=json)
+
+
+def _watch(path: Path, every: float, backend: str | None, *, full: bool, json: bool) -> None:
     from importers.connecting import basic_auth
     from importers.training_storage import watch as watches
 
-    events = watches.Events(backend.rstrip("/"), basic_auth()) if backend else None
-    with watching() as watcher:
-        alarm = watches.Alarm(every, events)
-        first = iter([full])
-        once = watches.watch(
-            lambda: _sync(path, watcher, full=next(first, False), dry_run=False), alarm
+    signal.signal(signal.SIGTERM, _end)
+    console = err()
+    first = True
+
+    def once() -> SyncReport:
+        nonlocal first
+        # Elsewhere than in a terminal, lines of progress at each look would fill a log.
+        shown = (
+            progress_on(console) if first or sys.stderr.isatty() else nullcontext(lambda _: silent)
         )
-        for number, report in enumerate(once):
+        with shown as watcher:
+            report = _sync(path, watcher, full=full and first, dry_run=False)
+        first = False
+        return report
+
+    with messages_to(console):
+        events = watches.Events(backend.rstrip("/"), basic_auth()) if backend else None
+        alarm = watches.Alarm(every, events)
+        for number, report in enumerate(watches.watch(once, alarm)):
             if report.is_new or number == 0:
                 _show(report, json)
+            if number == 0:
+                at_events = f"at events of {backend}, and " if backend else ""
+                console.print(
+                    f"Watching: syncs {at_events}every {every:g} s; Ctrl-C ends it.", markup=False
+                )
+
+
+def _end(*_: object) -> None:
+    """What is asked of a service to stop it: training storage is whole at any moment."""
+    raise SystemExit(0)
 
 
 def _sync(path: Path, watcher: Watch, *, full: bool, dry_run: bool) -> SyncReport:

@@ -10,9 +10,9 @@ from importers.commands.markup import count, line, plain
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from importers.training_storage.releases_gc import ReleasesGcReport
-    from importers.training_storage.releases_told import ReleaseDetails, ReleaseList
-    from importers.training_storage.verify import Fault, VerifyReport
+    from importers.training_storage.releases.gc import ReleasesGcReport
+    from importers.training_storage.releases.told import ReleaseDetails, ReleaseList
+    from importers.training_storage.releases.verify import Fault, VerifyReport
 
 _MOST_LISTED = 10
 

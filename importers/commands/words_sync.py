@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from importers.commands.markup import count, line, plain
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from importers.training_storage.difference import Change
     from importers.training_storage.sync_report import SyncReport
 
+_WIDTH = 69  # what a terminal of 80 columns leaves beside the name of a stage
 _VERDICTS = (
     "approved",
     "relabelled",
@@ -24,18 +26,19 @@ _VERDICTS = (
 _CHANGES = ("added", "moved", "changed", "removed", "unchanged")
 _SIGNS = {"added": "[green]+[/]", "moved": "[yellow]>[/]", "changed": "~", "removed": "[red]-[/]"}
 _MOST_SHOWN = 50
+_MOST_REASONS = 10
+_MOST_TASKS = 5
 
 
 def sync_lines(report: SyncReport) -> list[str]:
     """What people decided, and what that did to training storage."""
-    lines = [line("verdicts", _numbers(report, _VERDICTS) or "none yet")]
+    lines = [*_told("verdicts", _numbers(report, _VERDICTS) or "none yet")]
     lines += _reasons(report.undecided_reasons, "undecided")
-    lines += _reasons(report.left_out, "approved and not stored")
+    lines += _left_out(report.left_out)
     if report.dry_run:
         lines += _difference(report.changes)
-    lines.append(
-        line("would be" if report.dry_run else "storage", _numbers(report, _CHANGES) or "empty")
-    )
+    stage = "would be" if report.dry_run else "storage"
+    lines += _told(stage, _numbers(report, _CHANGES) or "empty")
     lines.append(line("release", _release(report)))
     lines.append(line("", plain(report.storage)))
     return lines
@@ -43,7 +46,24 @@ def sync_lines(report: SyncReport) -> list[str]:
 
 def _reasons(reasons: dict[str, int], what: str) -> Iterator[str]:
     for reason, number in reasons.items():
-        yield line("", f"[yellow]{number:,} {what}: {plain(reason)}[/]")
+        for told in _told("", f"{number:,} {what}: {reason}"):
+            yield f"[yellow]{told}[/]"
+
+
+def _left_out(reasons: dict[str, list[int]]) -> Iterator[str]:
+    for reason, tasks in list(reasons.items())[:_MOST_REASONS]:
+        which = f"{len(tasks):,} approved and not stored, {_tasks(tasks)}"
+        for told in _told("", f"{which}: {reason}"):
+            yield f"[yellow]{told}[/]"
+    if len(reasons) > _MOST_REASONS:
+        others = sum(map(len, list(reasons.values())[_MOST_REASONS:]))
+        yield line("", f"[yellow]{others:,} more for other reasons; --json names all[/]")
+
+
+def _tasks(numbers: Sequence[int]) -> str:
+    named = ", ".join(map(str, numbers[:_MOST_TASKS]))
+    more = " and others" if len(numbers) > _MOST_TASKS else ""
+    return f"task{'s' if len(numbers) > 1 else ''} {named}{more}"
 
 
 def _release(report: SyncReport) -> str:
@@ -62,12 +82,21 @@ def _difference(changes: Sequence[Change]) -> Iterator[str]:
 
 
 def _change(change: Change) -> str:
-    where = f"{plain(change.label)}  {change.sample[:8]}, task {change.task_id}"
-    if change.before is not None:
-        return f"{plain(change.before)} → {where}"
-    return f"{where}: {plain(change.reason)}" if change.reason else where
+    what = plain(change.label)
+    if change.what == "moved":
+        way = f"{plain(change.before)} → {plain(change.after)}"
+        what = way if change.after == change.label else f"{what}, {way}"
+    why = f": {plain(change.reason)}" if change.reason else ""
+    return f"{what}  {change.sample[:8]}, task {change.task_id}{why}"
 
 
 def _numbers(report: SyncReport, names: Sequence[str]) -> str:
     counts = ((getattr(report, name), name.replace("_", " ")) for name in names)
     return ", ".join(f"{number:,} {name}" for number, name in counts if number)
+
+
+def _told(stage: str, text: str) -> Iterator[str]:
+    """A line of a report, continued on others where it is too long."""
+    for part in wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False):
+        yield line(stage, plain(part))
+        stage = ""

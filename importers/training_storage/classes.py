@@ -156,19 +156,17 @@ def _renamed(record: Record, label: str, number: int) -> Record:
     return replace(record, label=label, class_id=number)
 
 
-def accepted_labels(configured: Sequence[str], mapped: Mapped) -> tuple[str, ...]:
-    """The labels that an annotation may have: those of the config, and old ones that count as one.
+def counts_as(configured: Sequence[str], mapped: Mapped) -> dict[str, str]:
+    """What annotations with an old label count as: old label → one of the config.
 
-    A sync reads the rules of review from the labeling config, then gives them these labels, and
-    puts `current_label` of an approved label into the record. The class list follows the labels of
-    the config alone. A dropped label is not among these: an annotation with it is undecided.
+    A dropped label is not among these: an annotation with it is undecided.
 
     Args:
-        configured: Labels of the labeling config, in its order.
+        configured: Labels of the labeling config.
         mapped: What `read_map` gives.
     """
-    old = [label for label in mapped if current_label(label, mapped) in configured]
-    return (*configured, *old)
+    current = {old: current_label(old, mapped) for old in mapped}
+    return {old: new for old, new in current.items() if new is not None and new in configured}
 
 
 def read_map(ledger: Ledger, configured: Collection[str]) -> dict[str, str | None]:

@@ -19,7 +19,7 @@ class Change:
         sample: Its key.
         label: What it shows from now on, or showed until now where it is removed.
         task_id: Its task in Label Studio.
-        before: Label, or split where the label stays, from which it was moved.
+        before, after: Labels, or splits where the label stays, between which it is moved.
         reason: Why it is removed, for people.
     """
 
@@ -28,6 +28,7 @@ class Change:
     label: str
     task_id: int
     before: str | None = None
+    after: str | None = None
     reason: str | None = None
 
 
@@ -38,7 +39,7 @@ def difference(
 
     Args:
         before, after: Records by sample key.
-        reasons: Why a sample is not in `after`, by key.
+        reasons: Why a sample is not in `after`, by key; those of others are not looked at.
     """
     changes = []
     for key in sorted(before.keys() | after.keys()):
@@ -50,9 +51,13 @@ def difference(
         elif old is None:
             changes.append(Change(ADDED, key, new.label, new.task_id))
         elif old.label != new.label:
-            changes.append(Change(MOVED, key, new.label, new.task_id, before=old.label))
+            changes.append(_moved(new, old.label, new.label))
         elif old.split != new.split:
-            changes.append(Change(MOVED, key, new.label, new.task_id, before=old.split))
+            changes.append(_moved(new, old.split, new.split))
         elif old != new:
             changes.append(Change(CHANGED, key, new.label, new.task_id))
     return changes
+
+
+def _moved(record: Record, before: str, after: str) -> Change:
+    return Change(MOVED, record.sample, record.label, record.task_id, before, after)

@@ -36,6 +36,7 @@ class Families:
         return thing
 
     def join(self, one: int, other: int) -> None:
+        """Make one family of those of two things; the smaller number stands for it."""
         first, second = sorted((self.of(one), self.of(other)))
         self._above[second] = first
 

@@ -24,13 +24,18 @@ from importers.techniques.label_studio_images import image_settings
 from importers.training_storage.job import Job
 from ls_backend.errors import ImageError
 from ls_backend.label_studio import LabelStudio
+from ls_backend.pixels import ORIENTATION
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from ls_backend.task_images import TaskImages
 
 AT_ONCE = 8
 """Pictures that are read at the same time: as many as Label Studio answers well."""
 _FIELD = "image"
+_ON_ITS_SIDE = {5, 6, 7, 8}
+"""EXIF's orientations that a viewer turns by a quarter."""
 
 
 def picture_bytes(record: Record, job: Job) -> bytes | None:
@@ -117,20 +122,26 @@ def _read(task: ReviewedTask, images: TaskImages, store: ImageStore) -> Picture 
         data = images.fetch({"id": task.task_id, "data": {_FIELD: task.source}}, _FIELD)
         images.decode(data)  # whole: training would stumble over one that breaks off
     except ImageError as error:
-        return error.message
+        return f"{error.message} {error.hint}"
     digest = store.put(data)
     return _facts(store.path(digest), digest)
 
 
+def _upright_size(image: Image) -> tuple[int, int]:
+    """Width and height as browsers and Label Studio show it, to which boxes refer."""
+    width, height = image.size
+    return (height, width) if image.getexif().get(ORIENTATION) in _ON_ITS_SIDE else (width, height)
+
+
 def _facts(path: Path, digest: str) -> Picture | str:
-    from PIL import Image, UnidentifiedImageError
+    import PIL.Image
 
     data = path.read_bytes()
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
+        with PIL.Image.open(io.BytesIO(data)) as image:
+            width, height = _upright_size(image)
             kind = (image.format or path.suffix[1:]).lower()
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except Exception as error:  # damaged files make Pillow raise nearly anything
         return f"Its image {path} cannot be read: {error}."
     name = {"jpeg": "jpg", "mpo": "jpg"}.get(kind, kind)
     return Picture(digest, name, width, height, len(data))

@@ -79,7 +79,7 @@ class SplitsReport:
 
 
 def check_splits(ledger: Ledger, settings: SplitSettings) -> SplitsReport:
-    """Look at the splits of the last release."""
+    """Look at the splits of the last release, as the ledger has it; the storage is not read."""
     records = list(ledger.reviews.records().values())
     version = ledger.note(MODEL_VERSION_NOTE)
     vectors = {} if version is None else ledger.selection.vectors_of(version)

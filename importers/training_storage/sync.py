@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -26,7 +26,7 @@ from importers.review import (
     Review,
     ReviewedTask,
 )
-from importers.training_storage.card_of import card_of
+from importers.training_storage.card.card_of import card_of
 from importers.training_storage.classes import (
     CLASSES_NOTE,
     LABELS_NOTE,
@@ -42,13 +42,13 @@ from importers.training_storage.describe import describe, picture_bytes
 from importers.training_storage.difference import REMOVED, Change, difference
 from importers.training_storage.job import Job
 from importers.training_storage.layouts.base import Contents
-from importers.training_storage.reading import Read, read_reviews
-from importers.training_storage.releases import Release, latest_name, latest_of, records_of
-from importers.training_storage.releasing import Draft, write_release
+from importers.training_storage.releases.release import Release, latest_name, latest_of, records_of
+from importers.training_storage.releases.releasing import Draft, write_release
+from importers.training_storage.releases.tombstones import Tombstone
+from importers.training_storage.reviews.reading import Read, read_reviews
 from importers.training_storage.splits import note_compared, split_samples
-from importers.training_storage.storage import Storage, open_storage
+from importers.training_storage.storages.storage import Storage, open_storage
 from importers.training_storage.sync_report import SyncReport, report_of, unchanged_report
-from importers.training_storage.tombstones import Tombstone
 from importers.up_to_date import MODEL_VERSION_NOTE
 from ls_backend.label_studio import LabelStudio
 
@@ -139,7 +139,7 @@ def sync(
         storage,
         read,
         changes,
-        wanted.left_out,
+        _tasks_left_out(last, wanted),
         stored=len(wanted.records),
         release=release.name if release else None,
         is_new=release is not last.release,
@@ -262,3 +262,12 @@ def _released_with(job: Job, ledger: Ledger) -> str:
 
 def _digest(*told: object) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _tasks_left_out(last: _Last, wanted: _Wanted) -> dict[str, list[int]]:
+    """Tasks by why they are not stored, the most frequent reason first."""
+    numbers = {task.key: task.task_id for task in wanted.tasks}
+    tasks: dict[str, list[int]] = defaultdict(list)
+    for key, reason in wanted.left_out.items():
+        tasks[reason].append(numbers.get(key) or last.records[key].task_id)
+    return dict(sorted(tasks.items(), key=lambda item: len(item[1]), reverse=True))

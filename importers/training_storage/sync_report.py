@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from importers.ledger import Ledger
@@ -18,8 +18,8 @@ from importers.review import (
     WAITING,
 )
 from importers.training_storage.difference import ADDED, CHANGED, MOVED, REMOVED, Change
-from importers.training_storage.reading import Read
-from importers.training_storage.storage import Storage
+from importers.training_storage.reviews.reading import Read
+from importers.training_storage.storages.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class SyncReport:
         is_new: This sync made it.
         storage: URL of the storage, without password.
         undecided_reasons: How many tasks are undecided for which reason.
-        left_out: How many approved samples cannot be stored for which reason.
+        left_out: Why approved samples cannot be stored, and the tasks of each reason.
         changes: Each sample that was not left as it was.
         dry_run: Nothing was changed.
     """
@@ -60,7 +60,7 @@ class SyncReport:
     is_new: bool
     storage: str
     undecided_reasons: dict[str, int] = field(default_factory=dict)
-    left_out: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, list[int]] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     dry_run: bool = False
 
@@ -70,7 +70,7 @@ def report_of(
     storage: Storage,
     read: Read,
     changes: Sequence[Change],
-    left_out: Mapping[str, str],
+    left_out: dict[str, list[int]],
     *,
     stored: int,
     release: str | None,
@@ -80,7 +80,6 @@ def report_of(
     """The report of a sync.
 
     Args:
-        left_out: Why approved samples cannot be stored, by key.
         stored: How many samples the storage holds after it.
     """
     outcomes = ledger.reviews.outcomes()
@@ -104,7 +103,7 @@ def report_of(
         is_new=is_new,
         storage=storage.shown,
         undecided_reasons=ledger.reviews.undecided_reasons(),
-        left_out=dict(Counter(left_out.values()).most_common()),
+        left_out=left_out,
         changes=list(changes),
         dry_run=dry_run,
     )

@@ -13,6 +13,7 @@ import pytest
 from plain_projects import new_project
 from review_world import SCORES, VERSION, MakeWorld, World, add_samples, make_campaign
 from stub_backend import StubBackend, stub_backend
+from sync_world import Review, pushed
 
 from importers.demo.services import LabelStudioServer
 from importers.ledger import Ledger
@@ -48,3 +49,10 @@ def stub() -> Iterator[StubBackend]:
 @pytest.fixture
 def empty_project(ls: LabelStudio) -> int:
     return new_project(ls, [])
+
+
+@pytest.fixture
+def review(ls: LabelStudio, tmp_path: Path) -> Iterator[Review]:
+    """A pushed campaign that nobody has looked at yet."""
+    with pushed(ls, tmp_path / "pets") as review:
+        yield review

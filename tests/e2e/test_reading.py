@@ -21,8 +21,8 @@ from importers.review import STORED
 from importers.storage_sections import ApprovalSettings
 from importers.training_storage.describe import describe, picture_bytes
 from importers.training_storage.job import Job, campaign_job, load_job
-from importers.training_storage.reading import TASK_GONE, Read, read_reviews
-from importers.training_storage.subject import MADE_NOTE
+from importers.training_storage.reviews.reading import TASK_GONE, Read, read_reviews
+from importers.training_storage.reviews.subject import MADE_NOTE
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
 
@@ -32,7 +32,7 @@ OTHER = {
     "clip_score": 0,
 }
 """A task that somebody adds to a campaign's project."""
-READING = "importers.training_storage.reading"
+READING = "importers.training_storage.reviews.reading"
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_the_number_of_a_deleted_task_is_given_to_another(make_world: MakeWorld)
 def test_a_read_that_is_killed_goes_on_and_loses_nothing(
     ls: LabelStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importers.training_storage.task_pages.PAGE", 2)
+    monkeypatch.setattr("importers.training_storage.reviews.task_pages.PAGE", 2)
     project = new_project(ls, [data_uri(picture(seed)) for seed in range(7)])
     with of_project(ls, project, tmp_path / "p") as reading:
 

@@ -8,7 +8,7 @@ import pytest
 from importers.campaign import Campaign, load_campaign
 from importers.campaign_sections import DerivedTechnique, PromptTechnique, Section
 from importers.generators.preflight import check_settings
-from importers.new_campaign import EXAMPLE, new_campaign
+from importers.new_campaign import EXAMPLE, new_campaign, new_project_file
 from importers.planning import Known, planned_samples
 from importers.sketch.grammar import parse
 from importers.sketch.server import DEFAULT_PORT
@@ -71,6 +71,14 @@ def test_what_is_there_is_kept(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         new_campaign(tmp_path)
     assert (tmp_path / "campaign.toml").read_text() == "mine"
+
+
+def test_no_campaign_beside_a_project(tmp_path: Path) -> None:
+    """Both would have the same ledger."""
+    new_project_file(tmp_path, 3)
+    with pytest.raises(ConfigError, match=r"project\.toml is there already"):
+        new_campaign(tmp_path)
+    assert not (tmp_path / "campaign.toml").exists()
 
 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:

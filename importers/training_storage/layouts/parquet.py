@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from importers.record import Record
-from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts.base import Contents, Output
 from importers.training_storage.layouts.columns import columns, flat
+from importers.training_storage.layouts.folders import class_names
 from importers.training_storage.layouts.packed import Packing, lay_out_packed
 from ls_backend.errors import StorageError
 
@@ -42,14 +42,6 @@ def lay_out(contents: Contents, out: Output) -> None:
         return _table(records, schema, out)
 
     lay_out_packed(contents, out, Packing("parquet", "parquet", [_VERSION, *names], table))
-
-
-def class_names(classes: ClassList) -> list[str]:
-    """A name for each class number, as a ClassLabel needs; where there is none, it says so."""
-    return [
-        f"(no class {number})" if name is None else name
-        for number, name in enumerate(classes.names)
-    ]
 
 
 def _check_installed() -> None:

@@ -13,8 +13,8 @@ from markdown_it.token import Token
 from importers.record import Record
 from importers.review import APPROVED, ONE_BY_ONE
 from importers.storage_sections import ApprovalSettings, StorageSettings
-from importers.training_storage.card import card_files
-from importers.training_storage.card_facts import CardFacts, ReviewFacts
+from importers.training_storage.card.facts import CardFacts, ReviewFacts
+from importers.training_storage.card.files import card_files
 from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts.base import Contents
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from dataset_hub import DatasetHub, dataset_hub
 from hugging_face import LoadDataset, open_datasets
 from release_world import LAYOUTS
 from release_world import World as Releases
 
-from importers.training_storage import releasing
+from importers.training_storage.releases import releasing
+from importers.training_storage.storages import hub_requests
+from importers.training_storage.storages import retries as storage_retries
 
 
 @pytest.fixture
@@ -36,3 +39,19 @@ def releases(
     if request.param == "memory":
         return Releases(request.getfixturevalue("memory_url"))
     return Releases(str(tmp_path / "training"))
+
+
+@pytest.fixture
+def hub_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DatasetHub]:
+    """A hub where HF_ENDPOINT points, a token that may write, short waits between tries."""
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("HF_TOKEN", "hf_writer")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-login"))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(hub_requests, "_TRIES", {"max_retries": 2, "base_wait_time": 0})
+    monkeypatch.setattr(storage_retries, "_backoff", lambda _: 0.01)
+    with dataset_hub() as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        yield running

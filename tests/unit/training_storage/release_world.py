@@ -13,14 +13,14 @@ import fsspec
 
 from importers.record import Record
 from importers.storage_sections import StorageSettings
-from importers.training_storage import releasing
 from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts.base import Contents, Layout, Output
-from importers.training_storage.releases import Release, latest, records_of
-from importers.training_storage.releasing import Draft, Laid
+from importers.training_storage.releases import releasing
+from importers.training_storage.releases.release import Release, latest, records_of
+from importers.training_storage.releases.releasing import Draft, Laid
+from importers.training_storage.releases.tombstones import Tombstone
 from importers.training_storage.shards import content_name, shards
-from importers.training_storage.storage import Storage, open_storage
-from importers.training_storage.tombstones import Tombstone
+from importers.training_storage.storages.storage import Storage, open_storage
 
 LABELS = ("cat", "dog", "test tube")
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from importers.near_duplicates import packed
 from importers.record import Record
+from importers.storage_sections import SplitSettings
+from importers.training_storage.splits import assign
 
+PLAIN = SplitSettings()
 _NOTHING = dict.fromkeys(Record.__dataclass_fields__)
 _DEFAULTS: dict[str, Any] = {
     "format": "png",
@@ -58,3 +61,16 @@ def looks(**degrees: float) -> dict[str, bytes]:
     angles = [math.radians(degree) for degree in degrees.values()]
     rows = np.array([[math.cos(a), math.sin(a)] for a in angles], dtype=np.float32)
     return dict(zip(map(sha, degrees), packed(rows), strict=True))
+
+
+def split(*records: Record, before: Mapping[str, Record] | None = None, **more: Any) -> Any:
+    settings = more.pop("settings", PLAIN)
+    return assign(by_key(records), before or {}, more.pop("vectors", {}), settings, **more)
+
+
+def in_split(wanted: str, settings: SplitSettings = PLAIN, **values: Any) -> Record:
+    """A sample that falls into that split by itself."""
+    names = (record(f"{wanted} {n}", **values) for n in range(1000))
+    return next(
+        put for r in names for put in split(r, settings=settings).values() if put.split == wanted
+    )

@@ -20,8 +20,8 @@ from importers.review import (
     Review,
 )
 from importers.storage_sections import ApprovalSettings, SplitSettings
-from importers.training_storage.card import card_files
-from importers.training_storage.card_facts import ReviewFacts, review_facts
+from importers.training_storage.card.facts import ReviewFacts, review_facts
+from importers.training_storage.card.files import card_files
 
 
 def varied() -> list[Record]:

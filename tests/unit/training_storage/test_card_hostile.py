@@ -6,7 +6,7 @@ import pytest
 from card_release import LABELS, contents, facts, record, rows, seen, split_card, tokens
 from huggingface_hub import DatasetCard
 
-from importers.training_storage.card import card_files
+from importers.training_storage.card.files import card_files
 
 HOSTILE = (
     "no",

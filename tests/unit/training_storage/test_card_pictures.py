@@ -10,8 +10,8 @@ from card_release import contents, facts, record
 from PIL import Image
 
 from importers.record import Record
-from importers.training_storage.card import card_files
-from importers.training_storage.picture_grid import MOST_LABELS, SIDE, THUMBNAILS, draw, strips
+from importers.training_storage.card.files import card_files
+from importers.training_storage.card.picture_grid import MOST_LABELS, SIDE, THUMBNAILS, draw, strips
 from ls_backend.errors import StorageError
 
 RED, WHITE, GREY = (255, 0, 0), (255, 255, 255), (224, 224, 224)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from importers.training_storage.card_text import listed, one_line, share, without_secrets
+from importers.training_storage.card.text import listed, one_line, share, without_secrets
 
 
 @pytest.mark.parametrize(

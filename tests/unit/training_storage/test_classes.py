@@ -16,9 +16,9 @@ from importers.training_storage.classes import (
     CLASS_GONE,
     CLASSES_NOTE,
     ClassList,
-    accepted_labels,
     classes_json,
     classified,
+    counts_as,
     current_label,
     decided,
     follow,
@@ -149,7 +149,7 @@ def test_all_that_went_are_named() -> None:
 
 def test_old_annotations_go_on_counting() -> None:
     mapped = decisions(("cat", "kitten"), ("kitten", "kitty"), ("eel", "fish"), ("fish", None))
-    assert accepted_labels(["kitty", "dog"], mapped) == ("kitty", "dog", "cat", "kitten")
+    assert counts_as(["kitty", "dog"], mapped) == {"cat": "kitty", "kitten": "kitty"}
     records = by_key(record(label, label=label) for label in ("cat", "kitty", "dog", "fish", "eel"))
     classes = ClassList(("kitty", "dog", None))
     found = classified(records, classes, mapped)

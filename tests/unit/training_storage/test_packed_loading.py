@@ -30,7 +30,7 @@ from PIL import Image
 
 from importers.record import SPLITS, Record
 from importers.training_storage.classes import ClassList
-from importers.training_storage.layouts.parquet import class_names
+from importers.training_storage.layouts.folders import class_names
 from ls_backend.errors import StorageError
 
 DOCS = Path(__file__).parents[3] / "docs" / "training-storage.md"

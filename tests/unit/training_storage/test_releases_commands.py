@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from importers import cli
 from importers.ledger import Ledger
-from importers.training_storage import releasing
-from importers.training_storage.releases import LATEST
+from importers.training_storage.releases import releasing
+from importers.training_storage.releases.release import LATEST
 
 PETS = {0: "cat", 1: "dog", 2: "cat"}
 

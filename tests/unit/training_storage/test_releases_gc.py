@@ -4,9 +4,10 @@ import pytest
 from killing import watched
 from release_world import World, record_of
 
-from importers.training_storage.releases import BEGUN, latest, list_releases
-from importers.training_storage.releases_gc import collect_releases
-from importers.training_storage.verify import verify
+from importers.training_storage.releases.gc import collect_releases
+from importers.training_storage.releases.history import history
+from importers.training_storage.releases.release import BEGUN, latest
+from importers.training_storage.releases.verify import verify
 from ls_backend.errors import StorageError
 
 STAGES = ({0: "cat", 1: "dog"}, {1: "dog", 2: "cat"}, {2: "cat", 3: "test tube"}, {3: "test tube"})
@@ -29,7 +30,7 @@ def test_old_releases_go_with_what_only_they_need(releases: World) -> None:
     gone = before.keys() - after.keys()
     assert report.files == len(gone)
     assert report.bytes == sum(len(before[name]) for name in gone)
-    assert [release.name for release in list_releases(releases.storage)] == names[:2]
+    assert [release.name for release in history(releases.storage).releases] == names[:2]
     assert record_of(0, "cat").object_path in gone
     assert record_of(2, "cat").object_path in after
     found = verify(releases.url)

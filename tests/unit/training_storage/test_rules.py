@@ -9,7 +9,7 @@ import pytest
 from importers.campaign import NONE_OR_UNUSABLE, Campaign
 from importers.label_studio.label_config import review_config
 from importers.storage_sections import ApprovalSettings
-from importers.training_storage.verdicts import Rules, judge, read_rules
+from importers.training_storage.reviews.verdicts import Rules, judge, read_rules
 from ls_backend.errors import ConfigError, LabelConfigError
 
 PETS = '<Choice value="cat"/><Choice value="dog"/>'
@@ -149,7 +149,7 @@ def test_a_taxonomy_has_paths_for_labels() -> None:
     assert found.labels == ("pet / cat", "pet / dog")
     assert outcome(found, {"taxonomy": [["pet", "dog"]]}) == ("approved", "pet / dog")
     assert outcome(found, {"taxonomy": [["Unusable"]]}) == ("unusable", None)
-    reason = "the label 'pet' is not in the labeling config"
+    reason = "'pet' is a group of labels, and none of them was chosen"
     assert outcome(found, {"taxonomy": [["pet"]]}) == ("undecided", reason)
 
 

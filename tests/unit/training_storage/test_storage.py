@@ -10,8 +10,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
-from importers.training_storage.parallel import bounded_map
-from importers.training_storage.storage import PARTS, Storage, open_storage
+from importers.training_storage.storages.parallel import bounded_map
+from importers.training_storage.storages.storage import PARTS, Storage, open_storage
 from ls_backend.errors import LedgerError, StorageError
 
 
@@ -173,7 +173,7 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_an_unknown_kind_of_storage_says_so() -> None:
     with pytest.raises(StorageError, match="Protocol not known: floppy") as error:
         open_storage("floppy://a/training")
-    assert "[storage] url" in error.value.hint
+    assert "url under [storage]" in error.value.hint
 
 
 def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

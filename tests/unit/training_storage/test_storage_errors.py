@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from importers.training_storage.storage import open_storage
-from importers.training_storage.storage_errors import meaning
-from importers.training_storage.storage_retries import is_passing
+from importers.training_storage.storages.errors import meaning
+from importers.training_storage.storages.retries import is_passing
+from importers.training_storage.storages.storage import open_storage
 from ls_backend.errors import StorageError
 
 

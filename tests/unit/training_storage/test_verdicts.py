@@ -2,89 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from answers import CONFIG, LATER, NOON, annotation, by, judged, outcome, prediction, region, says
 
 from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
 from importers.campaign import UNUSABLE as UNUSABLE_CHOICE
 from importers.review import Box, Review, Shown
 from importers.storage_sections import ApprovalSettings
-from importers.training_storage.verdicts import (
+from importers.training_storage.reviews.verdicts import (
     NO_LABEL,
-    NO_VERDICT,
-    NOT_GROUND_TRUTH,
     SEVERAL_LABELS,
-    TIE,
     judge,
     read_rules,
 )
-
-CONFIG = (
-    '<View><Image name="image" value="$image"/>'
-    '<Choices name="label" toName="image" clip_claim="$label" clip_target="true">'
-    '<Choice value="cat"/><Choice value="dog"/>'
-    f'<Choice value="{NONE_OF_THESE}" clip_none="true"/>'
-    f'<Choice value="{UNUSABLE_CHOICE}" clip_ignore="true"/></Choices>'
-    '<Choices name="verdict" toName="image" choice="multiple">'
-    '<Choice value="accept"/><Choice value="reject"/><Choice value="later"/></Choices></View>'
-)
-NOON = "2026-05-04T12:00:00.250000Z"
-LATER = "2026-05-04T13:00:00Z"
-
-
-def region(*labels: str, control: str = "label") -> dict[str, Any]:
-    value = {"choices": list(labels)}
-    return {"from_name": control, "to_name": "image", "type": "choices", "value": value}
-
-
-def says(verdict: str) -> dict[str, Any]:
-    return region(verdict, control="verdict")
-
-
-def annotation(*results: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """An annotation as Label Studio's task list gives it."""
-    return {
-        "id": 5,
-        "result": list(results),
-        "was_cancelled": False,
-        "ground_truth": False,
-        "created_at": NOON,
-        "updated_at": NOON,
-        "completed_by": 3,
-        "updated_by": 3,
-        "lead_time": 2.5,
-        "parent_prediction": None,
-        **changes,
-    }
-
-
-def by(person: int | None, *results: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    number = changes.pop("id", 100 + (person or 0))
-    return annotation(*results, id=number, completed_by=person, updated_by=person, **changes)
-
-
-def prediction(label: str, **changes: Any) -> dict[str, Any]:
-    made = "2026-05-04T11:00:00Z"
-    shown = {"id": 41, "score": 0.25, "model_version": "clip:a@1", "created_at": made}
-    return {**shown, "result": [region(label)] if label else [], **changes}
-
-
-def judged(
-    *annotations: dict[str, Any],
-    claimed: str | None = "cat",
-    predictions: tuple[dict[str, Any], ...] = (),
-    config: str = CONFIG,
-    **approval: Any,
-) -> Review:
-    task = {"id": 1, "data": {}, "annotations": list(annotations), "predictions": [*predictions]}
-    return judge(task, claimed, read_rules(config, ApprovalSettings(**approval)))
-
-
-def outcome(*annotations: dict[str, Any], **options: Any) -> tuple[str, str | None]:
-    review = judged(*annotations, **options)
-    return review.outcome, review.reason or review.label
 
 
 def test_the_claimed_label_is_approved_with_who_and_when() -> None:
@@ -261,107 +195,6 @@ def test_annotations_of_a_contact_sheet_count_and_are_told_apart(
     assert (review.outcome, review.reviewed) == ("approved", how)
 
 
-# -- policies ----------------------------------------------------------------------------------
-
-VERDICT = {"policy": "verdict", "verdict_control": "verdict"}
-
-
-@pytest.mark.parametrize(
-    ("results", "expected"),
-    [
-        ([region("cat"), says("accept")], ("approved", "cat")),
-        ([region("dog"), says("accept")], ("relabelled", "dog")),
-        ([region("cat"), says("reject")], ("rejected", None)),
-        ([says("reject")], ("rejected", None)),
-        ([region("cat"), says("accept"), says("reject")], ("rejected", None)),
-        ([region(UNUSABLE_CHOICE)], ("unusable", None)),
-        ([region(NONE_OF_THESE), says("accept")], ("none of these", None)),
-        ([region("cat")], ("undecided", NO_VERDICT)),
-        ([says("accept")], ("undecided", NO_LABEL)),
-        (
-            [region("cat"), says("later")],
-            ("undecided", "the verdict 'later' neither approves nor rejects"),
-        ),
-    ],
-)
-def test_verdict(results: list[dict[str, Any]], expected: tuple[str, str | None]) -> None:
-    assert outcome(annotation(*results), **VERDICT) == expected
-
-
-def test_verdict_for_a_picture_that_is_to_show_none() -> None:
-    answer = annotation(region(NONE_OF_THESE))
-    assert outcome(answer, claimed=NONE_OF_THESE, **VERDICT) == ("undecided", NO_VERDICT)
-
-
-@pytest.mark.parametrize("policy", ["submitted", "ground_truth", "agreement"])
-def test_a_reject_value_rejects_under_every_policy(policy: str) -> None:
-    answers = [by(n, region("cat"), says("reject"), ground_truth=True) for n in (1, 2)]
-    assert outcome(*answers, policy=policy, verdict_control="verdict") == ("rejected", None)
-
-
-def test_ground_truth_counts_marked_annotations_only() -> None:
-    marked = by(1, region("dog"), ground_truth=True)
-    later = by(2, region("cat"), updated_at=LATER)
-    review = judged(marked, later, policy="ground_truth")
-    assert (review.outcome, review.label, review.annotators) == ("relabelled", "dog", 1)
-    assert outcome(later, policy="ground_truth") == ("undecided", NOT_GROUND_TRUTH)
-
-
-def test_what_takes_a_picture_out_needs_no_mark() -> None:
-    answer = annotation(region(UNUSABLE_CHOICE))
-    assert outcome(answer, policy="ground_truth") == ("unusable", None)
-
-
-def agreement(*choices: str, **approval: Any) -> tuple[str, str | None]:
-    answers = [by(number, region(choice)) for number, choice in enumerate(choices, start=1)]
-    return outcome(*answers, policy="agreement", **approval)
-
-
-@pytest.mark.parametrize(
-    ("choices", "approval", "expected"),
-    [
-        (["cat", "cat"], {}, ("approved", "cat")),
-        (["dog", "dog"], {}, ("relabelled", "dog")),
-        (["cat"], {}, ("undecided", "fewer than 2 people have answered")),
-        (["cat", "cat"], {"annotators": 3}, ("undecided", "fewer than 3 people have answered")),
-        (["cat", "dog"], {}, ("undecided", TIE)),
-        (["cat", "dog"], {"share": 0.51}, ("undecided", TIE)),
-        (
-            ["cat", "cat", "dog"],
-            {},
-            ("undecided", "fewer than 100 % of the people gave the same answer"),
-        ),
-        (["cat", "cat", "dog"], {"share": 0.6}, ("approved", "cat")),
-        (["cat", UNUSABLE_CHOICE, UNUSABLE_CHOICE], {"share": 0.6}, ("unusable", None)),
-        ([NONE_OF_THESE, NONE_OF_THESE], {}, ("none of these", None)),
-        ([NONE_OF_THESE, UNUSABLE_CHOICE], {}, ("undecided", TIE)),
-        (["horse", "horse"], {}, ("undecided", "the label 'horse' is not in the labeling config")),
-        (["cat", "cat", "horse"], {}, ("approved", "cat")),
-    ],
-)
-def test_agreement(
-    choices: list[str], approval: dict[str, Any], expected: tuple[str, str | None]
-) -> None:
-    assert agreement(*choices, **approval) == expected
-
-
-def test_agreement_asks_people_not_annotations() -> None:
-    twice = [by(1, region("cat"), id=number) for number in (5, 6)]
-    expected = ("undecided", "fewer than 2 people have answered")
-    assert outcome(*twice, policy="agreement") == expected
-    skip = by(2, region("cat"), was_cancelled=True)
-    assert outcome(*twice, skip, policy="agreement") == expected
-
-
-def test_agreement_names_those_who_agree() -> None:
-    answers = [by(1, region("cat")), by(2, region("dog"), updated_at=LATER), by(4, region("cat"))]
-    review = judged(*answers, policy="agreement", share=0.6)
-    assert (review.reviewers, review.annotators, review.annotation_id) == ((4, 1), 3, 104)
-    assert review.agreement == pytest.approx(2 / 3)
-    split = judged(*answers, policy="agreement")
-    assert (split.outcome, split.agreement, split.annotators) == ("undecided", None, 3)
-
-
 # -- boxes -------------------------------------------------------------------------------------
 
 
@@ -380,3 +213,38 @@ def test_boxes_of_the_annotation_that_decided() -> None:
         Box("ear", 10.0, 20.0, 30.0, 40.5),
     )
     assert judged(by(2, region(UNUSABLE_CHOICE), *drawn)).boxes == ()
+
+
+RENAMED = CONFIG.replace('value="cat"', 'value="kitten"')
+
+
+def after_the_rename(*annotations: dict[str, Any], config: str = RENAMED, **options: Any) -> Review:
+    """cat was renamed to kitten: pictures were planned, shown and annotated under either name."""
+    predictions = options.pop("predictions", ())
+    rules = read_rules(config, ApprovalSettings(**options))
+    task = {"id": 1, "data": {}, "annotations": list(annotations), "predictions": [*predictions]}
+    return judge(task, "cat", replace(rules, counts_as={"cat": "kitten"}))
+
+
+@pytest.mark.parametrize("answered", ["cat", "kitten"])
+@pytest.mark.parametrize("shown", ["cat", "kitten", None])
+def test_a_renamed_label_is_the_same_label(answered: str, shown: str | None) -> None:
+    predictions = (prediction(shown),) if shown else ()
+    review = after_the_rename(annotation(region(answered)), predictions=predictions)
+    assert (review.outcome, review.label) == ("approved", "kitten")
+    assert after_the_rename(annotation(region("dog"))).outcome == "relabelled"
+
+
+def test_people_agree_across_a_rename() -> None:
+    review = after_the_rename(by(1, region("cat")), by(2, region("kitten")), policy="agreement")
+    assert (review.outcome, review.label, review.agreement) == ("approved", "kitten", 1.0)
+
+
+def test_rectangles_follow_a_rename_unless_their_label_can_still_be_chosen() -> None:
+    rectangle = {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0, "rectanglelabels": ["cat"]}
+    drawn = {"from_name": "box", "to_name": "image", "type": "rectanglelabels", "value": rectangle}
+    answer = annotation(region("cat"), drawn)
+    for offered, label in (("kitten", "kitten"), ("cat", "cat")):
+        boxes = f'<RectangleLabels name="box" toName="image"><Label value="{offered}"/>'
+        config = RENAMED.replace("</View>", f"{boxes}</RectangleLabels></View>")
+        assert [box.label for box in after_the_rename(answer, config=config).boxes] == [label]

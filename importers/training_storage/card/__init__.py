@@ -1,0 +1,1 @@
+"""The dataset card of a release: what it says, its pictures, the campaign file."""

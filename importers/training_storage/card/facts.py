@@ -1,0 +1,90 @@
+"""What the dataset card says and records do not hold: the release, the campaign, the review."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from importers.review import CONTACT_SHEET, ONE_BY_ONE, VERDICTS, Review
+from importers.storage_sections import ApprovalSettings
+
+DataFiles = Mapping[str, Mapping[str, Sequence[str]]]
+"""Layout → split → files, or a pattern that finds them, below the storage's root."""
+
+
+@dataclass(frozen=True)
+class ReviewFacts:
+    """How the tasks of a project were reviewed.
+
+    Attributes:
+        outcomes: How many tasks have which outcome of `importers.review`.
+        people: How many people gave an answer that decided a task.
+        one_by_one, contact_sheet: How many tasks were decided in which way.
+        compared: Tasks with a decision to which two or more people gave an answer.
+        agreement: Mean share of those people who gave the label that counts, in (0, 1]; None
+            where nothing is compared.
+    """
+
+    outcomes: Mapping[str, int]
+    people: int
+    one_by_one: int
+    contact_sheet: int
+    compared: int
+    agreement: float | None
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a card needs beside the contents of its release.
+
+    Attributes:
+        name, campaign_id: Of the campaign.
+        campaign_file, campaign_text: Name and whole text of the campaign file.
+        release, date: Name and day of the release.
+        project: Number of the Label Studio project.
+        labels: Those of the campaign, in the order of its labeling config.
+        removed: How many samples were in an earlier release and are not in this one.
+        order: What the review queue was sorted by, `label_probability` or `similarity`; None
+            where it was not sorted by CLIP.
+        held_back: How many pictures people were not shown, by reason.
+        data_files: Of layouts that `datasets` loads by it: parquet, webdataset, imagefolder.
+        license: Identifier as on the Hugging Face hub, where one was given.
+    """
+
+    name: str
+    campaign_id: str
+    campaign_file: str
+    campaign_text: str
+    release: str
+    date: date
+    project: int
+    labels: Sequence[str]
+    approval: ApprovalSettings
+    review: ReviewFacts
+    removed: int = 0
+    order: str | None = None
+    held_back: Mapping[str, int] = field(default_factory=dict)
+    data_files: DataFiles = field(default_factory=dict)
+    license: str | None = None
+
+
+def review_facts(reviews: Iterable[Review]) -> ReviewFacts:
+    """What the reviews of all tasks of a project come to."""
+    outcomes: Counter[str] = Counter()
+    ways: Counter[str | None] = Counter()
+    people: set[int] = set()
+    agreements: list[float] = []
+    for review in reviews:
+        outcomes[review.outcome] += 1
+        if review.outcome not in VERDICTS:
+            continue
+        ways[review.reviewed] += 1
+        people.update(review.reviewers)
+        if review.agreement is not None:
+            agreements.append(review.agreement)
+    mean = sum(agreements) / len(agreements) if agreements else None
+    return ReviewFacts(
+        dict(outcomes), len(people), ways[ONE_BY_ONE], ways[CONTACT_SHEET], len(agreements), mean
+    )

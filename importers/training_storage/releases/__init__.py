@@ -1,0 +1,1 @@
+"""Releases in training storage: written, read, listed, verified, deleted."""

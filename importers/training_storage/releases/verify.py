@@ -1,0 +1,223 @@
+"""Compares training storage with what its releases say, byte for byte; needs nothing else.
+
+Every file that a release names is read and its sha256 compared. What no release names is either of
+somebody else, or what a killed run (or one that is at work) has left: that is no fault.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from importers.progress import Progress, silent
+from importers.record import record_from
+from importers.training_storage.releases.history import no_release, published
+from importers.training_storage.releases.release import (
+    BEGUN,
+    LATEST,
+    MANIFEST,
+    RELEASES,
+    Release,
+    content_of,
+    is_name,
+    latest_name,
+    parse_release,
+    read_release,
+    release_json,
+)
+from importers.training_storage.storages.storage import PARTS, Storage, open_storage
+from ls_backend.errors import StorageError
+
+_SHARED = re.compile(
+    r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.\w+|(manifest|webdataset|parquet)/[\w-]+-[0-9a-f]{16}\.\w+"
+)
+"""Names of files that are called by their content, and shared by releases."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that is not as it should be.
+
+    Attributes:
+        release: The newest release that names it.
+    """
+
+    path: str
+    release: str
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was compared, and what is wrong.
+
+    Attributes:
+        storage: URL, without password.
+        releases: Names of those that were compared, newest first.
+        files, bytes: What they name, each file once.
+        missing, changed: Files that are not there, or have other bytes.
+        extra: Files that no release names; empty where only one release was asked for.
+        leftovers, leftover_bytes: How many files killed runs have left, which `releases gc`
+            removes or the next sync takes up.
+    """
+
+    storage: str
+    releases: list[str]
+    files: int
+    bytes: int
+    missing: list[Fault]
+    changed: list[Fault]
+    extra: list[str]
+    leftovers: int
+    leftover_bytes: int
+
+    @property
+    def is_whole(self) -> bool:
+        """If nothing is missing, changed or extra."""
+        return not (self.missing or self.changed or self.extra)
+
+
+@dataclass(frozen=True)
+class _Expected:
+    sha256: str
+    bytes: int
+    release: str
+
+
+def verify(url: str, release: str | None = None, progress: Progress = silent) -> VerifyReport:
+    """Read every file that the releases in a storage name, and look for what they do not name.
+
+    Args:
+        release: Only this one; all that there are when not given.
+        progress: Called with (done, total) files.
+
+    Raises:
+        StorageError: the storage cannot be read, holds no release, or none of that name.
+    """
+    storage = open_storage(url)
+    present = storage.sizes()
+    faults = _Faults(present)
+    releases = _releases(storage, present, release, faults)
+    expected = _expected(storage, releases, faults)
+
+    sound = {path: file for path, file in expected.items() if faults.has_size(path, file)}
+    progress(0, len(sound))
+    for done, (path, digest) in enumerate(storage.digests(sound), start=1):
+        if digest != sound[path].sha256:
+            faults.note(path, sound[path].release)
+        progress(done, len(sound))
+
+    named = {*expected, LATEST, *(release_json(found.name) for found in releases)}
+    named |= {fault.path for fault in faults.all}
+    unnamed = [] if release else [path for path in present if path not in named]
+    leftovers = set(left_by_killed(unnamed, {found.name for found in releases}))
+    return VerifyReport(
+        storage=storage.shown,
+        releases=[found.name for found in releases],
+        files=len(expected),
+        bytes=sum(file.bytes for file in expected.values()),
+        missing=[fault for fault in faults.all if fault.path not in present],
+        changed=[fault for fault in faults.all if fault.path in present],
+        extra=[path for path in unnamed if path not in leftovers],
+        leftovers=len(leftovers),
+        leftover_bytes=sum(present[path] for path in leftovers),
+    )
+
+
+def left_by_killed(unnamed: Collection[str], releases: Collection[str]) -> Iterator[str]:
+    """Those of the files that no release names which ls-clip wrote before it was killed.
+
+    Args:
+        releases: Names of the releases that there are.
+    """
+    for path in unnamed:
+        top, _, rest = path.partition("/")
+        release, _, inside = rest.partition("/")
+        of_release = top == RELEASES and inside and is_name(release) and release not in releases
+        if of_release or top == PARTS or path == BEGUN or _SHARED.fullmatch(path):
+            yield path
+
+
+class _Faults:
+    """The files that are not as they should be, in the order in which they were found."""
+
+    def __init__(self, present: Mapping[str, int]) -> None:
+        self._present = present
+        self._found: dict[str, Fault] = {}
+
+    @property
+    def all(self) -> list[Fault]:
+        return sorted(self._found.values(), key=lambda fault: fault.path)
+
+    def note(self, path: str, release: str) -> None:
+        self._found.setdefault(path, Fault(path, release))
+
+    def has_size(self, path: str, file: _Expected) -> bool:
+        """If it is worth reading; a missing file and one of another size are noted."""
+        if self._present.get(path) != file.bytes:
+            self.note(path, file.release)
+        return path not in self._found
+
+
+def _releases(
+    storage: Storage, present: Mapping[str, int], only: str | None, faults: _Faults
+) -> list[Release]:
+    """Those to compare, newest first; one that cannot be read is noted."""
+    newest = latest_name(storage)
+    if newest is None:
+        raise no_release(storage)
+    if only and only != newest:
+        read_release(storage, only)  # there is none of that name: an error, not a fault
+    names = [only] if only else _names(present, newest)
+    releases = []
+    for path, data in storage.read_many(map(release_json, names)):
+        name = path.split("/")[1]
+        try:
+            found = parse_release(storage, name, data or b"")
+        except StorageError:
+            faults.note(path, name)
+            continue
+        if found.content != _content(found) or not found.name.endswith(found.content[:8]):
+            faults.note(path, name)
+        releases.append(found)
+    return releases if only else list(published(releases, newest))
+
+
+def _names(present: Mapping[str, int], newest: str) -> list[str]:
+    """Every folder that may be a release, newest first."""
+    folders = {path.split("/")[1] for path in present if path.startswith(f"{RELEASES}/")}
+    whole = {name for name in folders if release_json(name) in present and name <= newest}
+    return sorted(whole | {newest}, reverse=True)
+
+
+def _content(release: Release) -> str:
+    return content_of(
+        release.campaign_id,
+        release.layouts,
+        release.shard_samples,
+        release.classes,
+        release.files.get(MANIFEST, ()),
+    )
+
+
+def _expected(storage: Storage, releases: list[Release], faults: _Faults) -> dict[str, _Expected]:
+    """Every file that the releases name, objects too, by path."""
+    expected: dict[str, _Expected] = {}
+    for release in releases:
+        for file in release.every_file():
+            expected.setdefault(file.path, _Expected(file.sha256, file.bytes, release.name))
+    shards = {
+        file.path: release.name
+        for release in reversed(releases)
+        for file in release.files.get(MANIFEST, ())
+    }
+    for path, data in storage.read_many(shards):
+        if data is None or sha256(data).hexdigest() != expected[path].sha256:
+            faults.note(path, shards[path])
+            continue
+        for line in data.splitlines():
+            record = record_from(line)
+            picture = _Expected(record.sha256, record.bytes, shards[path])
+            expected.setdefault(record.object_path, picture)
+    return expected

@@ -1,0 +1,1 @@
+"""Where training storage lies: folders, object stores, the hub; how they are asked again."""

@@ -1,0 +1,99 @@
+"""Training storage in a folder of this machine: renames, hard links, and flushes to disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from uuid import uuid4
+
+from importers.training_storage.storages.storage import AT_ONCE, PARTS, Storage
+
+
+class LocalStorage(Storage):
+    """Like `Storage`; a folder is there as long as it holds a file."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._folder = Path(self._root)
+        self._at_once = AT_ONCE
+
+    def url(self, name: str) -> str:
+        """As `file://`, whatever way the folder was named."""
+        return str(self._fs.unstrip_protocol(self._path(name)))
+
+    def copy_many(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Make hard links; copies where the file system has none."""
+        folders = {str(PurePosixPath(new).parent) for _, new in pairs}
+        with self._translated("written to"):
+            for folder in folders:
+                (self._folder / folder).mkdir(parents=True, exist_ok=True)
+        for pair in pairs:  # a link is made sooner than it is handed to a thread
+            self._link(pair)
+        self._settle(folders)
+
+    def remove_many(self, names: Iterable[str]) -> None:
+        """Remove files, and the folders that are empty then."""
+        names = list(names)
+        super().remove_many(names)
+        folders = {parent for name in names for parent in PurePosixPath(name).parents}
+        for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True)[:-1]:
+            with suppress(OSError):  # not empty, or not there
+                (self._folder / folder).rmdir()
+
+    def _write(self, name: str, data: bytes) -> None:
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _put(self, file: tuple[str, bytes | Path]) -> str:
+        name, content = file
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        part, target = f"{PARTS}/{uuid4().hex}", self._folder / name
+        with self._translated("written to"):
+            self._write(part, data)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (self._folder / part).replace(target)
+        return name
+
+    def _link(self, pair: tuple[str, str]) -> None:
+        existing, new = (self._path(name) for name in pair)
+        with self._translated("written to"):
+            try:
+                try:
+                    os.link(existing, new)
+                except FileExistsError:
+                    Path(new).unlink()
+                    os.link(existing, new)
+            except FileNotFoundError:
+                raise
+            except OSError:  # another disk, or a file system without links
+                shutil.copyfile(existing, new)
+                _flush(Path(new))
+
+    def _remove(self, name: str) -> None:
+        with self._translated("written to"):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _settle(self, folders: Collection[str]) -> None:
+        for folder in folders:
+            with self._translated("written to"):
+                _flush(self._folder / folder)
+        with suppress(OSError):  # others are in it, or it is not there
+            (self._folder / PARTS).rmdir()
+
+
+def _flush(path: Path) -> None:
+    """Have a file's content, or a folder's names, outlast a power failure."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows opens no folders
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
