@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -92,6 +93,16 @@ class Review:
     agreement: float | None = None
     shown: Shown | None = None
     boxes: tuple[Box, ...] = ()
+
+
+class ReviewKind(NamedTuple):
+    """What many reviews have in common, and how many they are; see `Review`."""
+
+    outcome: str
+    reviewed: str | None
+    reviewers: tuple[int, ...]
+    agreement: float | None
+    tasks: int
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from importers.ledger.file import Database
 from importers.record import Record, record_from, record_json
-from importers.review import UNDECIDED, Review, ReviewedTask, review_from, review_json
+from importers.review import UNDECIDED, Review, ReviewedTask, ReviewKind, review_from, review_json
 
 RELEASE_NOTE = "release"
 """Name of the release that `records` are those of."""
@@ -76,6 +76,25 @@ class Reviews:
         """How many tasks have which outcome."""
         rows = self._db.read("SELECT outcome, COUNT(*) AS number FROM reviews GROUP BY outcome")
         return {row["outcome"]: row["number"] for row in rows}
+
+    def kinds(self) -> list[ReviewKind]:
+        """All reviews, those with the same outcome, people, way and agreement counted together."""
+        rows = self._db.read(
+            "SELECT outcome, json_extract(review, '$.reviewed') AS reviewed, "
+            "json_extract(review, '$.reviewers') AS reviewers, "
+            "json_extract(review, '$.agreement') AS agreement, COUNT(*) AS tasks "
+            "FROM reviews GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+        )
+        return [
+            ReviewKind(
+                row["outcome"],
+                row["reviewed"],
+                tuple(json.loads(row["reviewers"])),
+                row["agreement"],
+                row["tasks"],
+            )
+            for row in rows
+        ]
 
     def undecided_reasons(self) -> dict[str, int]:
         """How many tasks are undecided for which reason, the most frequent first."""

@@ -61,6 +61,15 @@ class Selections:
         rows = self._db.read("SELECT sha256 FROM vectors WHERE compared <= ?", (threshold,))
         return {row["sha256"] for row in rows}.intersection(digests)
 
+    def uncompared(self, model_version: str, threshold: float) -> set[str]:
+        """Images with a vector of that model version that `compared` does not give."""
+        rows = self._db.read(
+            "SELECT sha256 FROM vectors WHERE model_version = ? "
+            "AND (compared IS NULL OR compared > ?)",
+            (model_version, threshold),
+        )
+        return {row["sha256"] for row in rows}
+
     def record_compared(self, digests: Iterable[str], threshold: float) -> None:
         """Say that these images' vectors were compared with each other at that threshold.
 

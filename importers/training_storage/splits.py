@@ -35,6 +35,8 @@ def split_samples(
         records: All samples of the release to be made.
         before: Those of the last release.
     """
+    if _stand(ledger, records, before, settings):
+        return {key: _put(record, _place_of(before[key])) for key, record in records.items()}
     vectors = _vectors(ledger)
     new = {key: record for key, record in records.items() if key not in before}
     return assign(
@@ -47,16 +49,46 @@ def split_samples(
     )
 
 
+def _stand(
+    ledger: Ledger,
+    records: Mapping[str, Record],
+    before: Mapping[str, Record],
+    settings: SplitSettings,
+) -> bool:
+    """Whether nothing came that could make kin of others: all samples stay where they are."""
+    for key, record in records.items():
+        old = before.get(key)
+        if old is None or (old is not record and _ties(old) != _ties(record)):
+            return False
+        if record.synthetic and old.split == TEST and not settings.synthetic_in_test:
+            return False
+    return not _uncompared(ledger, records, settings)
+
+
+def _ties(record: Record) -> tuple[object, ...]:
+    return (record.synthetic, *sorted(ties(record)))
+
+
+def _uncompared(ledger: Ledger, records: Mapping[str, Record], settings: SplitSettings) -> set[str]:
+    """Pictures of these samples whose vectors were not compared with those of the others."""
+    version = ledger.note(MODEL_VERSION_NOTE)
+    if version is None:
+        return set()
+    left = ledger.selection.uncompared(version, settings.near_duplicates)
+    return left and left & {record.sha256 for record in records.values()}
+
+
+def _place_of(record: Record) -> Placed:
+    return Placed(record.family, record.split)
+
+
 def note_compared(ledger: Ledger, records: Mapping[str, Record], settings: SplitSettings) -> None:
     """Say that these samples' vectors are compared with each other; next time only new ones are.
 
     To be called after the release is recorded. Where a process dies before, more is compared.
     """
-    threshold = settings.near_duplicates
-    vectors = _vectors(ledger)
-    now = {record.sha256 for record in records.values()}.intersection(vectors)
-    new = now - ledger.selection.compared(now, threshold)
-    ledger.selection.record_compared(new, threshold)
+    new = _uncompared(ledger, records, settings)
+    ledger.selection.record_compared(new, settings.near_duplicates)
 
 
 def assign(
@@ -122,7 +154,7 @@ def _known(
 ) -> list[Placed]:
     """Where a sample lies by now, or where those lay that it is, or is made from."""
     if key in before:
-        return [Placed(before[key].family, before[key].split)]
+        return [_place_of(before[key])]
     return [placed[sha256] for sha256 in sorted(pictures(record)) if sha256 in placed]
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -116,15 +117,17 @@ def sync(
     """
     storage = open_storage(job.storage_url)
     stands = latest_name(storage)
-    read = read_reviews(ls, job, ledger, full=full, progress=watch("Reading"))
+    is_noted = stands is not None and stands == ledger.note(RELEASE_NOTE)
+    with ThreadPoolExecutor(1) as pool:  # while Label Studio is waited for
+        known = pool.submit(ledger.reviews.records) if is_noted else None
+        read = read_reviews(ls, job, ledger, full=full, progress=watch("Reading"))
     ledger.set_note(LABELS_NOTE, json.dumps(read.rules.labels, ensure_ascii=False))
     described, released = _described_with(job, ledger), _released_with(job, ledger)
-    is_noted = stands is not None and stands == ledger.note(RELEASE_NOTE)
     if full or not is_noted or described != ledger.note(DESCRIBED_NOTE):
         ledger.reviews.touch()
     if is_noted and released == ledger.note(RELEASED_NOTE) and not ledger.reviews.any_unreleased():
         return unchanged_report(ledger, storage, read, stands, dry_run=dry_run)
-    last = _last(storage, job, ledger, is_noted=is_noted)
+    last = _last(storage, job, ledger, known.result() if known else None)
     wanted = _wanted(ls, job, ledger, read, last, watch("Pictures"))
     changes = difference(last.records, wanted.records, _reasons(wanted))
     release = last.release
@@ -147,12 +150,13 @@ def sync(
     )
 
 
-def _last(storage: Storage, job: Job, ledger: Ledger, *, is_noted: bool) -> _Last:
+def _last(storage: Storage, job: Job, ledger: Ledger, known: Mapping[str, Record] | None) -> _Last:
+    """What stands there, of which the ledger knows the records, or the storage is asked."""
     release = latest_of(storage, job.name, ledger.campaign_id)
-    if is_noted:
-        return _Last(release, ledger.reviews.records(), is_noted)
+    if known is not None:
+        return _Last(release, known, is_noted=True)
     found = records_of(storage, release) if release is not None else []
-    return _Last(release, {record.sample: record for record in found}, is_noted)
+    return _Last(release, {record.sample: record for record in found}, is_noted=False)
 
 
 def _wanted(

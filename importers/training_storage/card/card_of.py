@@ -40,7 +40,7 @@ def card_of(
             project=int(read.project["id"]),
             labels=read.rules.labels,
             approval=job.approval,
-            review=review_facts(task.review for task in ledger.reviews.all()),
+            review=review_facts(ledger.reviews.kinds()),
             removed=laid.removed,
             order=job.campaign.review.order if job.campaign else None,
             held_back=_held(job.campaign, ledger),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from importers.review import CONTACT_SHEET, ONE_BY_ONE, VERDICTS, Review
+from importers.review import CONTACT_SHEET, ONE_BY_ONE, VERDICTS, ReviewKind
 from importers.storage_sections import ApprovalSettings
 
 DataFiles = Mapping[str, Mapping[str, Sequence[str]]]
@@ -70,21 +70,22 @@ class CardFacts:
     license: str | None = None
 
 
-def review_facts(reviews: Iterable[Review]) -> ReviewFacts:
+def review_facts(kinds: Iterable[ReviewKind]) -> ReviewFacts:
     """What the reviews of all tasks of a project come to."""
     outcomes: Counter[str] = Counter()
     ways: Counter[str | None] = Counter()
     people: set[int] = set()
-    agreements: list[float] = []
-    for review in reviews:
-        outcomes[review.outcome] += 1
-        if review.outcome not in VERDICTS:
+    compared, agreed = 0, 0.0
+    for kind in kinds:
+        outcomes[kind.outcome] += kind.tasks
+        if kind.outcome not in VERDICTS:
             continue
-        ways[review.reviewed] += 1
-        people.update(review.reviewers)
-        if review.agreement is not None:
-            agreements.append(review.agreement)
-    mean = sum(agreements) / len(agreements) if agreements else None
+        ways[kind.reviewed] += kind.tasks
+        people.update(kind.reviewers)
+        if kind.agreement is not None:
+            compared += kind.tasks
+            agreed += kind.agreement * kind.tasks
+    mean = agreed / compared if compared else None
     return ReviewFacts(
-        dict(outcomes), len(people), ways[ONE_BY_ONE], ways[CONTACT_SHEET], len(agreements), mean
+        dict(outcomes), len(people), ways[ONE_BY_ONE], ways[CONTACT_SHEET], compared, mean
     )

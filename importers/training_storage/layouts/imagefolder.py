@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from importers.record import Record
@@ -65,24 +67,14 @@ def _metadata(records: Iterable[Record]) -> bytes:
     return "".join(lines).encode()
 
 
-def _row(record: Record) -> dict[str, str | int | float]:
-    values = vars(record)
-    return {"file_name": _place(record)} | {name: write(values[name]) for name, write in _columns()}
-
-
-_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
-_Write = Callable[[Any], str | int | float]
-
-
-@cache
-def _columns() -> tuple[tuple[str, _Write], ...]:
-    """Each field in order, and how its value is written as its column has it."""
-    writers: dict[str, _Write] = {
-        **dict.fromkeys(JSON_COLUMNS, _json),
-        **dict.fromkeys(NUMBER_COLUMNS, _number),
-        **dict.fromkeys(TIME_COLUMNS, _time),
-    }
-    return tuple((field.name, writers.get(field.name, _plain)) for field in fields(Record))
+def _row(record: Record) -> dict[str, Any]:
+    row = {"file_name": _place(record), **dict(zip(_NAMES, _VALUES(record), strict=True))}
+    for name in _PLAIN:
+        if row[name] is None:
+            row[name] = ""
+    for name, write in _WRITTEN:
+        row[name] = write(row[name])
+    return row
 
 
 def _json(value: Any) -> str:
@@ -90,22 +82,39 @@ def _json(value: Any) -> str:
         return "null"
     if value == ():
         return "[]"
-    if isinstance(value, tuple):
-        value = [asdict(part) if isinstance(part, Box) else part for part in value]
-    return _ENCODE(value)
+    if type(value) is int:
+        return str(value)
+    return _several(value) if isinstance(value, tuple) else _ENCODE(value)
+
+
+@lru_cache(maxsize=1000)
+def _several(values: tuple[str | int | Box, ...]) -> str:
+    """Thousands of samples have the same few reviewers."""
+    return _ENCODE([asdict(value) if isinstance(value, Box) else value for value in values])
 
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _plain(value: str | int | None) -> str | int:
-    return "" if value is None else value
-
-
 def _time(text: str | None) -> str:
     """ISO 8601 with microseconds: without a fraction it would be read as a time, not as text."""
     if text is None:
         return ""
+    if _IN_FULL(text):
+        return text
     # Python 3.10 does not read the Z.
     return datetime.fromisoformat(text.replace("Z", "+00:00")).isoformat(timespec="microseconds")
+
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+_IN_FULL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00").fullmatch
+_NAMES = tuple(field.name for field in fields(Record))
+_VALUES = attrgetter(*_NAMES)
+_WRITTEN: tuple[tuple[str, Callable[[Any], str | float]], ...] = (
+    *((name, _json) for name in sorted(JSON_COLUMNS)),
+    *((name, _number) for name in sorted(NUMBER_COLUMNS)),
+    *((name, _time) for name in sorted(TIME_COLUMNS)),
+)
+_PLAIN = tuple(name for name in _NAMES if name not in dict(_WRITTEN))
+"""Columns whose values are written as they are, but for those that are not known."""

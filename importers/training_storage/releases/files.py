@@ -12,6 +12,7 @@ from importers.training_storage.storages.storage import Storage
 
 _MOST_BYTES = 32 << 20
 _MOST_FILES = 2000
+_MOST_COPIES = 50_000  # two paths each
 
 
 class PartFiles:
@@ -78,7 +79,11 @@ class PartFiles:
         self.files[file.path] = file
 
     def _flush_many(self) -> None:
-        if self._bytes > _MOST_BYTES or len(self._puts) + len(self._copies) > _MOST_FILES:
+        if (
+            self._bytes > _MOST_BYTES
+            or len(self._puts) > _MOST_FILES
+            or len(self._copies) > _MOST_COPIES
+        ):
             self.flush()
 
 

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from importers.training_storage.storages.storage import AT_ONCE, PARTS, Storage
 
+_LINKS = 500
+
 
 class LocalStorage(Storage):
     """Like `Storage`; a folder is there as long as it holds a file."""
@@ -30,8 +32,10 @@ class LocalStorage(Storage):
         with self._translated("written to"):
             for folder in folders:
                 (self._folder / folder).mkdir(parents=True, exist_ok=True)
-        for pair in pairs:  # a link is made sooner than it is handed to a thread
-            self._link(pair)
+        # A link is made sooner than it is handed to a thread.
+        parts = [pairs[start : start + _LINKS] for start in range(0, len(pairs), _LINKS)]
+        for _ in self._many(self._link_all, parts):
+            pass
         self._settle(folders)
 
     def remove_many(self, names: Iterable[str]) -> None:
@@ -60,6 +64,10 @@ class LocalStorage(Storage):
             target.parent.mkdir(parents=True, exist_ok=True)
             (self._folder / part).replace(target)
         return name
+
+    def _link_all(self, pairs: Sequence[tuple[str, str]]) -> None:
+        for pair in pairs:
+            self._link(pair)
 
     def _link(self, pair: tuple[str, str]) -> None:
         existing, new = (self._path(name) for name in pair)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from card_release import LABELS, contents, facts, readme, record, rows
 from huggingface_hub import DatasetCard
 
+from importers.ledger import Ledger
 from importers.record import Record
 from importers.review import (
     APPROVED,
@@ -18,6 +21,7 @@ from importers.review import (
     WAITING,
     Box,
     Review,
+    ReviewedTask,
 )
 from importers.storage_sections import ApprovalSettings, SplitSettings
 from importers.training_storage.card.facts import ReviewFacts, review_facts
@@ -50,22 +54,27 @@ def test_a_class_that_was_dropped_is_not_listed() -> None:
     assert [row[:2] for row in found if row[0] in "012"] == [["0", "cat"], ["2", "dog"]]
 
 
-def test_reviews_are_summed_up() -> None:
+def test_reviews_are_summed_up(tmp_path: Path) -> None:
     def review(outcome: str, person: int, way: str | None, agreement: float | None) -> Review:
         return Review(outcome, reviewers=(person,), reviewed=way, agreement=agreement)
 
-    found = review_facts(
-        [
-            review(APPROVED, 1, ONE_BY_ONE, None),
-            review(APPROVED, 2, CONTACT_SHEET, 1.0),
-            review(RELABELLED, 1, ONE_BY_ONE, 0.5),
-            review(REJECTED, 3, ONE_BY_ONE, None),
-            review(UNDECIDED, 4, ONE_BY_ONE, 0.5),
-            Review(WAITING),
-        ]
-    )
-    outcomes = {APPROVED: 2, RELABELLED: 1, REJECTED: 1, UNDECIDED: 1, WAITING: 1}
-    assert found == ReviewFacts(outcomes, 3, 3, 1, 2, 0.75)
+    reviews = [
+        review(APPROVED, 1, ONE_BY_ONE, None),
+        review(APPROVED, 1, ONE_BY_ONE, None),
+        review(APPROVED, 2, CONTACT_SHEET, 1.0),
+        review(APPROVED, 2, CONTACT_SHEET, 1.0),
+        review(RELABELLED, 1, ONE_BY_ONE, 0.5),
+        review(RELABELLED, 1, ONE_BY_ONE, 0.5),
+        review(REJECTED, 3, ONE_BY_ONE, None),
+        review(UNDECIDED, 4, ONE_BY_ONE, 0.5),
+        Review(WAITING),
+    ]
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        tasks = [ReviewedTask(n, f"{n:032x}", "t", "s", r) for n, r in enumerate(reviews)]
+        ledger.reviews.record(tasks, {})
+        found = review_facts(ledger.reviews.kinds())
+    outcomes = {APPROVED: 4, RELABELLED: 2, REJECTED: 1, UNDECIDED: 1, WAITING: 1}
+    assert found == ReviewFacts(outcomes, 3, 5, 2, 4, 0.75)
 
 
 def test_the_review_is_told_in_numbers() -> None:
