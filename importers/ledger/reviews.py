@@ -63,10 +63,6 @@ class Reviews:
             for task in self._tasks("WHERE sample = ? ORDER BY task_id", (key,))
         ]
 
-    def task_ids(self) -> set[int]:
-        """The numbers of all tasks that were ever read."""
-        return {row["task_id"] for row in self._db.read("SELECT task_id FROM reviews")}
-
     def times(self) -> dict[int, str]:
         """Number of every task that was ever read → its `updated_at`."""
         rows = self._db.read("SELECT task_id, updated_at FROM reviews")

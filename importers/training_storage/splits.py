@@ -140,15 +140,6 @@ def assign(
     return {key: _put(record, found[key]) for key, record in records.items()}
 
 
-def moved(records: Mapping[str, Record], before: Mapping[str, Record]) -> list[str]:
-    """Keys of samples that are in another split than in the last release."""
-    return [
-        key
-        for key, record in records.items()
-        if key in before and before[key].split != record.split
-    ]
-
-
 def _known(
     key: str, record: Record, before: Mapping[str, Record], placed: Mapping[str, Placed]
 ) -> list[Placed]:

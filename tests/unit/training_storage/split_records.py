@@ -74,3 +74,12 @@ def in_split(wanted: str, settings: SplitSettings = PLAIN, **values: Any) -> Rec
     return next(
         put for r in names for put in split(r, settings=settings).values() if put.split == wanted
     )
+
+
+def moved(records: Mapping[str, Record], before: Mapping[str, Record]) -> list[str]:
+    """Keys of samples that are in another split than in the last release."""
+    return [
+        key
+        for key, record in records.items()
+        if key in before and before[key].split != record.split
+    ]

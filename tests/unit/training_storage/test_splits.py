@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from split_records import by_key, in_split, looks, record, sha, split
+from split_records import by_key, in_split, looks, moved, record, sha, split
 
 from importers.record import Record
 from importers.storage_sections import SplitSettings
 from importers.training_storage import kinship
 from importers.training_storage.kinship import alike
-from importers.training_storage.splits import moved
 
 
 def families(*records: Record, **more: Any) -> list[set[str]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from split_records import PLAIN, by_key, in_split, looks, record, sha
+from split_records import PLAIN, by_key, in_split, looks, moved, record, sha
 
 from importers.ledger import Ledger
 from importers.ledger.reviews import Placed
@@ -18,7 +18,7 @@ from importers.record import Record
 from importers.storage_sections import SplitSettings
 from importers.training_storage.kinship import pictures
 from importers.training_storage.split_check import torn
-from importers.training_storage.splits import moved, note_compared, split_samples
+from importers.training_storage.splits import note_compared, split_samples
 from importers.up_to_date import MODEL_VERSION_NOTE
 
 
