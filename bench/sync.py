@@ -32,7 +32,7 @@ CHANGES = 10
 ROUNDS = 3
 LABELS = ("cat", "dog", "fish", "bird")
 VERSION = "clip:bench@000000000001"
-LAYOUTS = (("imagefolder",), ("webdataset", "parquet"))
+LAYOUTS = ("imagefolder", "webdataset", "parquet")
 NEVER = 1e6
 PIXELS = 32
 DIMENSIONS = 512
@@ -48,14 +48,14 @@ class Pushed:
     project: int
     annotations: list[int]
 
-    def sync(self, *layouts: str, full: bool = False, sweep: bool = False) -> SyncReport:
+    def sync(self, layout: str, *, full: bool = False, sweep: bool = False) -> SyncReport:
         from importers.training_storage.job import campaign_job
         from importers.training_storage.sync import sync
 
         storage = self.campaign.storage.model_copy(
             update={
-                "url": f"training-{'-'.join(layouts)}",
-                "layout": list(layouts),
+                "url": f"training-{layout}",
+                "layout": [layout],
                 "sweep_minutes": 0.0 if sweep else NEVER,
             }
         )
@@ -84,24 +84,24 @@ def main(tasks: int) -> None:
         with Ledger(campaign.ledger_path) as ledger:
             pushed = _pushed(ls, campaign, ledger, tasks)
             print(f"{tasks:,} tasks in Label Studio, all approved; {CHANGES} changes a round")
-            for layouts in LAYOUTS:
-                _measure(pushed, layouts)
+            for layout in LAYOUTS:
+                _measure(pushed, layout)
 
 
-def _measure(pushed: Pushed, layouts: tuple[str, ...]) -> None:
+def _measure(pushed: Pushed, layout: str) -> None:
     from importers.training_storage.reviews.reading import OVERLAP_S
 
     luck = random.Random(1)
-    first = _seconds(lambda: pushed.sync(*layouts, full=True))
+    first = _seconds(lambda: pushed.sync(layout, full=True))
     rounds = []
     for _ in range(ROUNDS):
         time.sleep(OVERLAP_S + 1)  # what was changed just now is read once more
         pushed.change_some(luck)
-        rounds.append(_seconds(lambda: pushed.sync(*layouts)))
-    nothing = _seconds(lambda: pushed.sync(*layouts))
-    swept = _seconds(lambda: pushed.sync(*layouts, sweep=True))
+        rounds.append(_seconds(lambda: pushed.sync(layout)))
+    nothing = _seconds(lambda: pushed.sync(layout))
+    swept = _seconds(lambda: pushed.sync(layout, sweep=True))
     changed = statistics.median(rounds)
-    print(f"layout {', '.join(layouts)}")
+    print(f"layout {layout}")
     print(f"  first sync          {first:8.2f} s")
     for what, seconds in (
         (f"{CHANGES} changes", changed),

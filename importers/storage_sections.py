@@ -82,7 +82,7 @@ class StorageSettings(Section):
 
     url: str = "training"
     layout: Annotated[list[LayoutName], Field(min_length=1)] = ["imagefolder"]
-    shard_samples: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    shard_samples: Annotated[int, Field(ge=1, le=100_000)] = 100
     reviewers: Literal["ids", "emails"] = "ids"
     sweep_minutes: Annotated[float, Field(ge=0)] = 60.0
     splits: SplitSettings = SplitSettings()

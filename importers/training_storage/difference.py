@@ -48,6 +48,8 @@ def difference(
             assert old is not None, "the key is of one of them"
             reason = reasons.get(key, "it is not approved any more")
             changes.append(Change(REMOVED, key, old.label, old.task_id, reason=reason))
+        elif old is new:  # as most are
+            continue
         elif old is None:
             changes.append(Change(ADDED, key, new.label, new.task_id))
         elif old.label != new.label:

@@ -37,7 +37,7 @@ def shards(
         as zeros and ones, `WHOLE` where there are none. No shard is empty, no prefix the beginning
         of another.
     """
-    placed = sorted((_bits(key), key) for key in set(keys))
+    placed = sorted((_hash(key), key) for key in set(keys))
     before = list(accumulate((sizes[key] if sizes else 0 for _, key in placed), initial=0))
 
     def fits(start: int, end: int) -> bool:
@@ -51,7 +51,8 @@ def shards(
         if fits(start, end):
             yield prefix or WHOLE, sorted(key for _, key in placed[start:end])
             return
-        middle = bisect_left(placed, (f"{prefix}1", ""), start, end)
+        half = int(f"{prefix}1", 2) << (_BITS - len(prefix) - 1)
+        middle = bisect_left(placed, (half, ""), start, end)
         yield from split(f"{prefix}0", start, middle)
         yield from split(f"{prefix}1", middle, end)
 
@@ -67,6 +68,5 @@ def content_name(parts: Iterable[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _bits(key: str) -> str:
-    digest = hashlib.sha256(key.encode()).digest()[: _BITS // 8]
-    return f"{int.from_bytes(digest, 'big'):0{_BITS}b}"
+def _hash(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[: _BITS // 8], "big")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import cast
 
 from importers.training_storage.layouts.base import Layout
@@ -29,4 +29,13 @@ def layout(name: str) -> Layout:
         KeyError: there is none.
         ModuleNotFoundError: a package that it needs is not installed.
     """
-    return cast(Layout, import_module(f"{__name__}.{LAYOUTS[name]}").lay_out)
+    return cast(Layout, _module(name).lay_out)
+
+
+def version(name: str) -> str:
+    """Which files of earlier releases this layout can take lines from: those of this version."""
+    return cast(str, getattr(_module(name), "VERSION", ""))
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"{__name__}.{LAYOUTS[name]}")

@@ -6,8 +6,8 @@ that the last release has is kept as it is. Trees and indexes lie in the release
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from importers.record import Record
@@ -22,11 +22,13 @@ class Contents:
     Attributes:
         records: Of all approved samples, in the order of their keys.
         classes: Every class there is or was, by number.
+        before: Those of the last release, by key; none where they are not known.
     """
 
     records: Sequence[Record]
     classes: ClassList
     settings: StorageSettings
+    before: Mapping[str, Record] = field(default_factory=dict)
 
 
 class Output(Protocol):
@@ -50,6 +52,13 @@ class Output(Protocol):
 
     def place(self, name: str, record: Record) -> None:
         """Put the record's picture into the folder of this layout in this release."""
+
+    def earlier(self, name: str) -> bytes | None:
+        """What `write` was given for this name in the last release.
+
+        Returns:
+            None where there is none that is as it should be, or the layout's `VERSION` was another.
+        """
 
     def image(self, record: Record) -> bytes:
         """The bytes of the record's picture."""

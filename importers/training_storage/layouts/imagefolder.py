@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import datetime
 from functools import lru_cache
@@ -27,6 +27,8 @@ from importers.review import Box
 from importers.training_storage.layouts.base import Contents, Output
 from importers.training_storage.layouts.folders import by_split, classes_file, folder_name
 
+VERSION = "imagefolder 1"
+"""To be counted up with every change of the line that the same record gives."""
 METADATA = "metadata.jsonl"
 CLASSES = "classes.txt"
 
@@ -53,7 +55,9 @@ def lay_out(contents: Contents, out: Output) -> None:
             continue
         for record in records:
             out.place(f"{split}/{_place(record)}", record)
-        out.write(f"{split}/{METADATA}", _metadata(records))
+        lines = _lines_before(split, contents, out)
+        data = [lines.get(record.sample) or _line(record) for record in records]
+        out.write(f"{split}/{METADATA}", b"".join(data))
     out.write(CLASSES, classes_file(contents.classes))
 
 
@@ -62,9 +66,24 @@ def _place(record: Record) -> str:
     return f"{folder_name(record.label)}/{record.file_name}"
 
 
-def _metadata(records: Iterable[Record]) -> bytes:
-    lines = [f"{_ENCODE(_row(record))}\n" for record in records]
-    return "".join(lines).encode()
+def _lines_before(split: str, contents: Contents, out: Output) -> dict[str, bytes]:
+    """Lines of the last release that are as they were, by sample: to make them takes longest."""
+    before = [record for record in contents.before.values() if record.split == split]
+    lines = (out.earlier(f"{split}/{METADATA}") or b"").splitlines(keepends=True)
+    if len(lines) != len(before):
+        return {}
+    here = {record.sample: record for record in contents.records}
+    before.sort(key=lambda record: record.sample)
+    kept = {}
+    for record, line in zip(before, lines, strict=True):
+        now = here.get(record.sample)
+        if now is record or now == record:
+            kept[record.sample] = line
+    return kept
+
+
+def _line(record: Record) -> bytes:
+    return f"{_ENCODE(_row(record))}\n".encode()
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from importers.record import Record
 from importers.training_storage.releases.pictures import Image, picture
-from importers.training_storage.releases.release import File, folder
+from importers.training_storage.releases.release import File, Release, folder
 from importers.training_storage.storages.storage import Storage
 
 _MOST_BYTES = 32 << 20
@@ -15,96 +15,60 @@ _MOST_FILES = 2000
 _MOST_COPIES = 50_000  # two paths each
 
 
-class PartFiles:
-    """Takes the files of one part of a release; for a layout, it is that layout's `Output`.
+class ReleaseFiles:
+    """The parts of one release, by their names.
 
     Files wait here until there are many, which are then put in place together; `flush` ends that.
 
     Args:
-        inside: Folder of this part's own files, below the storage's root.
         kept: The last release's file at a path, where it has one that is as it should be.
     """
 
     def __init__(
-        self, storage: Storage, inside: str, kept: Callable[[str], File | None], image: Image
+        self,
+        storage: Storage,
+        name: str,
+        kept: Callable[[str], File | None],
+        image: Image,
+        previous: Release | None,
     ) -> None:
-        self.files: dict[str, File] = {}
-        self._storage = storage
-        self._inside = inside
-        self._kept = kept
-        self._image = image
+        self.parts: dict[str, PartFiles] = {}
+        self.storage = storage
+        self.kept = kept
+        self.original = image
+        self._name = name
+        self._previous = previous
         self._puts: list[tuple[str, bytes]] = []
         self._copies: list[tuple[str, str]] = []
         self._bytes = 0
 
-    def keep(self, path: str) -> bool:
-        known = self._kept(path)
-        if known is None:
-            return False
-        self._take(known)
-        return True
+    def part(self, part: str) -> PartFiles:
+        """Begin a part whose own files lie in the release's folder."""
+        return self._begun(part, "", None)
 
-    def share(self, path: str, data: bytes) -> None:
-        self._take(File(path, sha256(data).hexdigest(), len(data)))
+    def layout(self, used: str, version: str) -> PartFiles:
+        """Begin a layout, whose own files lie in a folder of its name; see `layouts.version`."""
+        before = self._previous
+        is_alike = before is not None and before.versions.get(used) == version
+        return self._begun(used, f"/{used}", before if is_alike else None)
+
+    def put(self, path: str, data: bytes) -> None:
+        """Have a file put in place."""
         self._puts.append((path, data))
         self._bytes += len(data)
-        self._flush_many()
+        if self._bytes > _MOST_BYTES or len(self._puts) > _MOST_FILES:
+            self.flush()
 
-    def write(self, name: str, data: bytes) -> None:
-        self.share(f"{self._inside}/{name}", data)
-
-    def place(self, name: str, record: Record) -> None:
-        path = f"{self._inside}/{name}"
-        self._take(File(path, record.sha256, record.bytes))
-        self._copies.append((record.object_path, path))
-        self._flush_many()
-
-    def image(self, record: Record) -> bytes:
-        return picture(self._storage, record, self._image)
-
-    def url(self, path: str) -> str:
-        return self._storage.url(path)
+    def copy(self, existing: str, new: str) -> None:
+        """Have a file copied."""
+        self._copies.append((existing, new))
+        if len(self._copies) > _MOST_COPIES:
+            self.flush()
 
     def flush(self) -> None:
         """Put in place what waits."""
-        if self._puts:
-            self._storage.put_many(self._puts)
-        if self._copies:
-            self._storage.copy_many(self._copies)
+        self.storage.put_and_copy(self._puts, self._copies)
         self._puts, self._copies, self._bytes = [], [], 0
-
-    def _take(self, file: File) -> None:
-        if file.path in self.files:
-            raise ValueError(f"{file.path} is written twice")
-        self.files[file.path] = file
-
-    def _flush_many(self) -> None:
-        if (
-            self._bytes > _MOST_BYTES
-            or len(self._puts) > _MOST_FILES
-            or len(self._copies) > _MOST_COPIES
-        ):
-            self.flush()
-
-
-class ReleaseFiles:
-    """The parts of one release, by their names."""
-
-    def __init__(
-        self, storage: Storage, name: str, kept: Callable[[str], File | None], image: Image
-    ) -> None:
-        self.parts: dict[str, PartFiles] = {}
-        self._storage = storage
-        self._name = name
-        self._kept = kept
-        self._image = image
-
-    def part(self, part: str, below: str = "") -> PartFiles:
-        """Begin a part whose own files lie in the release's folder, or in one below it."""
-        inside = f"{folder(self._name)}/{below}".rstrip("/")
-        files = PartFiles(self._storage, inside, self._kept, self._image)
-        self.parts[part] = files
-        return files
 
     def account(self) -> dict[str, tuple[File, ...]]:
         """Every file by part, in the order of their paths."""
@@ -112,3 +76,62 @@ class ReleaseFiles:
             name: tuple(sorted(part.files.values(), key=lambda file: file.path))
             for name, part in self.parts.items()
         }
+
+    def _begun(self, part: str, below: str, before: Release | None) -> PartFiles:
+        inside_before = f"{before.folder}{below}" if before else None
+        files = PartFiles(self, f"{folder(self._name)}{below}", inside_before)
+        self.parts[part] = files
+        return files
+
+
+class PartFiles:
+    """Takes the files of one part of a release; for a layout, it is that layout's `Output`.
+
+    Args:
+        inside: Folder of this part's own files, below the storage's root.
+        inside_before: That folder in the last release, where the same version wrote it.
+    """
+
+    def __init__(self, release: ReleaseFiles, inside: str, inside_before: str | None) -> None:
+        self.files: dict[str, File] = {}
+        self._release = release
+        self._inside = inside
+        self._inside_before = inside_before
+
+    def keep(self, path: str) -> bool:
+        known = self._release.kept(path)
+        if known is None:
+            return False
+        self._take(known)
+        return True
+
+    def share(self, path: str, data: bytes) -> None:
+        self._take(File(path, sha256(data).hexdigest(), len(data)))
+        self._release.put(path, data)
+
+    def write(self, name: str, data: bytes) -> None:
+        self.share(f"{self._inside}/{name}", data)
+
+    def place(self, name: str, record: Record) -> None:
+        path = f"{self._inside}/{name}"
+        self._take(File(path, record.sha256, record.bytes))
+        self._release.copy(record.object_path, path)
+
+    def earlier(self, name: str) -> bytes | None:
+        inside = self._inside_before
+        known = None if inside is None else self._release.kept(f"{inside}/{name}")
+        data = None if known is None else self._release.storage.read(known.path)
+        if known is None or data is None or sha256(data).hexdigest() != known.sha256:
+            return None
+        return data
+
+    def image(self, record: Record) -> bytes:
+        return picture(self._release.storage, record, self._release.original)
+
+    def url(self, path: str) -> str:
+        return self._release.storage.url(path)
+
+    def _take(self, file: File) -> None:
+        if file.path in self.files:
+            raise ValueError(f"{file.path} is written twice")
+        self.files[file.path] = file

@@ -9,7 +9,7 @@ from hashlib import sha256
 from importers.record import Record, record_json
 from importers.training_storage.layouts.base import Output
 from importers.training_storage.releases.release import MANIFEST, File
-from importers.training_storage.shards import content_name, shards
+from importers.training_storage.shards import shards
 
 _SHARD_RECORDS = 256
 
@@ -28,8 +28,8 @@ def shards_of(records: Sequence[Record]) -> Iterator[Shard]:
     for prefix, keys in shards(by_key, _SHARD_RECORDS).items():
         lines = [record_json(by_key[key]) for key in keys]
         data = _data(lines)
-        path = f"{MANIFEST}/{prefix}-{content_name(lines)}.jsonl"
-        file = File(path, sha256(data).hexdigest(), len(data))
+        digest = sha256(data).hexdigest()
+        file = File(f"{MANIFEST}/{prefix}-{digest[:16]}.jsonl", digest, len(data))
         yield Shard(file, [by_key[key] for key in keys])
 
 
@@ -41,4 +41,4 @@ def write_shards(part: Output, manifest: Iterable[Shard]) -> None:
 
 
 def _data(lines: Iterable[str]) -> bytes:
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "\n".join((*lines, "")).encode()

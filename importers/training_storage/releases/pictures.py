@@ -7,14 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from importers.record import Record
-from importers.training_storage.releases.manifest import Shard
-from importers.training_storage.releases.release import (
-    MANIFEST,
-    OBJECTS,
-    Release,
-    damaged,
-    read_records,
-)
+from importers.training_storage.releases.release import OBJECTS, damaged
 from importers.training_storage.storages.parallel import bounded_map
 from importers.training_storage.storages.storage import Storage
 
@@ -52,25 +45,24 @@ def load(storage: Storage, records: Sequence[Record], image: Image) -> Iterator[
 
 def missing_pictures(
     storage: Storage,
-    previous: Release | None,
-    manifest: Sequence[Shard],
+    records: Sequence[Record],
+    before: Mapping[str, Record],
     present: Mapping[str, int] | None,
 ) -> list[Record]:
     """Records whose picture is not in the storage yet, one for each picture.
 
-    Only the shards of the manifest that changed are looked into: what the others name is there.
-
     Args:
-        present: Name and size of everything in the storage; None to rely on the previous release.
+        before: Records of the last release, by key.
+        present: Name and size of everything in the storage; None to rely on the last release.
     """
-    before = {file.path: file for file in previous.files[MANIFEST]} if previous else {}
-    now = {shard.file.path for shard in manifest}
-    changed = [s for s in manifest if present is not None or s.file.path not in before]
-    wanted = {record.object_path: record for shard in changed for record in shard.records}
     if present is None:
-        gone = [file for path, file in before.items() if path not in now]
-        for record in read_records(storage, gone):
-            wanted.pop(record.object_path, None)
+        records = [r for r in records if not _is_stored(r, before.get(r.sample))]
+    wanted = {record.object_path: record for record in records}
+    if present is None:
         # A killed run may have stored most of many already.
         present = storage.sizes(OBJECTS) if len(wanted) > _LOOK_FIRST else {}
     return [record for path, record in wanted.items() if present.get(path) != record.bytes]
+
+
+def _is_stored(record: Record, before: Record | None) -> bool:
+    return before is not None and (before is record or before.object_path == record.object_path)

@@ -62,6 +62,7 @@ class Release(BaseModel):
         content: sha256 of what is released: the same samples, stored alike, have the same.
         previous: Name of the release before this one.
         created_at: When it was begun.
+        versions: By layout: which later releases can take lines from its files.
         classes: The class list: the label of each number, None where a class is gone.
         outcomes: How many tasks had which outcome.
         samples, labels, splits, verdicts: How many samples there are, and of which kind.
@@ -79,6 +80,7 @@ class Release(BaseModel):
     campaign_id: str
     project: int
     layouts: tuple[str, ...]
+    versions: dict[str, str] = {}
     shard_samples: int
     classes: tuple[str | None, ...]
     outcomes: dict[str, int]

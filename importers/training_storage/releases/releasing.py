@@ -1,7 +1,7 @@
 """Writes a release so that readers see the one before, or this one, and never a part of it.
 
-Pictures and shared files come first: they are named by their content, so nothing that a reader has
-is touched. Then the release's own folder, then release.json, and LATEST at the very end. A killed
+Pictures come first, then shared files, both named by their content, so nothing that a reader has is
+touched, and the release's own folder; then release.json, and LATEST at the very end. A killed
 run leaves the release before as it was; the next one writes its own under a new number, takes up
 the pictures and shared files that are there, and removes the folder that was not finished.
 """
@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from importers.progress import Progress, silent
 from importers.record import Record
 from importers.training_storage.card.root_card import root_card
-from importers.training_storage.layouts import layout
+from importers.training_storage.layouts import layout, version
 from importers.training_storage.layouts.base import Contents
 from importers.training_storage.releases.files import ReleaseFiles
 from importers.training_storage.releases.manifest import Shard, shards_of, write_shards
@@ -165,20 +165,16 @@ def _write(
     """Everything of a release but release.json."""
     created_at = datetime.now(timezone.utc).replace(microsecond=0)
     kept = _kept(draft, present)
-    settings = draft.contents.settings
-    pictures = missing_pictures(storage, draft.previous, manifest, present)
+    settings, records = draft.contents.settings, draft.contents.records
+    pictures = missing_pictures(storage, records, draft.contents.before, present)
     steps = len(pictures) + len(settings.layout)
     progress(0, steps)
     storage.put_many(load(storage, pictures, image), lambda done, _: progress(done, steps))
 
-    files = ReleaseFiles(storage, name, kept, image)
-    part = files.part(MANIFEST)
-    write_shards(part, manifest)
-    part.flush()
+    files = ReleaseFiles(storage, name, kept, image, draft.previous)
+    write_shards(files.part(MANIFEST), manifest)
     for done, used in enumerate(settings.layout, start=len(pictures) + 1):
-        part = files.part(used, below=used)
-        layout(used)(draft.contents, part)
-        part.flush()
+        layout(used)(draft.contents, files.layout(used, version(used)))
         progress(done, steps)
     laid: dict[str, list[str]] = {used: sorted(files.parts[used].files) for used in settings.layout}
     about = files.part(ABOUT)
@@ -186,9 +182,8 @@ def _write(
         storage, draft, name, created_at, laid, image, present is not None
     ).items():
         about.write(file_name, data)
-    about.flush()
+    files.flush()
 
-    records = draft.contents.records
     return Release(
         name=name,
         content=content,
@@ -198,6 +193,7 @@ def _write(
         campaign_id=draft.campaign_id,
         project=draft.project,
         layouts=tuple(settings.layout),
+        versions={used: version(used) for used in settings.layout},
         shard_samples=settings.shard_samples,
         classes=draft.contents.classes.names,
         outcomes=dict(draft.outcomes),

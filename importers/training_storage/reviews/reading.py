@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -70,12 +70,19 @@ class Read:
 
 
 def read_reviews(
-    ls: LabelStudio, job: Job, ledger: Ledger, *, full: bool = False, progress: Progress = silent
+    ls: LabelStudio,
+    job: Job,
+    ledger: Ledger,
+    *,
+    full: bool = False,
+    on_change: Callable[[], None] = lambda: None,
+    progress: Progress = silent,
 ) -> Read:
     """Bring the ledger's reviews in step with Label Studio.
 
     Args:
         full: Read every task, and look for deleted ones.
+        on_change: Called where tasks have changed since the last read, before these are read.
         progress: Called with (done, total) tasks after each page; the total can grow.
 
     Raises:
@@ -92,6 +99,8 @@ def read_reviews(
     reader = _Reader(TaskPages(ls, subject.project), subject, judged, ledger, progress)
     newest = reader.pages.newest()
     anew = full or ledger.note(RULES_NOTE) != digest
+    if anew or newest.updated_at != ledger.note(CURSOR_NOTE):
+        on_change()
     if anew:
         reader.read_all(newest, digest)
     if not anew or reader.resumed:

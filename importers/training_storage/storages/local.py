@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
@@ -28,7 +29,7 @@ class LocalStorage(Storage):
 
     def copy_many(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Make hard links; copies where the file system has none."""
-        folders = {str(PurePosixPath(new).parent) for _, new in pairs}
+        folders = {new.rpartition("/")[0] for _, new in pairs}
         with self._translated("written to"):
             for folder in folders:
                 (self._folder / folder).mkdir(parents=True, exist_ok=True)
@@ -36,7 +37,16 @@ class LocalStorage(Storage):
         parts = [pairs[start : start + _LINKS] for start in range(0, len(pairs), _LINKS)]
         for _ in self._many(self._link_all, parts):
             pass
-        self._settle(folders)
+        self._flush_all(folders)
+
+    def put_and_copy(
+        self, files: Sequence[tuple[str, bytes]], pairs: Sequence[tuple[str, str]]
+    ) -> None:
+        """Both at once: one waits for the disk, the other for the file system."""
+        with ThreadPoolExecutor(1) as pool:
+            copied = pool.submit(self.copy_many, pairs)
+            self.put_many(files)
+            copied.result()
 
     def remove_many(self, names: Iterable[str]) -> None:
         """Remove files, and the folders that are empty then."""
@@ -66,34 +76,37 @@ class LocalStorage(Storage):
         return name
 
     def _link_all(self, pairs: Sequence[tuple[str, str]]) -> None:
-        for pair in pairs:
-            self._link(pair)
-
-    def _link(self, pair: tuple[str, str]) -> None:
-        existing, new = (self._path(name) for name in pair)
         with self._translated("written to"):
-            try:
-                try:
-                    os.link(existing, new)
-                except FileExistsError:
-                    Path(new).unlink()
-                    os.link(existing, new)
-            except FileNotFoundError:
-                raise
-            except OSError:  # another disk, or a file system without links
-                shutil.copyfile(existing, new)
-                _flush(Path(new))
+            for existing, new in pairs:
+                _link(self._path(existing), self._path(new))
 
     def _remove(self, name: str) -> None:
         with self._translated("written to"):
             (self._folder / name).unlink(missing_ok=True)
 
     def _settle(self, folders: Collection[str]) -> None:
-        for folder in folders:
-            with self._translated("written to"):
-                _flush(self._folder / folder)
+        self._flush_all(folders)
         with suppress(OSError):  # others are in it, or it is not there
             (self._folder / PARTS).rmdir()
+
+    def _flush_all(self, folders: Collection[str]) -> None:
+        with self._translated("written to"):
+            for folder in folders:
+                _flush(self._folder / folder)
+
+
+def _link(existing: str, new: str) -> None:
+    try:
+        try:
+            os.link(existing, new)
+        except FileExistsError:
+            Path(new).unlink()
+            os.link(existing, new)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(existing, new)
+        _flush(Path(new))
 
 
 def _flush(path: Path) -> None:

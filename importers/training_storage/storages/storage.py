@@ -160,6 +160,13 @@ class Storage:
         for _ in self._many(self._copy, pairs):
             pass
 
+    def put_and_copy(
+        self, files: Sequence[tuple[str, bytes]], pairs: Sequence[tuple[str, str]]
+    ) -> None:
+        """`put_many`, and `copy_many` of files that were there before."""
+        self.put_many(files)
+        self.copy_many(pairs)
+
     def remove_many(self, names: Iterable[str]) -> None:
         """Remove files, several at once, and the folders that are empty then.
 

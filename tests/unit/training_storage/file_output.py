@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,14 @@ class FileOutput:
         root: The storage's root, with the pictures below `objects/`.
         layout: Its name.
         before: Shared files of the last release.
+        written_before: This layout's own files of the last release.
         shared: Those of this one, as they were kept or shared.
     """
 
     root: Path
     layout: str
     before: frozenset[str] = frozenset()
+    written_before: Mapping[str, bytes] = field(default_factory=dict)
     shared: list[str] = field(default_factory=list)
 
     @property
@@ -65,6 +67,9 @@ class FileOutput:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.hardlink_to(self.root / record.object_path)
+
+    def earlier(self, name: str) -> bytes | None:
+        return self.written_before.get(name)
 
     def image(self, record: Record) -> bytes:
         return (self.root / record.object_path).read_bytes()

@@ -118,7 +118,7 @@ class World:
         before = records_of(self.storage, previous) if previous else []
         settings = StorageSettings.model_validate({"layout": self.layouts})
         return Draft(
-            contents=Contents(records, ClassList(LABELS), settings),
+            contents=Contents(records, ClassList(LABELS), settings, {r.sample: r for r in before}),
             campaign="pets",
             campaign_id=self.campaign_id,
             project=3,
