@@ -86,7 +86,8 @@ def _change(change: Change) -> str:
     if change.what == "moved":
         way = f"{plain(change.before)} → {plain(change.after)}"
         what = way if change.after == change.label else f"{what}, {way}"
-    why = f": {plain(change.reason)}" if change.reason else ""
+    told = change.reason or ", ".join(change.fields)
+    why = f": {plain(told)}" if told else ""
     return f"{what}  {change.sample[:8]}, task {change.task_id}{why}"
 
 

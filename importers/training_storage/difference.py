@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from importers.record import Record
 
@@ -21,6 +21,7 @@ class Change:
         task_id: Its task in Label Studio.
         before, after: Labels, or splits where the label stays, between which it is moved.
         reason: Why it is removed, for people.
+        fields: What of its record is another, where it is changed.
     """
 
     what: str
@@ -30,6 +31,7 @@ class Change:
     before: str | None = None
     after: str | None = None
     reason: str | None = None
+    fields: tuple[str, ...] = ()
 
 
 def difference(
@@ -57,8 +59,13 @@ def difference(
         elif old.split != new.split:
             changes.append(_moved(new, old.split, new.split))
         elif old != new:
-            changes.append(Change(CHANGED, key, new.label, new.task_id))
+            changes.append(Change(CHANGED, key, new.label, new.task_id, fields=_fields(old, new)))
     return changes
+
+
+def _fields(old: Record, new: Record) -> tuple[str, ...]:
+    names = (field.name for field in fields(Record))
+    return tuple(name for name in names if getattr(old, name) != getattr(new, name))
 
 
 def _moved(record: Record, before: str, after: str) -> Change:

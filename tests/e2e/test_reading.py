@@ -17,10 +17,11 @@ from review_world import MakeWorld, World, add_samples, picture
 
 from importers.ledger import Ledger
 from importers.new_campaign import new_project_file
-from importers.review import STORED
+from importers.review import CONTACT_SHEET, ONE_BY_ONE, STORED
 from importers.storage_sections import ApprovalSettings
 from importers.training_storage.describe import describe, picture_bytes
 from importers.training_storage.job import Job, campaign_job, load_job
+from importers.training_storage.reviews import task_pages
 from importers.training_storage.reviews.reading import TASK_GONE, Read, read_reviews
 from importers.training_storage.reviews.subject import MADE_NOTE
 from ls_backend.errors import LabelStudioError
@@ -113,6 +114,33 @@ def test_what_has_changed_is_read_and_nothing_else(make_world: MakeWorld) -> Non
     assert reading.counts() == (6, 2, 0, True)
     assert reading.outcomes()[3] == "undecided"
     assert reading.verdicts()[3] is None
+
+
+def test_fields_that_are_not_asked_for_say_nothing_of_a_review(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = of_campaign(make_world((0.1, 0.2, 0.3, 0.4)))
+    project = reading.read().project["id"]
+    reading.annotate(0, "cat", lead_time=3.5, ground_truth=True)
+    reading.annotate(1, "fish", was_cancelled=True)
+    taken_back = reading.annotate(2, "fish")
+    reading.ls.request("DELETE", f"/api/annotations/{taken_back}")
+    ticked = {"all": False, "included": [reading.tasks[3]]}
+    reading.ls.request(
+        "POST",
+        "/api/dm/actions",
+        params={"id": "predictions_to_annotations", "project": project},
+        json={"project": str(project), "selectedItems": ticked},
+    )
+    reading.read()
+    first, *_, sheet = (task.review for task in reading.ledger.reviews.all())
+    assert (first.lead_time_s, first.reviewed, sheet.reviewed) == (3.5, ONE_BY_ONE, CONTACT_SHEET)
+    assert first.shown is not None
+    assert first.shown.score == pytest.approx(0.1)
+
+    monkeypatch.setattr(task_pages, "_WHOLE", {"fields": "all"})
+    tasks, changed, *_ = reading.counts(full=True)
+    assert (tasks, changed) == (4, 0)
 
 
 @pytest.mark.usefixtures("exactly")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from split_records import by_key, record
 
 from importers.training_storage.difference import Change, difference
@@ -21,9 +23,9 @@ def test_a_sample_is_moved_by_its_label_first_and_else_by_its_split() -> None:
 
 
 def test_anything_else_that_differs_is_a_change_and_what_is_equal_is_none() -> None:
-    looked_at_again = record("cat", label="cat", split="train", task_id=11, reviewers=(8,))
+    looked_at_again = dataclasses.replace(CAT, reviewers=(8,), agreement=0.5)
     assert difference(by_key([CAT]), by_key([looked_at_again]), {}) == [
-        Change("changed", CAT.sample, "cat", 11)
+        Change("changed", CAT.sample, "cat", 11, fields=("reviewers", "agreement"))
     ]
     assert difference(by_key([CAT]), by_key([CAT]), {CAT.sample: "rejected"}) == []
 

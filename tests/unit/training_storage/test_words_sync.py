@@ -60,7 +60,7 @@ def test_a_dry_run_names_each_sample_and_what_becomes_of_it(
             Change("added", "0a" * 16, "cat [x]", 1),
             Change("moved", "1b" * 16, "dog", 2, "cat", "dog"),
             Change("moved", "2c" * 16, "dog", 3, "test", "train"),
-            Change("changed", "3d" * 16, "fish", 4),
+            Change("changed", "3d" * 16, "fish", 4, fields=("reviewers", "cost_usd")),
             Change("removed", "4e" * 16, "cat", 5, reason="none of these"),
         ],
     )
@@ -68,7 +68,7 @@ def test_a_dry_run_names_each_sample_and_what_becomes_of_it(
         "  + cat [x]  0a0a0a0a, task 1",
         "  > cat → dog  1b1b1b1b, task 2",
         "  > dog, test → train  2c2c2c2c, task 3",
-        "  ~ fish  3d3d3d3d, task 4",
+        "  ~ fish  3d3d3d3d, task 4: reviewers, cost_usd",
         "  - cat  4e4e4e4e, task 5: none of these",
         "would be   1 added, 2 moved, 1 changed, 1 removed",
         "release    000002-1a2b3c4d stands; nothing was changed",
