@@ -112,6 +112,11 @@ def object_path(sha256: str, file_format: str) -> str:
     return f"objects/{sha256[:2]}/{sha256}.{file_format}"
 
 
+def same(one: Record | None, other: Record | None) -> bool:
+    """Whether they are equal; `==` compares all values even of one and itself, as most are."""
+    return one is other or one == other
+
+
 def record_json(record: Record) -> str:
     """A record as one line of JSON, without its end of line; the order of keys is part of it."""
     text: str | None = record.__dict__.get(_TEXT)

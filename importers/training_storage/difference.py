@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from importers.record import Record
+from importers.record import Record, same
 
 ADDED, MOVED, CHANGED, REMOVED = "added", "moved", "changed", "removed"
 
@@ -50,7 +50,7 @@ def difference(
             assert old is not None, "the key is of one of them"
             reason = reasons.get(key, "it is not approved any more")
             changes.append(Change(REMOVED, key, old.label, old.task_id, reason=reason))
-        elif old is new:  # as most are
+        elif same(old, new):
             continue
         elif old is None:
             changes.append(Change(ADDED, key, new.label, new.task_id))
@@ -58,7 +58,7 @@ def difference(
             changes.append(_moved(new, old.label, new.label))
         elif old.split != new.split:
             changes.append(_moved(new, old.split, new.split))
-        elif old != new:
+        else:
             changes.append(Change(CHANGED, key, new.label, new.task_id, fields=_fields(old, new)))
     return changes
 

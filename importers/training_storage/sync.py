@@ -22,7 +22,7 @@ from functools import partial
 from importers.ledger import Ledger
 from importers.ledger.reviews import RELEASE_NOTE
 from importers.progress import Progress, silent
-from importers.record import Record
+from importers.record import Record, same
 from importers.review import (
     STORED,
     UNDECIDED,
@@ -276,17 +276,13 @@ def _note(
     before = last.records if last.is_noted else ledger.reviews.records()
     ledger.reviews.released(
         release.name,
-        records=[r for key, r in wanted.records.items() if _differ(before.get(key), r)],
+        records=[r for key, r in wanted.records.items() if not same(before.get(key), r)],
         gone=before.keys() - wanted.records.keys(),
         # What could not be stored is tried again by every sync.
         taken_up=[task.task_id for task in wanted.tasks if task.key not in wanted.left_out],
         notes={**notes, CLASSES_NOTE: classes_json(wanted.classes)},
     )
     note_compared(ledger, wanted.records, job.storage.splits)
-
-
-def _differ(before: Record | None, after: Record) -> bool:
-    return before is not after and before != after
 
 
 def _described_with(job: Job, ledger: Ledger) -> str:

@@ -22,7 +22,7 @@ class Contents:
     Attributes:
         records: Of all approved samples, in the order of their keys.
         classes: Every class there is or was, by number.
-        before: Those of the last release, by key; none where they are not known.
+        before: Records of the last release, by key; none where they are not known.
     """
 
     records: Sequence[Record]

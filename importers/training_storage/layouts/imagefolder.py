@@ -22,7 +22,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from importers.record import Record
+from importers.record import Record, same
 from importers.review import Box
 from importers.training_storage.layouts.base import Contents, Output
 from importers.training_storage.layouts.folders import by_split, classes_file, folder_name
@@ -74,12 +74,11 @@ def _lines_before(split: str, contents: Contents, out: Output) -> dict[str, byte
         return {}
     here = {record.sample: record for record in contents.records}
     before.sort(key=lambda record: record.sample)
-    kept = {}
-    for record, line in zip(before, lines, strict=True):
-        now = here.get(record.sample)
-        if now is record or now == record:
-            kept[record.sample] = line
-    return kept
+    return {
+        record.sample: line
+        for record, line in zip(before, lines, strict=True)
+        if same(here.get(record.sample), record)
+    }
 
 
 def _line(record: Record) -> bytes:

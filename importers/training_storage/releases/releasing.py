@@ -175,6 +175,7 @@ def _write(
     write_shards(files.part(MANIFEST), manifest)
     for done, used in enumerate(settings.layout, start=len(pictures) + 1):
         layout(used)(draft.contents, files.layout(used, version(used)))
+        files.flush()
         progress(done, steps)
     laid: dict[str, list[str]] = {used: sorted(files.parts[used].files) for used in settings.layout}
     about = files.part(ABOUT)

@@ -13,6 +13,7 @@ from uuid import uuid4
 from importers.training_storage.storages.storage import AT_ONCE, PARTS, Storage
 
 _LINKS = 500
+"""How many a thread makes in one go."""
 
 
 class LocalStorage(Storage):

@@ -44,8 +44,7 @@ def test_a_second_release_has_the_bytes_of_a_first_one(
 ) -> None:
     release(tmp_path / "twice", records)
     release(tmp_path / "twice", changed)
-    release(tmp_path / "once", changed)
-    assert tree(tmp_path / "twice") == tree(tmp_path / "once")
+    assert tree(tmp_path / "twice") == fresh(tmp_path, changed)
 
 
 def test_only_lines_of_what_changed_are_made(
@@ -64,8 +63,7 @@ def test_a_line_that_somebody_damaged_is_made_anew(
     file = tmp_path / "twice" / first.folder / "imagefolder" / "train" / "metadata.jsonl"
     file.write_bytes(file.read_bytes().replace(b"number", b"nUmber"))
     release(tmp_path / "twice", changed)
-    release(tmp_path / "once", changed)
-    assert tree(tmp_path / "twice") == tree(tmp_path / "once")
+    assert tree(tmp_path / "twice") == fresh(tmp_path, changed)
 
 
 def test_lines_of_another_version_are_not_taken_over(
@@ -76,8 +74,7 @@ def test_lines_of_another_version_are_not_taken_over(
         older.setattr(imagefolder, "_line", lambda record: f"{record.sample}\n".encode())
         release(tmp_path / "twice", records)
     release(tmp_path / "twice", changed)
-    release(tmp_path / "once", changed)
-    assert tree(tmp_path / "twice") == tree(tmp_path / "once")
+    assert tree(tmp_path / "twice") == fresh(tmp_path, changed)
 
 
 def test_lines_that_are_not_those_of_the_records_before_are_made_anew(
@@ -85,8 +82,13 @@ def test_lines_that_are_not_those_of_the_records_before_are_made_anew(
 ) -> None:
     release(tmp_path / "twice", records)
     release(tmp_path / "twice", changed, before=records[1:])
-    release(tmp_path / "once", changed)
-    assert tree(tmp_path / "twice") == tree(tmp_path / "once")
+    assert tree(tmp_path / "twice") == fresh(tmp_path, changed)
+
+
+def fresh(folder: Path, records: Iterable[Record]) -> dict[str, bytes]:
+    """The tree of these records in a storage that never had others."""
+    release(folder / "once", records)
+    return tree(folder / "once")
 
 
 def watch_lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
