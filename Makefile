@@ -38,7 +38,7 @@ bench-backend: .venv/.ready ## measure the ML backend: images a second, waiting 
 	@$(BIN)/python -m bench.backend
 
 bench-sketch: .venv/.ready ## measure the tiny CLIP and the review queue on fresh drawings
-	@$(BIN)/python -m importers.sketch.training.evaluate
+	@$(BIN)/python -m bench.sketch_training.evaluate
 
 bench-sync: setup ## measure training storage: the first sync of 10,000 tasks, and ten changes
 	@$(BIN)/python -m bench.sync

@@ -8,17 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.sketch_training.evaluate import Evaluation, Judged, draw_request, judge, requests, target
 from importers.sketch import MODEL_FOLDER, resolve_model
 from importers.sketch.grammar import plural
 from importers.sketch.spec import OBJECTS
-from importers.sketch.training.evaluate import (
-    Evaluation,
-    Judged,
-    draw_request,
-    judge,
-    requests,
-    target,
-)
 from ls_backend.clip import Clip
 from ls_backend.model import ClipModel
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from importers.sketch import sheet
+from bench.sketch_training import sheet
 
 
 @pytest.mark.parametrize(("option", "cells", "columns"), [(None, 130, 10), ("--failures", 110, 11)])

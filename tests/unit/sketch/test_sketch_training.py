@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from importers.sketch.grammar import parse
-from importers.sketch.randomness import rng_for
-from importers.sketch.spec import COLORS, OBJECTS, SETTINGS, STYLES, Spec, random_spec
-from importers.sketch.training.dataset import (
+from bench.sketch_training.dataset import (
     CAPTIONS,
     build,
     captions,
@@ -19,14 +16,17 @@ from importers.sketch.training.dataset import (
     is_empty,
     training_spec,
 )
-from importers.sketch.training.measures import Measure, separation, share, table
-from importers.sketch.training.train import VOCABULARY_FILE, Recipe, save, train
-from importers.sketch.training.vocabulary import (
+from bench.sketch_training.measures import Measure, separation, share, table
+from bench.sketch_training.train import VOCABULARY_FILE, Recipe, save, train
+from bench.sketch_training.vocabulary import (
     CONTEXT_LENGTH,
     cut_vocabulary,
     load_tokenizer,
     needed_words,
 )
+from importers.sketch.grammar import parse
+from importers.sketch.randomness import rng_for
+from importers.sketch.spec import COLORS, OBJECTS, SETTINGS, STYLES, Spec, random_spec
 from ls_backend.clip import Clip
 
 
@@ -138,7 +138,7 @@ def test_the_table_says_which_targets_were_met() -> None:
 
 
 def test_evaluation_prompts_are_held_out() -> None:
-    from importers.sketch.training.evaluate import requests
+    from bench.sketch_training.evaluate import requests
 
     rng = rng_for("check")
     assert not held_out(random_spec(rng, accept=lambda spec: not held_out(spec)))

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.sketch_training.vocabulary import CONTEXT_LENGTH, load_tokenizer
 from importers.sketch.grammar import caption, empty_caption, naming
 from importers.sketch.randomness import rng_for
 from importers.sketch.render import Mishap, render
 from importers.sketch.spec import Spec, random_spec
-from importers.sketch.training.vocabulary import CONTEXT_LENGTH, load_tokenizer
 
 IMAGE_SIZE = 64
 CAPTIONS = 10

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from importers.sketch.training.dataset import IMAGE_SIZE, Dataset
+from bench.sketch_training.dataset import IMAGE_SIZE, Dataset
 
 if TYPE_CHECKING:
     import torch

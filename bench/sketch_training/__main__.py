@@ -1,4 +1,4 @@
-"""``python -m importers.sketch.training --out DIR``: vocabulary, drawings, weights."""
+"""``python -m bench.sketch_training --out DIR``: vocabulary, drawings, weights."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 import time
 from pathlib import Path
 
-from importers.sketch.training.dataset import build
-from importers.sketch.training.train import VOCABULARY_FILE, Recipe, save, train
-from importers.sketch.training.vocabulary import cut_vocabulary, load_tokenizer
+from bench.sketch_training.dataset import build
+from bench.sketch_training.train import VOCABULARY_FILE, Recipe, save, train
+from bench.sketch_training.vocabulary import cut_vocabulary, load_tokenizer
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from importers.sketch.training.batches import Batches
-from importers.sketch.training.dataset import IMAGE_SIZE, Dataset
-from importers.sketch.training.vocabulary import CONTEXT_LENGTH
+from bench.sketch_training.batches import Batches
+from bench.sketch_training.dataset import IMAGE_SIZE, Dataset
+from bench.sketch_training.vocabulary import CONTEXT_LENGTH
 
 if TYPE_CHECKING:
     import torch

@@ -1,6 +1,6 @@
 """What the tiny CLIP can do, measured on fresh drawings through the backend's own scoring.
 
-``python -m importers.sketch.training.evaluate [--json]``. All prompts ask for combinations that
+``python -m bench.sketch_training.evaluate [--json]``. All prompts ask for combinations that
 training never saw unless a line says otherwise, and no seed of training is used again.
 """
 
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from bench.sketch_training.dataset import held_out
+from bench.sketch_training.measures import Measure, separation, share, table
 from importers.sketch import resolve_model
 from importers.sketch.draw import Truth, draw
 from importers.sketch.failures import ALL, BLATANT
 from importers.sketch.grammar import caption, plural
 from importers.sketch.randomness import rng_for
 from importers.sketch.spec import OBJECTS, OUTSIDE_OBJECTS, Spec, random_spec
-from importers.sketch.training.dataset import held_out
-from importers.sketch.training.measures import Measure, separation, share, table
 from ls_backend.label_target import LabelTarget
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Contact sheets to look at: ``python -m importers.sketch.sheet OUT.png [--failures]``."""
+"""Contact sheets to look at: ``python -m bench.sketch_training.sheet OUT.png [--failures]``."""
 
 from __future__ import annotations
 
