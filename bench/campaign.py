@@ -57,7 +57,7 @@ class Watch:
 def run(folder: Path, samples: int, base_url: str) -> None:
     """Take the campaign through its stages, in this process."""
     from importers import generation, pipeline
-    from importers.campaign import load_campaign
+    from importers.config.campaign import load_campaign
     from importers.ledger import Ledger
     from importers.scoring import open_model
 

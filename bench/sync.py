@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from importers.campaign import Campaign
+    from importers.config.campaign import Campaign
     from importers.ledger import Ledger
     from importers.training_storage.sync_report import SyncReport
     from ls_backend.label_studio import LabelStudio
@@ -49,7 +49,7 @@ class Pushed:
     annotations: list[int]
 
     def sync(self, layout: str, *, full: bool = False, sweep: bool = False) -> SyncReport:
-        from importers.training_storage.job import campaign_job
+        from importers.config.job import campaign_job
         from importers.training_storage.sync import sync
 
         storage = self.campaign.storage.model_copy(
@@ -130,7 +130,7 @@ def _label_studio(folder: str) -> Iterator[LabelStudio]:
 
 
 def _campaign(folder: Path, tasks: int) -> Campaign:
-    from importers.campaign import Campaign
+    from importers.config.campaign import Campaign
 
     folder.mkdir()
     (folder / "campaign.toml").write_text('name = "bench"\n')

@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from importers.answer_spool import AnswerSpool
 from importers.batch_results import Collected, Collector
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.easel import Drawn, request_for
 from importers.generate import rules_of
 from importers.generators import batch_errors as errors

@@ -12,14 +12,14 @@ import typer
 from typer.core import TyperGroup
 
 from importers.commands import (
-    admin,
     campaign,
     classes,
     costs,
     gc,
+    project,
     prompts,
     releases,
-    services,
+    servers,
     splits,
     sync,
     weights,
@@ -94,13 +94,13 @@ for _command, _panel, _example in (
     (costs.costs, _CAMPAIGN, "ls-clip costs pets"),
     (gc.gc, _CAMPAIGN, "ls-clip gc pets --dry-run"),
     (releases.verify, _CAMPAIGN, "ls-clip verify s3://bucket/pets"),
-    (services.serve, _SERVERS, "ls-clip serve --model ViT-B-32/laion2b_s34b_b79k"),
-    (services.connect, _PROJECT, "ls-clip connect pets --url http://192.168.1.20:9090"),
-    (admin.prelabel, _PROJECT, "ls-clip prelabel --project 3"),
-    (admin.doctor, _PROJECT, "ls-clip doctor --project 3 --url http://192.168.1.20:9090"),
-    (admin.explain, _PROJECT, "ls-clip explain 1234"),
-    (services.sketch, _SERVERS, "ls-clip sketch --failure-rate 0.15"),
-    (services.demo, _ALL, "ls-clip demo --once"),
+    (servers.serve, _SERVERS, "ls-clip serve --model ViT-B-32/laion2b_s34b_b79k"),
+    (servers.connect, _PROJECT, "ls-clip connect pets --url http://192.168.1.20:9090"),
+    (project.prelabel, _PROJECT, "ls-clip prelabel --project 3"),
+    (project.doctor, _PROJECT, "ls-clip doctor --project 3 --url http://192.168.1.20:9090"),
+    (project.explain, _PROJECT, "ls-clip explain 1234"),
+    (servers.sketch, _SERVERS, "ls-clip sketch --failure-rate 0.15"),
+    (servers.demo, _ALL, "ls-clip demo --once"),
 ):
     app.command(rich_help_panel=_panel, epilog=f"Example: {_example}")(_command)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.planning import known_to, planned_samples

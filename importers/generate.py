@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import FrameType
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.easel import Drawn, Easel
 from importers.ledger import Ledger
 from importers.money.budget import Budget, CapReached, Reservation

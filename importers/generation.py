@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from importers import batch_run
 from importers.answer_spool import AnswerSpool
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.easel import Drawn, Easel
 from importers.generate import GivenUp, draw, given_up, rules_of
 from importers.generators import open_generator

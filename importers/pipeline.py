@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.generation import GenerateReport, generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
@@ -98,7 +98,7 @@ def score(
     Raises:
         ModelError: the CLIP model cannot be found or loaded.
     """
-    from importers.label_studio.label_config import review_config
+    from importers.config.review_config import review_config
     from ls_backend.label_config import read_label_config
 
     target = read_label_config(review_config(campaign))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.generators.base import request_parameters
 from importers.generators.folder_plan import check_folder, folder_samples
 from importers.ledger import Ledger

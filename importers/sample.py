@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
+from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.near_duplicates import Vectors, packed

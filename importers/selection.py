@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.generate import rules_of
 from importers.ledger import Ledger
 from importers.planning import known_to, planned_samples

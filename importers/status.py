@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.generate import GivenUp, given_up, rules_of
 from importers.ledger import Ledger
 from importers.ledger.requests import Spending

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.ledger import Ledger
 from ls_backend.errors import ConfigError
 
@@ -68,7 +68,7 @@ def selected_version(campaign: Campaign, ledger: Ledger) -> str:
 
 
 def _scored_as(campaign: Campaign) -> str:
-    from importers.label_studio.label_config import review_config
+    from importers.config.review_config import review_config
 
     return _in_one_word([campaign.score.model, review_config(campaign)])
 

@@ -15,7 +15,7 @@ from typing import Any
 from flask import Response, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from importers.campaign import Campaign, load_campaign
+from importers.config.campaign import Campaign, load_campaign
 from importers.sketch.batch_api import USUAL, BatchLimits
 from importers.sketch.server import create_app
 

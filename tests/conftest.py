@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from command_line import CommandLine
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.demo.browser import CHROMIUM_NAMES, chromium, find_chromium
 from importers.demo.campaigns import write_campaign
 from importers.demo.services import (

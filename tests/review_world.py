@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.image_store import ImageStore
 from importers.label_studio.push import PushReport, push
 from importers.ledger import Ledger

@@ -12,7 +12,7 @@ import typer
 from importers.commands.output import show, watching
 
 if TYPE_CHECKING:
-    from importers.campaign import Campaign
+    from importers.config.campaign import Campaign
     from importers.ledger import Ledger
     from ls_backend.label_studio import LabelStudio
 
@@ -46,13 +46,13 @@ def new(
     ] = None,
 ) -> None:
     """Make a folder with a commented campaign.toml, or project.toml, in it."""
-    from importers.commands import words
-    from importers.new_campaign import new_campaign, new_project_file
+    from importers.commands import campaign_words
+    from importers.config.new import new_campaign, new_project_file
 
     if project is not None:
-        show(words.new_project_lines(new_project_file(folder, project)))
+        show(campaign_words.new_project_lines(new_project_file(folder, project)))
         return
-    show(words.new_lines(new_campaign(folder)))
+    show(campaign_words.new_lines(new_campaign(folder)))
 
 
 def run(
@@ -60,17 +60,19 @@ def run(
 ) -> None:
     """Generate, score, select and push what is still to be done."""
     from importers import pipeline
-    from importers.commands import costs, words
+    from importers.commands import campaign_words, costs
 
     if dry_run:
         costs.show_forecast(path, json)
         return
     with opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
         report = pipeline.run(campaign, ledger, ls, watch, drop=drop)
-    lines = words.generate_lines(report.generate)
-    lines += words.score_lines(report.score)
-    lines += words.push_lines(report.push)
-    show([*lines, *words.next_step(f"review them, then: ls-clip sync {path}")], report, json)
+    lines = campaign_words.generate_lines(report.generate)
+    lines += campaign_words.score_lines(report.score)
+    lines += campaign_words.push_lines(report.push)
+    show(
+        [*lines, *campaign_words.next_step(f"review them, then: ls-clip sync {path}")], report, json
+    )
 
 
 def generate(
@@ -92,7 +94,7 @@ def generate(
 ) -> None:
     """Draw the images that the campaign still lacks."""
     from importers import batch_run, generation
-    from importers.commands import costs, words
+    from importers.commands import campaign_words, costs
 
     if dry_run:
         costs.show_forecast(path, json)
@@ -101,41 +103,47 @@ def generate(
         if forget_batches:
             batch_run.forget(ledger)
         report = generation.generate(campaign, ledger, watch("Generating"), wait=wait)
-    lines = words.generate_lines(report)
+    lines = campaign_words.generate_lines(report)
     then = f"ls-clip generate {path}" if report.in_batch else f"ls-clip score {path}"
-    show([*lines, *words.next_step(then)], report, json)
+    show([*lines, *campaign_words.next_step(then)], report, json)
 
 
 def score(path: CampaignPath, json: AsJson = False) -> None:
     """Score the images that this CLIP model has not scored yet, and choose what people see."""
     from importers import pipeline
-    from importers.commands import words
+    from importers.commands import campaign_words
 
     with opened(path) as (campaign, ledger), watching() as watch:
         report = pipeline.score_and_select(campaign, ledger, watch("Scoring"))
-    lines = words.score_lines(report) + words.held_lines(report.held)
-    show([*lines, *words.next_step(f"ls-clip push {path}")], report, json)
+    lines = campaign_words.score_lines(report) + campaign_words.held_lines(report.held)
+    show([*lines, *campaign_words.next_step(f"ls-clip push {path}")], report, json)
 
 
 def push(path: CampaignPath, drop: Drop = False, json: AsJson = False) -> None:
     """Push the scored images to Label Studio, doubtful ones first."""
     from importers import pipeline
-    from importers.commands import words
+    from importers.commands import campaign_words
 
     with opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
         report = pipeline.push(campaign, ledger, ls, watch("Pushing"), drop=drop)
-    lines = words.push_lines(report)
-    show([*lines, *words.next_step(f"review them, then: ls-clip sync {path}")], report, json)
+    lines = campaign_words.push_lines(report)
+    show(
+        [*lines, *campaign_words.next_step(f"review them, then: ls-clip sync {path}")], report, json
+    )
 
 
 def status(path: CampaignPath, json: AsJson = False) -> None:
     """Show where every sample stands, at any time."""
-    from importers.campaign import load_campaign
-    from importers.commands import words
+    from importers.commands import campaign_words
+    from importers.config.campaign import load_campaign
     from importers.status import campaign_status
 
     report = campaign_status(load_campaign(path))
-    show([words.status_table(report), "", *words.status_lines(report)], report, json)
+    show(
+        [campaign_words.status_table(report), "", *campaign_words.status_lines(report)],
+        report,
+        json,
+    )
 
 
 @contextmanager
@@ -160,7 +168,7 @@ def label_studio_at(url: str | None) -> Iterator[LabelStudio]:
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[Campaign, Ledger]]:
     """The campaign and its ledger, which no other process may write meanwhile."""
-    from importers.campaign import load_campaign
+    from importers.config.campaign import load_campaign
     from importers.ledger import Ledger
 
     campaign = load_campaign(path)

@@ -28,9 +28,9 @@ app = typer.Typer(
 def list_(path: JobPath, json: AsJson = False) -> None:
     """Show the number, the label and the samples of each class, retired ones too."""
     from importers.commands import words_classes
+    from importers.config.job import load_job
     from importers.ledger import Ledger
     from importers.training_storage.class_report import configured_labels, list_classes
-    from importers.training_storage.job import load_job
 
     job = load_job(path)
     with Ledger(job.ledger_path, writing=False) as ledger:

@@ -10,8 +10,8 @@ from importers.commands.output import show, watching
 
 def costs(path: CampaignPath, json: AsJson = False) -> None:
     """Show what a campaign has cost, by model, label and technique."""
-    from importers.campaign import load_campaign
     from importers.commands import words_costs
+    from importers.config.campaign import load_campaign
     from importers.money.costs import campaign_costs
 
     report = campaign_costs(load_campaign(path))
@@ -20,8 +20,8 @@ def costs(path: CampaignPath, json: AsJson = False) -> None:
 
 def show_forecast(path: Path, json: bool) -> None:
     """What `--dry-run` shows instead of drawing."""
-    from importers.campaign import load_campaign
     from importers.commands import words_costs
+    from importers.config.campaign import load_campaign
     from importers.money.forecast import forecast
 
     with watching():

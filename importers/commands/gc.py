@@ -21,11 +21,11 @@ def gc(
     image that was sent to Label Studio, or that other samples are made from. A deleted image cannot
     be had again but by paying for it.
     """
-    from importers.commands import words
+    from importers.commands import campaign_words
     from importers.gc import collect
     from importers.up_to_date import selected_version
 
     with opened(path) as (campaign, ledger):
         selected_version(campaign, ledger)
         report = collect(campaign, ledger, dry_run=dry_run)
-    show(words.gc_lines(report), report, json)
+    show(campaign_words.gc_lines(report), report, json)

@@ -21,8 +21,8 @@ app = typer.Typer(
 @app.command(epilog="Example: ls-clip prompts plan pets")
 def plan(path: CampaignPath, json: AsJson = False) -> None:
     """Count the prompts by label, technique and factor; pays for nothing."""
-    from importers.campaign import load_campaign
     from importers.commands import words_prompts
+    from importers.config.campaign import load_campaign
     from importers.prompts.summary import prompt_plan
 
     with watching():
@@ -35,8 +35,8 @@ def plan(path: CampaignPath, json: AsJson = False) -> None:
 def write(path: CampaignPath, json: AsJson = False) -> None:
     """Let the campaign's language model write what is missing."""
     from importers import generation
-    from importers.campaign import load_campaign
     from importers.commands import words_prompts
+    from importers.config.campaign import load_campaign
     from importers.ledger import Ledger
 
     campaign = load_campaign(path)
@@ -55,8 +55,8 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Show the prompts, in the order in which they are drawn."""
-    from importers.campaign import load_campaign
     from importers.commands import words_prompts
+    from importers.config.campaign import load_campaign
     from importers.prompts.summary import prompt_list
 
     with watching():
@@ -77,8 +77,8 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Write the prompts whose images people approved as chats, to train a writer with."""
-    from importers.campaign import load_campaign
     from importers.commands import words_prompts
+    from importers.config.campaign import load_campaign
     from importers.ledger import Ledger
     from importers.prompts.export import export_prompts
 

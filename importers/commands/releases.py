@@ -105,7 +105,7 @@ def _campaign_path(storage: str) -> Path | None:
 
 
 def _url(storage: str) -> str:
-    from importers.training_storage.job import load_job
+    from importers.config.job import load_job
 
     path = _campaign_path(storage)
     return load_job(path).storage_url if path else storage
@@ -114,8 +114,8 @@ def _url(storage: str) -> str:
 @contextmanager
 def _no_sync(storage: str) -> Iterator[str]:
     """The storage's URL, while no sync of its campaign runs on this machine."""
+    from importers.config.job import load_job
     from importers.ledger import Ledger
-    from importers.training_storage.job import load_job
 
     path = _campaign_path(storage)
     job = load_job(path) if path else None

@@ -29,8 +29,8 @@ def check(path: JobPath, json: AsJson = False) -> None:
     out; the samples are named.
     """
     from importers.commands import words_splits
+    from importers.config.job import load_job
     from importers.ledger import Ledger
-    from importers.training_storage.job import load_job
     from importers.training_storage.split_check import check_splits
 
     job = load_job(path)

@@ -16,8 +16,8 @@ from importers.commands.output import Watch, err, messages_to, progress_on, show
 from importers.progress import silent
 
 if TYPE_CHECKING:
+    from importers.config.job import Job
     from importers.ledger import Ledger
-    from importers.training_storage.job import Job
     from importers.training_storage.sync_report import SyncReport
 
 JobPath = Annotated[
@@ -126,8 +126,8 @@ def opened_job(path: Path, *, copy: bool = False) -> Iterator[tuple[Job, Ledger]
     Args:
         copy: Only a copy of the ledger, in memory.
     """
+    from importers.config.job import load_job
     from importers.ledger import Ledger
-    from importers.training_storage.job import load_job
 
     job = load_job(path)
     with Ledger(job.ledger_path, copy=copy) as ledger:

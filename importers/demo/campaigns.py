@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from importers.campaign import CAMPAIGN_FILE, Campaign, load_campaign
+from importers.config.campaign import CAMPAIGN_FILE, Campaign, load_campaign
 from importers.sketch.spec import COLORS, OBJECTS
 
 LABELS = ("apple", "boat", "cat", "dog", "fish", "rocket")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from importers.campaign import NONE_OF_THESE, UNUSABLE, Campaign
+from importers.config.campaign import NONE_OF_THESE, UNUSABLE, Campaign
 from importers.generators import GenerationRequest, open_generator
 from importers.generators.base import generate_image
 from importers.progress import Progress, silent

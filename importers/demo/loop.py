@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importers import generation, pipeline
-from importers.campaign import CAMPAIGN_FILE
+from importers.config.campaign import CAMPAIGN_FILE
 from importers.demo import live
 from importers.demo.campaigns import LABELS, write_campaign
 from importers.demo.reviewer import Answer, queue_order, review
@@ -20,7 +20,7 @@ from importers.demo.summary import DemoReport, first_quarter
 from importers.ledger import Ledger
 
 if TYPE_CHECKING:
-    from importers.campaign import Campaign
+    from importers.config.campaign import Campaign
     from importers.training_storage.sync_report import SyncReport
     from ls_backend.label_studio import LabelStudio
 
@@ -183,7 +183,7 @@ class Loop:
             return review(self._ls, pushed.project_id, LABELS, progress)
 
     def _sync(self, campaign: Campaign, ledger: Ledger) -> SyncReport:
-        from importers.training_storage.job import campaign_job
+        from importers.config.job import campaign_job
         from importers.training_storage.sync import sync
 
         job = campaign_job(campaign, campaign.folder / CAMPAIGN_FILE)

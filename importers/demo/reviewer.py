@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from importers.campaign import NONE_OF_THESE, UNUSABLE
+from importers.config.campaign import NONE_OF_THESE, UNUSABLE
 from importers.label_studio.review_queue import AUDIT_TAB
 from importers.progress import Progress, silent
 from ls_backend.errors import LabelStudioError

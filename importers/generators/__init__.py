@@ -21,7 +21,7 @@ from importers.generators.base import (
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
 
 __all__ = [
     "Answer",

@@ -15,7 +15,7 @@ from importers.generators.connection import connection_of
 from importers.generators.openai_errors import as_generator_error, not_an_images_api
 
 if TYPE_CHECKING:
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
     from importers.generators.base import Generator
 
 

@@ -21,7 +21,7 @@ from importers.generators.openai_images import extras_of
 from ls_backend.errors import GeneratorError
 
 if TYPE_CHECKING:
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
 
 Endpoint = Literal["/v1/images/generations", "/v1/images/edits"]
 MOST_LINES = 50_000

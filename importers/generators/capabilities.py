@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from importers.generators.base import OPERATIONS
 
 if TYPE_CHECKING:
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
 
 _SizeCheck = Callable[[str], "str | None"]
 

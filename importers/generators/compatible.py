@@ -14,7 +14,7 @@ from importers.generators import preflight
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
     from importers.generators.base import Generator
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators.capabilities import LIVING
 from ls_backend.errors import ConfigError
 

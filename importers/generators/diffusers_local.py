@@ -30,7 +30,7 @@ from ls_backend.errors import ConfigError, GeneratorError, PromptRefused
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
     from importers.generators.base import Generator
 
 INSTALL = "pip install 'label-studio-clip[diffusers]'"

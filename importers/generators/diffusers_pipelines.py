@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ls_backend.errors import GeneratorError
 
 if TYPE_CHECKING:
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
 
 DTYPES = ("float32", "float16", "bfloat16")
 _TASKS = {"generate": "TEXT2IMAGE", "vary": "IMAGE2IMAGE", "inpaint": "INPAINT"}

@@ -17,7 +17,7 @@ from importers.generators.base import Answer, GeneratedImage, GenerationRequest,
 from ls_backend.errors import ConfigError, PromptRefused
 
 if TYPE_CHECKING:
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
     from importers.generators.base import Generator
 
 

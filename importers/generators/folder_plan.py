@@ -24,7 +24,7 @@ from importers.sample import PlannedSample, Prompt, sample_key
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
-    from importers.campaign import Campaign
+    from importers.config.campaign import Campaign
 
 MODEL = "folder"
 SIZE = "auto"

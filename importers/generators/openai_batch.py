@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from openai import APIError
     from openai.types import Batch
 
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
 
 NAME = "ls_clip_batch"
 """The key of a batch's metadata that holds its name."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openai import OpenAI
     from PIL.Image import Image
 
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
 
 MOST_IMAGES = 16
 LARGEST_IMAGE = 50 * 2**20

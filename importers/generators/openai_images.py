@@ -32,7 +32,7 @@ from ls_backend.errors import GeneratorUnreachable
 if TYPE_CHECKING:
     from httpx2 import Response
 
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
 
 
 class OpenAIImages:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from importers.generators import preflight
 
 if TYPE_CHECKING:
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
     from importers.generators.base import Generator
 
 

@@ -33,7 +33,7 @@ from ls_backend.errors import ConfigError, GeneratorError
 if TYPE_CHECKING:
     from openai import OpenAI
 
-    from importers.campaign_sections import GeneratorSettings
+    from importers.config.sections import GeneratorSettings
 
 TIMEOUT_S = 20.0
 _MOST_NAMED = 8

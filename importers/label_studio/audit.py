@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Collection, Sequence
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.ledger import Ledger
 from importers.sample import Sample
 

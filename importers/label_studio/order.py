@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.label_studio.lookup import all_of, item
 from importers.label_studio.project import UNCERTAINTY_SAMPLING, read_project, stored_versions
 from ls_backend.label_studio import LabelStudio

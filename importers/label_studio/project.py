@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from importers.campaign import Campaign
-from importers.label_studio.label_config import has_none_or_unusable, review_config
+from importers.config.campaign import Campaign
+from importers.config.review_config import has_none_or_unusable, review_config
 from importers.ledger import Ledger
 from ls_backend.errors import LabelConfigError, LabelStudioError
 from ls_backend.label_config import read_label_config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.label_studio.audit import draw_audit
 from importers.label_studio.order import OrderReport, check_order
 from importers.label_studio.project import (

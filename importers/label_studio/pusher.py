@@ -18,9 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
+from importers.config.review_config import review_config
 from importers.image_store import ImageStore
-from importers.label_studio.label_config import review_config
 from importers.label_studio.lookup import find_tasks
 from importers.label_studio.tasks import TaskBuilder
 from importers.label_studio.uploads import upload

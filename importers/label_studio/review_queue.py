@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.label_studio.lookup import all_of, item
 from importers.label_studio.order import promised_field
 from ls_backend.label_studio import LabelStudio

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.prompts.compositional import compositional
 from importers.sample import Sample, Score
 from importers.selection import is_confident

@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from importers.campaign_sections import BudgetSettings
+from importers.config.sections import BudgetSettings
 from importers.money.estimate import utc_today
 from ls_backend.errors import ConfigError
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.generators import check as check_generator
 from importers.generators.base import operation
 from importers.ledger import Ledger

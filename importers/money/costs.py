@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timezone
 from decimal import Decimal
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.ledger import Ledger
 from importers.ledger.requests import Account
 from importers.ledger.writings import WritingAccount

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timezone
 from decimal import Decimal
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators.image_tokens import Tokens, tokens_of
 from importers.generators.prices import FREE_MODELS, Tier, cost_of_tokens, price_of
 from importers.sample import PlannedSample, Sample

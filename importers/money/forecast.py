@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.generate import rules_of
 from importers.generators import kind_of
 from importers.generators.folder_plan import check_folder

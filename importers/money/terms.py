@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timezone
 from urllib.parse import urlsplit
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators.connection import OPENAI_HOST
 from importers.ledger import Ledger
 

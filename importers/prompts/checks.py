@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importers.campaign import NONE_OF_THESE, Campaign
+from importers.config.campaign import NONE_OF_THESE, Campaign
 from importers.prompts.mention import mentions
 from importers.sample import Prompt
 

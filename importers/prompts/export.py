@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from importers.campaign import NONE_OF_THESE, Campaign
+from importers.config.campaign import NONE_OF_THESE, Campaign
 from importers.prompts.asking import first_line, instructions
 from importers.prompts.sampling import WHOLE
 from importers.sample import Prompt, Sample

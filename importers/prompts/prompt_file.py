@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, Campaign
-from importers.campaign_sections import PROMPT_TECHNIQUES
+from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, Campaign
+from importers.config.sections import PROMPT_TECHNIQUES
 from importers.prompts.checks import ADVERSARIAL, unmentioned
 from importers.prompts.mention import mentioned
 from importers.sample import Prompt

@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from importers.campaign import Campaign
-from importers.campaign_sections import PromptTechnique
+from importers.config.campaign import Campaign
+from importers.config.sections import PromptTechnique
 from importers.ledger.writings import WrittenText
 from importers.prompts.balance import turns
 from importers.prompts.checks import ADVERSARIAL, unmentioned

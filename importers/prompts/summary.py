@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.generators.folder_plan import folder_samples
 from importers.ledger.writings import WrittenText
 from importers.prompts.compositional import compositional

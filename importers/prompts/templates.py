@@ -10,8 +10,8 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from importers.campaign import NONE_OF_THESE, Campaign
-from importers.campaign_sections import PromptTechnique, template_slots
+from importers.config.campaign import NONE_OF_THESE, Campaign
+from importers.config.sections import PromptTechnique, template_slots
 from importers.prompts.balance import BalancedRows
 from importers.prompts.checks import ADVERSARIAL
 from importers.sample import Prompt

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from importers.campaign import Campaign
-from importers.campaign_sections import template_slots
+from importers.config.campaign import Campaign
+from importers.config.sections import template_slots
 from importers.ledger.writings import WrittenText
 from importers.prompts.sampling import WHOLE, refused_texts, takes_whole
 from importers.prompts.templates import templates_of

@@ -30,7 +30,7 @@ from importers.prompts.prices import TEXT_PRICES, text_cost_usd
 from ls_backend.errors import ConfigError, GeneratorUnreachable
 
 if TYPE_CHECKING:
-    from importers.campaign_sections import PromptSettings
+    from importers.config.sections import PromptSettings
 
 PATIENCE_S = 300.0
 """How long a request waits for an API that says "later" before writing is stopped."""

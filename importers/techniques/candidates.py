@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from importers.campaign import NONE_OF_THESE, Campaign
-from importers.campaign_sections import DerivedTechnique
+from importers.config.campaign import NONE_OF_THESE, Campaign
+from importers.config.sections import DerivedTechnique
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.techniques.ancestors import all_ancestors

@@ -11,8 +11,8 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from importers.campaign import Campaign
-from importers.campaign_sections import DerivedTechnique, template_slots
+from importers.config.campaign import Campaign
+from importers.config.sections import DerivedTechnique, template_slots
 from importers.prompts.templates import with_articles
 from importers.sample import Prompt, SourceImage
 

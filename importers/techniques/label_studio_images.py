@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from importers.campaign_sections import DerivedTechnique
+from importers.config.sections import DerivedTechnique
 from importers.label_studio.predictions import project_tasks
 from importers.label_studio.project import read_project
 from importers.techniques.candidates import Candidate

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from importers.campaign import Campaign
-from importers.campaign_sections import DerivedTechnique
+from importers.config.campaign import Campaign
+from importers.config.sections import DerivedTechnique
 from importers.image_store import ImageStore, UnkeptImages
 from importers.ledger import Ledger
 from importers.sample import SourceImage

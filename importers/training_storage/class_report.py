@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from importers.campaign import NONE_OF_THESE
+from importers.config.campaign import NONE_OF_THESE
+from importers.config.job import Job
 from importers.ledger import Ledger
 from importers.training_storage.classes import (
     LABELS_NOTE,
@@ -23,7 +24,6 @@ from importers.training_storage.classes import (
     renumbered,
     undecided,
 )
-from importers.training_storage.job import Job
 from ls_backend.errors import ConfigError
 
 IN_USE = "in use"

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from importers.campaign import NONE_OF_THESE
+from importers.config.campaign import NONE_OF_THESE
 from importers.record import Record
 from ls_backend.errors import StorageError
 

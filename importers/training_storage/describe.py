@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from functools import cache
 from typing import Any
 
+from importers.config.job import Job
 from importers.generators.folder_plan import MODEL as FOLDER
 from importers.generators.folder_plan import is_synthetic
 from importers.ledger import Ledger
@@ -22,7 +23,6 @@ from importers.record import Record
 from importers.review import ONE_BY_ONE, STORED, Review, ReviewedTask
 from importers.sample import Sample
 from importers.techniques.ancestors import Ancestors, all_ancestors
-from importers.training_storage.job import Job
 from importers.training_storage.names import name_in_folder, name_of_source
 from importers.training_storage.originals import drawn_pictures, picture_bytes, read_pictures
 from ls_backend.label_studio import LabelStudio

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from importers.config.job import Job
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.ledger.reviews import Picture
@@ -21,7 +22,6 @@ from importers.record import Record
 from importers.review import ReviewedTask
 from importers.sample import Sample
 from importers.techniques.label_studio_images import image_settings
-from importers.training_storage.job import Job
 from ls_backend.errors import ImageError
 from ls_backend.label_studio import LabelStudio
 from ls_backend.pixels import ORIENTATION

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, model_validator
 from typing_extensions import Self
 
+from importers.config.toml_file import as_config_error, section_below
 from importers.storage_sections import ApprovalSettings, Section, StorageSettings, check_apart
-from importers.toml_file import as_config_error, section_below
 
 PROJECT_FILE = "project.toml"
 _OF_A_CAMPAIGN = {"labels", "samples", "prompts", "technique", "generator"}

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 
+from importers.config.job import Job
 from importers.ledger import Ledger
 from importers.ledger.reviews import RELEASE_NOTE
 from importers.progress import Progress, silent
@@ -44,7 +45,6 @@ from importers.training_storage.classes import (
 )
 from importers.training_storage.describe import describe, picture_bytes
 from importers.training_storage.difference import REMOVED, Change, difference
-from importers.training_storage.job import Job
 from importers.training_storage.layouts.base import Contents
 from importers.training_storage.releases.release import Release, latest_name, latest_of, records_of
 from importers.training_storage.releases.releasing import Draft, write_release

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from PIL import Image
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators import GeneratedImage, GenerationRequest
 from importers.generators.base import generate_image
 from importers.generators.openai_images import OpenAIImages

@@ -14,7 +14,7 @@ import pytest
 from batch_provider import LINE, BatchProvider, batch_provider, error, held_back
 from flask import Flask, Response
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators.openai_batch import OpenAIBatches
 from importers.sketch.batch_wire import MOST_LINES, LinesRefused, read_lines
 

@@ -16,7 +16,7 @@ import openai
 import pytest
 from flask import Flask
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators import GenerationRequest, check, open_generator
 from importers.generators.base import generate_image
 from importers.generators.openai_images import OpenAIImages

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, request
 from images_server import B64, PNG
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators import GenerationRequest
 from importers.generators.azure import AZURE
 from importers.generators.base import Generator, generate_image

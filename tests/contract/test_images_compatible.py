@@ -12,8 +12,8 @@ import pytest
 from flask import Flask, Response
 from images_server import B64, PNG, Answer, ImagesServer, html
 
-from importers.campaign import load_campaign
-from importers.campaign_sections import GeneratorSettings
+from importers.config.campaign import load_campaign
+from importers.config.sections import GeneratorSettings
 from importers.generators import GeneratedImage, GenerationRequest
 from importers.generators.base import Generator, generate_image
 from importers.generators.compatible import COMPATIBLE

@@ -14,7 +14,7 @@ from flask import Flask, request
 from images_server import image as an_image
 from PIL import Image
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators import GeneratedImage
 from importers.generators.preflight import check_settings
 from importers.techniques.masks import background_area, mask_png

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, Response
 from images_server import html
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators import check
 from ls_backend.errors import GeneratorError
 

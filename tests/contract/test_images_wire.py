@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from openai_wire import WireServer, openai_fixture  # noqa: F401
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators import GenerationRequest, check, open_generator, request_parameters
 from importers.generators.base import generate_image, operation
 from importers.generators.capabilities import LIVING

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask, request
 from images_server import error, html
 
-from importers.campaign_sections import PromptSettings
+from importers.config.sections import PromptSettings
 from importers.prompts.asking import Asked
 from importers.prompts.writer import Reply, Writer
 from ls_backend.errors import (

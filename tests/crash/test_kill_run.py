@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from command_line import CommandLine
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.demo.services import LabelStudioServer, SketchServer
 from importers.image_store import ImageStore
 from importers.ledger import Ledger

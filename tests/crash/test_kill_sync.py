@@ -26,11 +26,11 @@ from review_world import LABELS, VERSION, add_samples
 from storage_reader import labels, release_name
 from two_annotators import Annotator, annotators, export, reckoned
 
-from importers.campaign import UNUSABLE, Campaign, load_campaign
+from importers.config.campaign import UNUSABLE, Campaign, load_campaign
+from importers.config.job import load_job
 from importers.demo.services import LabelStudioServer
 from importers.label_studio.push import push
 from importers.ledger import Ledger
-from importers.training_storage.job import load_job
 from importers.training_storage.releases.release import BEGUN, RELEASES, read_release
 from importers.training_storage.releases.verify import verify
 from importers.training_storage.storages.storage import open_storage

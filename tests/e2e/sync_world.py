@@ -12,11 +12,11 @@ import people
 from review_world import VERSION, add_samples, make_campaign
 from storage_reader import labels
 
-from importers.campaign import CAMPAIGN_FILE, Campaign
+from importers.config.campaign import CAMPAIGN_FILE, Campaign
+from importers.config.job import Job, campaign_job
 from importers.label_studio.project import PROJECT_NOTE
 from importers.label_studio.push import push
 from importers.ledger import Ledger
-from importers.training_storage.job import Job, campaign_job
 from importers.training_storage.sync import sync
 from importers.training_storage.sync_report import SyncReport
 from ls_backend.label_studio import LabelStudio

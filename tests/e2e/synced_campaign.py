@@ -8,7 +8,7 @@ from pathlib import Path
 
 from review_world import VERSION, add_samples
 
-from importers.campaign import load_campaign
+from importers.config.campaign import load_campaign
 from importers.label_studio.push import push
 from importers.ledger import Ledger
 from ls_backend.label_studio import LabelStudio

@@ -10,7 +10,7 @@ import pytest
 from command_line import CommandLine
 from storage_reader import read_records
 
-from importers.campaign import NONE_OF_THESE, UNUSABLE, Campaign
+from importers.config.campaign import NONE_OF_THESE, UNUSABLE, Campaign
 from importers.demo.browser import signed_in
 from importers.demo.services import LabelStudioServer
 from ls_backend.label_studio import LabelStudio

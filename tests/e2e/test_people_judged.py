@@ -9,8 +9,8 @@ import pytest
 from people import answer, colleague, region, tick_on_contact_sheet, who
 from review_world import VERSION, MakeWorld, World, project_of
 
-from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE
-from importers.label_studio.label_config import review_config
+from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE
+from importers.config.review_config import review_config
 from importers.label_studio.project import read_project
 from importers.review import Review
 from importers.storage_sections import ApprovalSettings

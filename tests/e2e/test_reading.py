@@ -15,12 +15,12 @@ import pytest
 from plain_projects import add_tasks, data_uri, new_project, task_ids, uploaded
 from review_world import MakeWorld, World, add_samples, picture
 
+from importers.config.job import Job, campaign_job, load_job
+from importers.config.new import new_project_file
 from importers.ledger import Ledger
-from importers.new_campaign import new_project_file
 from importers.review import CONTACT_SHEET, ONE_BY_ONE, STORED
 from importers.storage_sections import ApprovalSettings
 from importers.training_storage.describe import describe, picture_bytes
-from importers.training_storage.job import Job, campaign_job, load_job
 from importers.training_storage.reviews import task_pages
 from importers.training_storage.reviews.reading import TASK_GONE, Read, read_reviews
 from importers.training_storage.reviews.subject import MADE_NOTE

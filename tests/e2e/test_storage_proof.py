@@ -15,11 +15,11 @@ from review_world import LABELS, VERSION, add_samples, make_campaign
 from storage_reader import every_byte, labels, read_records, release_name
 from two_annotators import Annotator, annotators, export, reckoned
 
-from importers.campaign import NONE_OF_THESE, UNUSABLE, Campaign
+from importers.config.campaign import NONE_OF_THESE, UNUSABLE, Campaign
+from importers.config.job import campaign_job
 from importers.demo.services import LabelStudioServer
 from importers.label_studio.push import push
 from importers.ledger import Ledger
-from importers.training_storage.job import campaign_job
 from importers.training_storage.releases.verify import verify
 from importers.training_storage.sync import sync
 from importers.training_storage.sync_report import SyncReport

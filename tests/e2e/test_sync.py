@@ -11,8 +11,8 @@ from review_world import LABELS
 from storage_reader import every_byte, read_records
 from sync_world import Review
 
-from importers.campaign import NONE_OF_THESE, UNUSABLE
-from importers.campaign_sections import DerivedTechnique
+from importers.config.campaign import NONE_OF_THESE, UNUSABLE
+from importers.config.sections import DerivedTechnique
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.techniques.candidates import approved

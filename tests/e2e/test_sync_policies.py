@@ -11,10 +11,10 @@ from review_world import LABELS, VERSION, add_samples, make_campaign
 from storage_reader import read_records, release_name
 from two_annotators import annotators, chosen
 
+from importers.config.job import Job, campaign_job, load_job
 from importers.demo.services import LabelStudioServer
 from importers.label_studio.push import push
 from importers.ledger import Ledger
-from importers.training_storage.job import Job, campaign_job, load_job
 from importers.training_storage.releases.verify import verify
 from importers.training_storage.sync import sync
 from importers.training_storage.sync_report import SyncReport

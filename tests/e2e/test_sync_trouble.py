@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sync_world import Review
 
-from importers.campaign import CAMPAIGN_FILE
+from importers.config.campaign import CAMPAIGN_FILE
+from importers.config.job import campaign_job
 from importers.label_studio.project import PROJECT_NOTE
 from importers.ledger import Ledger
-from importers.training_storage.job import campaign_job
 from importers.training_storage.sync import sync
 from ls_backend.errors import LabelStudioError, LabelStudioUnreachable
 from ls_backend.label_studio import Credentials, LabelStudio

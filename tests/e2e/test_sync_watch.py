@@ -21,7 +21,7 @@ from review_world import LABELS, VERSION, add_samples
 from storage_reader import labels
 from two_annotators import Annotator, annotators, export, reckoned
 
-from importers.campaign import load_campaign
+from importers.config.campaign import load_campaign
 from importers.demo.services import BackendServer, LabelStudioServer
 from importers.label_studio.push import push
 from importers.ledger import Ledger

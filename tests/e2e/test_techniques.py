@@ -19,8 +19,8 @@ from command_line import CommandLine
 from label_studio_sdk.converter.brush import mask2rle
 from PIL import Image, ImageDraw
 
-from importers.campaign import NONE_OF_THESE, Campaign, load_campaign
-from importers.campaign_sections import DERIVED_TECHNIQUES, PROMPT_TECHNIQUES
+from importers.config.campaign import NONE_OF_THESE, Campaign, load_campaign
+from importers.config.sections import DERIVED_TECHNIQUES, PROMPT_TECHNIQUES
 from importers.demo.services import LabelStudioServer, SketchServer
 from importers.generators.masks import white_is_painted
 from importers.image_store import ImageStore

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from command_line import CommandLine
 
-from importers.campaign import CAMPAIGN_FILE, Campaign
+from importers.config.campaign import CAMPAIGN_FILE, Campaign
 from importers.demo.services import LabelStudioServer, SketchServer
 
 WRONG_TOKEN = "f" * 40

@@ -12,7 +12,7 @@ import pytest
 from command_line import CommandLine
 from storage_reader import read_records
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.demo.campaigns import LABELS
 from importers.demo.reviewer import Answer, review
 from importers.demo.services import BackendServer, LabelStudioServer

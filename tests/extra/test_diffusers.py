@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators.base import GenerationRequest, generate_image
 from importers.generators.diffusers_local import DIFFUSERS
 from importers.generators.diffusers_pipelines import family_problem

@@ -15,7 +15,7 @@ from flask import Flask, request
 from PIL import Image
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from importers.campaign import Campaign, load_campaign
+from importers.config.campaign import Campaign, load_campaign
 
 TOKENS_OUT = 196  # gpt-image-2 at 1024x1024 and low quality, as published
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from importers.campaign import load_campaign
+from importers.config.campaign import load_campaign
 from ls_backend.errors import ConfigError
 
 GOOD = """

@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from importers import cli, status
-from importers.campaign import load_campaign
+from importers.config.campaign import load_campaign
 from importers.ledger import Ledger
 from importers.sketch.account import Limits
 

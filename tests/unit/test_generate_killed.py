@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from importers.answer_spool import AnswerSpool
-from importers.campaign import load_campaign
+from importers.config.campaign import load_campaign
 from importers.generation import generate
 from importers.generators.openai_images import OpenAIImages
 from importers.image_store import ImageStore

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from importers.campaign import Campaign, load_campaign
-from importers.campaign_sections import DerivedTechnique, PromptTechnique, Section
+from importers.config.campaign import Campaign, load_campaign
+from importers.config.new import EXAMPLE, new_campaign, new_project_file
+from importers.config.sections import DerivedTechnique, PromptTechnique, Section
 from importers.generators.preflight import check_settings
-from importers.new_campaign import EXAMPLE, new_campaign, new_project_file
 from importers.planning import Known, planned_samples
 from importers.sketch.grammar import parse
 from importers.sketch.server import DEFAULT_PORT

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from importers.campaign import Campaign, load_campaign
+from importers.config.campaign import Campaign, load_campaign
 from importers.generation import generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger

@@ -5,8 +5,8 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 
-from importers.campaign import load_campaign
-from importers.commands.words import status_table
+from importers.commands.campaign_words import status_table
+from importers.config.campaign import load_campaign
 from importers.ledger import Ledger
 from importers.planning import plan
 from importers.sample import Score, Verdict

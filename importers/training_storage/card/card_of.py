@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
+from importers.config.job import Job
 from importers.ledger import Ledger
 from importers.record import SPLITS
 from importers.selection import held
 from importers.training_storage.card.facts import CardFacts, DataFiles, review_facts
 from importers.training_storage.card.files import card_files
-from importers.training_storage.job import Job
 from importers.training_storage.layouts.base import Contents
 from importers.training_storage.releases.release import folder
 from importers.training_storage.releases.releasing import Laid

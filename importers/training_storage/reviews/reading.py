@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from importers.config.job import Job
 from importers.ledger import Ledger
 from importers.progress import Progress, silent
 from importers.review import UNDECIDED, VERDICTS, Review, ReviewedTask
 from importers.sample import Verdict
 from importers.training_storage.classes import counts_as, read_map
-from importers.training_storage.job import Job
 from importers.training_storage.reviews.subject import Subject, subject_of
 from importers.training_storage.reviews.task_pages import (
     LONG_AGO,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from xml.etree.ElementTree import Element
 
-from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE
+from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE
 from importers.storage_sections import ApprovalSettings
 from ls_backend.errors import ConfigError, LabelConfigError
 from ls_backend.label_config import parse_label_config, read_label_config

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
+from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
 from importers.review import (
     APPROVED,
     CONTACT_SHEET,

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from batch_provider import BatchProvider
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.generation import GenerateReport, generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger

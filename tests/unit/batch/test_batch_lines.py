@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators import Answer, GenerationRequest
 from importers.generators.batch_lines import NotCarriedOut, read_result, request_line, write_lines
 from importers.generators.connection import Connection

@@ -11,7 +11,7 @@ from batch_provider import CREATE, LINE, BatchProvider, error
 from batch_runs import outcomes, run
 from PIL import Image
 
-from importers.campaign import Campaign, load_campaign
+from importers.config.campaign import Campaign, load_campaign
 from importers.generators import openai_edits
 from importers.ledger import Ledger
 from importers.sample import Sample

@@ -30,8 +30,8 @@ from batch_runs import (
 from openai import OpenAI
 
 from importers import batch_run
-from importers.campaign_sections import BudgetSettings
-from importers.commands import words
+from importers.commands import campaign_words
+from importers.config.sections import BudgetSettings
 from importers.generation import GenerationStopped, generate
 from importers.generators.batch_lines import write_lines
 from importers.generators.prices import cost_usd
@@ -114,9 +114,9 @@ def test_a_batch_that_is_left_is_collected_by_a_later_run(
     campaign = batch_campaign(tmp_path / "pets", provider.base_url)
     left = run(campaign, wait=False)
     assert (left.generated, left.missing, left.in_batch) == (0, 4, 4)
-    assert "4 images in a batch at the provider" in "".join(words.generate_lines(left))
+    assert "4 images in a batch at the provider" in "".join(campaign_words.generate_lines(left))
     status = campaign_status(campaign)
-    assert "4 images in a batch at the provider." in words.status_lines(status)
+    assert "4 images in a batch at the provider." in campaign_words.status_lines(status)
     assert outcomes(campaign) == ["in_flight"] * 4
     done = run(campaign)
     assert (done.generated, done.in_batch) == (4, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from importers.campaign import NONE_OF_THESE, UNUSABLE
+from importers.config.campaign import NONE_OF_THESE, UNUSABLE
 from importers.demo.loop import lowest_first, wrong_tasks
 from importers.demo.reviewer import Answer, choose
 from importers.sketch.draw import draw, read_truth

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators.connection import Connection, connection_of
 from ls_backend.errors import ConfigError
 

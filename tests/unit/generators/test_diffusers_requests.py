@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators import GenerationRequest, diffusers_local
 from importers.generators.base import generate_image
 from importers.generators.diffusers_local import DIFFUSERS, DiffusersGenerator

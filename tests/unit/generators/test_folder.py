@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from importers.campaign import Campaign, load_campaign
-from importers.campaign_sections import GeneratorSettings
+from importers.config.campaign import Campaign, load_campaign
+from importers.config.sections import GeneratorSettings
 from importers.generation import generate
 from importers.generators.folder import FOLDER
 from importers.generators.folder_plan import folder_samples, is_synthetic

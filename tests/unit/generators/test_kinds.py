@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators import GenerationRequest, check, diffusers_local, kind_of, open_generator
 from importers.generators.base import generate_image
 from ls_backend.errors import ConfigError

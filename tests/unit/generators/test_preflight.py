@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from importers.campaign_sections import GeneratorSettings
+from importers.config.sections import GeneratorSettings
 from importers.generators import open_generator, request_parameters
 from importers.generators.compatible import COMPATIBLE
 from importers.generators.preflight import check_settings

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.label_studio.audit import draw, draw_audit
 from importers.ledger import Ledger
 from importers.sample import PlannedSample, Prompt, Score

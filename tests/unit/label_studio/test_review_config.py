@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from label_studio_sdk.label_interface.interface import LabelInterface
 
-from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE, Campaign
-from importers.label_studio.label_config import has_none_or_unusable, review_config
+from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE, Campaign
+from importers.config.review_config import has_none_or_unusable, review_config
 from ls_backend.errors import ConfigError
 from ls_backend.label_config import read_label_config
 from ls_backend.label_texts import DEFAULT_BACKGROUND

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.campaign import Campaign
-from importers.label_studio.label_config import review_config
+from importers.config.campaign import Campaign
+from importers.config.review_config import review_config
 from importers.label_studio.tasks import PredictionChecker, TaskBuilder, queue_position, why
 from importers.sample import PlannedSample, Prompt, Sample, Score
 from ls_backend.errors import LabelStudioError

@@ -8,7 +8,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from importers import cli
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.ledger import Ledger
 from importers.pipeline import GenerateReport, generate
 

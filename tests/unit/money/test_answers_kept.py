@@ -11,7 +11,7 @@ from paid_api import PaidApi, write_paid_campaign
 from paid_runs import NO_IMAGE, PER_IMAGE, run
 
 from importers.answer_spool import AnswerSpool
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.generators import GenerationRequest, open_generator
 from importers.image_store import ImageStore
 from importers.ledger import Ledger

@@ -9,7 +9,7 @@ import pytest
 from paid_api import PaidApi, error, write_paid_campaign
 from paid_runs import PER_IMAGE, ls_clip, run
 
-from importers.campaign import load_campaign
+from importers.config.campaign import load_campaign
 from importers.ledger import Ledger
 from importers.money import terms
 from importers.money.estimate import Estimator

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.campaign_sections import BudgetSettings
+from importers.config.sections import BudgetSettings
 from importers.money.budget import Budget, CapReached, Commitment, Reservation, check_priced
 from ls_backend.errors import ConfigError
 

@@ -15,9 +15,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from importers import cli
-from importers.campaign import Campaign, load_campaign
 from importers.commands.output import rate
 from importers.commands.words_costs import cost_lines
+from importers.config.campaign import Campaign, load_campaign
 from importers.ledger import Ledger
 from importers.money.costs import campaign_costs, commitments
 from importers.planning import plan

@@ -12,7 +12,7 @@ import pytest
 from flask import request
 from werkzeug.serving import make_server
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.sketch.server import create_app
 
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from importers import cli
-from importers.campaign import NONE_OF_THESE, load_campaign
+from importers.config.campaign import NONE_OF_THESE, load_campaign
 from importers.ledger import Ledger
 from importers.planning import plan
 from importers.prompts import write_prompts

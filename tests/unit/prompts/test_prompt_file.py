@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from importers.campaign import NONE_OF_THESE, Campaign
+from importers.config.campaign import NONE_OF_THESE, Campaign
 from importers.prompts import write_prompts
 from importers.sample import Prompt
 from ls_backend.errors import ConfigError

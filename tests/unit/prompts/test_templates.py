@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importers.campaign import NONE_OF_THESE, Campaign
+from importers.config.campaign import NONE_OF_THESE, Campaign
 from importers.prompts import write_prompts
 from importers.prompts.templates import with_articles
 from ls_backend.errors import ConfigError

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from importers import generation
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.ledger import Ledger
 from importers.ledger.writings import WrittenText
 from importers.planning import Known, planned_samples

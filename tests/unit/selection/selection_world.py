@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.near_duplicates import packed

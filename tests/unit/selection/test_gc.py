@@ -13,7 +13,7 @@ from selection_world import VERSION, World
 from typer.testing import CliRunner
 
 from importers import cli
-from importers.campaign import load_campaign
+from importers.config.campaign import load_campaign
 from importers.gc import collect
 from importers.image_store import ImageStore
 from importers.ledger import Ledger

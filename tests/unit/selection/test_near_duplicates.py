@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from importers import near_duplicates as module
-from importers.campaign_sections import SelectionSettings
+from importers.config.sections import SelectionSettings
 from importers.near_duplicates import Vectors, near_duplicates, packed, unpacked
 from importers.sketch import resolve_model
 from importers.sketch.draw import draw

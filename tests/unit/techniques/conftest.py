@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.ledger import Ledger
 
 MakeCampaign = Callable[..., Campaign]

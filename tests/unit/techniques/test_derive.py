@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
 from importers.planning import Known, planned_samples
 from importers.sample import SourceImage
 from importers.techniques import Derived, derive

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from importers.campaign import NONE_OF_THESE, Campaign
+from importers.config.campaign import NONE_OF_THESE, Campaign
+from importers.config.review_config import review_config
 from importers.image_store import ImageStore
-from importers.label_studio.label_config import review_config
 from importers.label_studio.tasks import TaskBuilder, why
 from importers.ledger import Ledger
 from importers.pipeline import open_model, score

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from importers.campaign import NONE_OF_THESE
+from importers.config.campaign import NONE_OF_THESE
 from importers.generators.masks import white_is_painted
 from importers.image_store import ImageStore
 from importers.ledger import Ledger

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from importers.campaign import NONE_OF_THESE
-from importers.campaign import UNUSABLE as UNUSABLE_CHOICE
+from importers.config.campaign import NONE_OF_THESE
+from importers.config.campaign import UNUSABLE as UNUSABLE_CHOICE
 from importers.review import Review
 from importers.storage_sections import ApprovalSettings
 from importers.training_storage.reviews.verdicts import judge, read_rules

@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 from card_release import contents, record, rows, split_card
 
+from importers.config.job import load_job
 from importers.ledger import Ledger
 from importers.review import APPROVED, ONE_BY_ONE, REJECTED, Review, ReviewedTask
 from importers.training_storage.card.card_of import card_of
-from importers.training_storage.job import load_job
 from importers.training_storage.releases.releasing import Laid
 from importers.training_storage.reviews.reading import Read
 from importers.training_storage.reviews.rules import read_rules

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from split_records import by_key, record
 
-from importers.campaign import NONE_OF_THESE
+from importers.config.campaign import NONE_OF_THESE
 from importers.ledger import Ledger
 from importers.training_storage.classes import (
     CLASS_GONE,

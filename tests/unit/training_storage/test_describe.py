@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from importers.campaign import Campaign
+from importers.config.campaign import Campaign
+from importers.config.job import Job, campaign_job
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.record import Record, record_from, record_json
 from importers.review import Review, ReviewedTask, Shown
 from importers.sample import PlannedSample, Prompt, Score, sample_key
 from importers.training_storage.describe import describe, picture_bytes
-from importers.training_storage.job import Job, campaign_job
 from ls_backend.label_studio import Credentials, LabelStudio
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)

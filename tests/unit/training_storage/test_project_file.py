@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from importers.campaign import load_campaign
-from importers.new_campaign import PROJECT_EXAMPLE, new_campaign, new_project_file
+from importers.config.campaign import load_campaign
+from importers.config.job import load_job
+from importers.config.new import PROJECT_EXAMPLE, new_campaign, new_project_file
 from importers.storage_sections import ApprovalSettings, SplitSettings, StorageSettings
-from importers.training_storage.job import load_job
 from ls_backend.errors import ConfigError
 
 

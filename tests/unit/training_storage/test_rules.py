@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from importers.campaign import NONE_OR_UNUSABLE, Campaign
-from importers.label_studio.label_config import review_config
+from importers.config.campaign import NONE_OR_UNUSABLE, Campaign
+from importers.config.review_config import review_config
 from importers.storage_sections import ApprovalSettings
 from importers.training_storage.reviews.verdicts import Rules, judge, read_rules
 from ls_backend.errors import ConfigError, LabelConfigError

@@ -12,7 +12,7 @@ from split_records import looks, record, sha
 from typer.testing import CliRunner
 
 from importers import cli
-from importers.campaign import NONE_OF_THESE
+from importers.config.campaign import NONE_OF_THESE
 from importers.ledger import Ledger
 from importers.record import Record
 from importers.training_storage.classes import (

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from answers import CONFIG, LATER, NOON, annotation, by, judged, outcome, prediction, region, says
 
-from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
-from importers.campaign import UNUSABLE as UNUSABLE_CHOICE
+from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
+from importers.config.campaign import UNUSABLE as UNUSABLE_CHOICE
 from importers.review import Box, Review, Shown
 from importers.storage_sections import ApprovalSettings
 from importers.training_storage.reviews.verdicts import (

@@ -58,7 +58,7 @@ def connect(
 
     Where the backend has BASIC_AUTH_USER and _PASS, or CLIP_WEBHOOK_SECRET: set them here, too.
     """
-    from importers.commands import words
+    from importers.commands import campaign_words
 
     if path is not None and project is None:
         report = _connect_campaign(path, url)
@@ -66,7 +66,7 @@ def connect(
         report = _connect_project(project, url)
     else:
         raise typer.BadParameter("Name a campaign, or another project with --project.")
-    show(words.connect_lines(report, url, project), report, json)
+    show(campaign_words.connect_lines(report, url, project), report, json)
 
 
 def sketch(
@@ -121,7 +121,7 @@ def demo(
 
 
 def _connect_campaign(path: Path, url: str) -> ConnectReport:
-    from importers.campaign import load_campaign
+    from importers.config.campaign import load_campaign
     from importers.connecting import connect_campaign
     from importers.ledger import Ledger
 

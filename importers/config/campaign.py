@@ -20,7 +20,7 @@ from pydantic import (
 )
 from typing_extensions import Self
 
-from importers.campaign_sections import (
+from importers.config.sections import (
     DERIVED_TECHNIQUES,
     PROMPT_TECHNIQUES,
     BudgetSettings,
@@ -34,8 +34,8 @@ from importers.campaign_sections import (
     Words,
     check_templates,
 )
+from importers.config.toml_file import Location, as_config_error, read_toml, section_below
 from importers.storage_sections import Section, StorageSettings, check_apart, storage_url
-from importers.toml_file import Location, as_config_error, read_toml, section_below
 from importers.training_storage.project_file import PROJECT_FILE, names_a_project
 from ls_backend.errors import ConfigError
 

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from importers.campaign import CAMPAIGN_FILE
+from importers.config.campaign import CAMPAIGN_FILE
 from importers.training_storage.project_file import PROJECT_FILE
 from ls_backend.errors import ConfigError
 

@@ -8,7 +8,7 @@ import typer
 
 from importers.commands.campaign import AsJson, label_studio
 from importers.commands.output import show, watching
-from importers.commands.services import Model
+from importers.commands.servers import Model
 
 ProjectNumber = Annotated[
     int, typer.Option(help="Number of the project, as in its address.", show_default=False)
@@ -31,7 +31,7 @@ def prelabel(
 
     Tasks that have one of the same version are left alone, so it can be stopped and run again.
     """
-    from importers.commands import words
+    from importers.commands import campaign_words
     from importers.prelabel import prelabel_project
     from importers.sketch import resolve_model
     from ls_backend.settings import settings_from_env
@@ -46,7 +46,7 @@ def prelabel(
             model_version,
             watch("Predicting"),
         )
-    show(words.prelabel_lines(report), report, json)
+    show(campaign_words.prelabel_lines(report), report, json)
 
 
 def doctor(
@@ -83,12 +83,12 @@ def doctor(
     23 webhook         is there once, active, and accepted
     24 label pairs     CLIP can tell the labels apart (only ever a warning)
     """
-    from importers.commands import words
+    from importers.commands import campaign_words
     from importers.doctor.examine import examine
 
     with watching():
         report = examine(project, url)
-    show(words.doctor_lines(report), report, json)
+    show(campaign_words.doctor_lines(report), report, json)
     raise typer.Exit(report.exit_code)
 
 
@@ -106,9 +106,9 @@ def explain(
 
     Nothing is changed, and the ML backend is not asked for a prediction.
     """
-    from importers.commands import words
+    from importers.commands import campaign_words
     from importers.explain import explain_task
 
     with label_studio() as ls, watching():
         report = explain_task(ls, task, project)
-    show(words.explain_lines(report), report, json)
+    show(campaign_words.explain_lines(report), report, json)

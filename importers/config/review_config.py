@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from importers.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE, Campaign
+from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE, Campaign
 from ls_backend.errors import ConfigError
 from ls_backend.label_config import parse_label_config
 from ls_backend.label_texts import DEFAULT_BACKGROUND

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from importers.campaign import Campaign, parse_campaign, read_settings, settings_file
+from importers.config.campaign import Campaign, parse_campaign, read_settings, settings_file
 from importers.storage_sections import ApprovalSettings, StorageSettings, storage_url
 from importers.training_storage.project_file import names_a_project, parse_project_file
 

@@ -1,0 +1,1 @@
+"""What a campaign says: its TOML file, checked, with defaults and places."""
