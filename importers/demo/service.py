@@ -1,6 +1,6 @@
 """One service as a child process: a free loopback port, a log file, healthy or a named error, gone.
 
-Starting runs the command on a leash (`leash.py`), so that it ends with us however we end. Proxies
+Starting runs the command on a child_process (`child_process.py`), so that it ends with us however we end. Proxies
 are switched off for loopback addresses, in the child's environment only.
 """
 
@@ -19,12 +19,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, TypeVar
 
-from importers.demo import leash
+from importers.demo import child_process
 from ls_backend.errors import LsClipError
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.1
-STOP_SECONDS = leash.GRACE_SECONDS + 5.0
+STOP_SECONDS = child_process.GRACE_SECONDS + 5.0
 LOG_TAIL_LINES = 12
 
 S = TypeVar("S", bound="Service")
@@ -94,7 +94,7 @@ class Service:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", leash.__file__, *command],
+                [sys.executable, "-I", child_process.__file__, *command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
