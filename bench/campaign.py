@@ -56,10 +56,11 @@ class Watch:
 
 def run(folder: Path, samples: int, base_url: str) -> None:
     """Take the campaign through its stages, in this process."""
-    from importers import generation, pipeline
+    from importers import pipeline
     from importers.config.campaign import load_campaign
+    from importers.generation import stage
     from importers.ledger import Ledger
-    from importers.scoring import open_model
+    from importers.scoring.score import open_model
 
     (folder / "campaign.toml").write_text(_CAMPAIGN.format(samples=samples, base_url=base_url))
     campaign = load_campaign(folder)
@@ -67,7 +68,7 @@ def run(folder: Path, samples: int, base_url: str) -> None:
     with Ledger(campaign.ledger_path) as ledger:
         model = open_model(campaign)  # as `ls-clip run` does: before anything is drawn
         print(f"{'loaded':<9} {'':>6} {'':>9} {_memory()}", flush=True)
-        generation.generate(campaign, ledger, Watch("generate"))
+        stage.generate(campaign, ledger, Watch("generate"))
         pipeline.score(campaign, ledger, Watch("score"), model)
         started = time.perf_counter()
         held = pipeline.select(campaign, ledger).held

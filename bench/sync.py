@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from importers.config.campaign import Campaign
     from importers.ledger import Ledger
-    from importers.training_storage.sync_report import SyncReport
+    from importers.training_storage.report import SyncReport
     from ls_backend.label_studio import LabelStudio
 
 TASKS = 10_000
@@ -89,7 +89,7 @@ def main(tasks: int) -> None:
 
 
 def _measure(pushed: Pushed, layout: str) -> None:
-    from importers.training_storage.reviews.reading import OVERLAP_S
+    from importers.training_storage.reading import OVERLAP_S
 
     luck = random.Random(1)
     first = _seconds(lambda: pushed.sync(layout, full=True))
@@ -167,8 +167,8 @@ def _add_samples(campaign: Campaign, ledger: Ledger, tasks: int) -> None:
     import numpy as np
 
     from importers.image_store import ImageStore
-    from importers.near_duplicates import packed
     from importers.sample import PlannedSample, Prompt, Score, sample_key
+    from importers.scoring.looks import packed
     from importers.up_to_date import MODEL_VERSION_NOTE
 
     store = ImageStore(campaign.images_path)

@@ -64,8 +64,8 @@ def plain(model: str, images: str) -> None:
 def ceiling(model: str, kind: str) -> None:
     """Images a second: the median of some rounds."""
     from bench.pictures import draw
-    from ls_backend.clip import Clip
-    from ls_backend.devices import cpu_quota
+    from ls_backend.clip.clip import Clip
+    from ls_backend.clip.devices import cpu_quota
 
     clip = Clip.load(model)
     files = draw(kind)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importers.config.campaign import Campaign
-from importers.generation import GenerateReport, generate
+from importers.generation.stage import GenerateReport, generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.progress import PaidProgress, Progress, silent
-from importers.scoring import open_model, score_samples, to_score
+from importers.scoring.score import open_model, score_samples, to_score
 from importers.up_to_date import (
     note_scored,
     note_selected,
@@ -99,7 +99,7 @@ def score(
         ModelError: the CLIP model cannot be found or loaded.
     """
     from importers.config.review_config import review_config
-    from ls_backend.label_config import read_label_config
+    from ls_backend.labels.config import read_label_config
 
     target = read_label_config(review_config(campaign))
     model = model or open_model(campaign)
@@ -120,12 +120,13 @@ def select(campaign: Campaign, ledger: Ledger) -> SelectReport:
     Raises:
         ConfigError: nothing is scored yet, or not as campaign.toml now says.
     """
-    from importers import selection
+    from importers.scoring.select import held
+    from importers.scoring.select import select as choose
 
     version = scored_version(campaign, ledger)
-    selection.select(campaign, ledger, version)
+    choose(campaign, ledger, version)
     note_selected(campaign, ledger, version)
-    return SelectReport(selection.held(ledger.samples(), campaign))
+    return SelectReport(held(ledger.samples(), campaign))
 
 
 def score_and_select(

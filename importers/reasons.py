@@ -9,10 +9,10 @@ from typing import Any
 
 from importers.label_studio.connect import OUR_TITLES, registered_backends
 from ls_backend.errors import ImageError, LabelConfigError, LsClipError
-from ls_backend.label_config import read_label_config
 from ls_backend.label_studio import LabelStudio
-from ls_backend.label_target import LabelTarget
-from ls_backend.regions import regions_of
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.regions import regions_of
+from ls_backend.labels.target import LabelTarget
 
 
 @dataclass(frozen=True)
@@ -190,8 +190,8 @@ def _config(case: Case) -> list[Reason]:
 
 
 def _image(case: Case) -> list[Reason]:
+    from ls_backend.images.task_images import TaskImages
     from ls_backend.settings import settings_from_env
-    from ls_backend.task_images import TaskImages
 
     try:
         TaskImages(settings_from_env()).read(case.task, _target(case).image_field)

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from importers.config.campaign import Campaign
-from importers.generate import GivenUp, given_up, rules_of
+from importers.generation.one_by_one import GivenUp, given_up, rules_of
+from importers.generation.plan import known_to, planned_samples
 from importers.ledger import Ledger
 from importers.ledger.requests import Spending
 from importers.pipeline import PROJECT_URL_NOTE
-from importers.planning import known_to, planned_samples
 from importers.sample import PlannedSample, Sample
-from importers.selection import held, held_because
+from importers.scoring.select import held, held_because
 from importers.up_to_date import MODEL_VERSION_NOTE
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ls_backend.label_target import LabelTarget
-from ls_backend.regions import Region
+from ls_backend.labels.regions import Region
+from ls_backend.labels.target import LabelTarget
 from ls_backend.zero_shot import Score
 
 Prediction = dict[str, Any]

@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any
 
 from ls_backend.errors import ModelError
-from ls_backend.image_vectors import ImageVectors
+from ls_backend.images.image_vectors import ImageVectors
+from ls_backend.images.task_images import TaskImages
 from ls_backend.label_study import LabelStudy
-from ls_backend.label_target import LabelTarget
+from ls_backend.labels.target import LabelTarget
 from ls_backend.loading import ModelLoader, NotReady
 from ls_backend.model import ClipModel
 from ls_backend.refusals import BusyError
 from ls_backend.settings import Settings
-from ls_backend.task_images import TaskImages
 
 PREDICTIONS_AT_ONCE = 16
 """Further requests are refused at once, so that threads stay free for /health and /setup."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ls_backend.label_target import LabelTarget
+from ls_backend.labels.target import LabelTarget
 from ls_backend.metrics import CLAIMS
 
 LARGEST_NUMBER = 10**15

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ls_backend.errors import ConfigError, LabelStudioUnauthorized, LsClipError
+from ls_backend.images.tls import TrustingAdapter, ca_bundle_from_env, tls_context
 from ls_backend.label_studio_errors import (
     WRONG_TOKEN_HINT,
     not_label_studio,
@@ -30,7 +31,6 @@ from ls_backend.label_studio_errors import (
     translation,
     unauthorized,
 )
-from ls_backend.tls import TrustingAdapter, ca_bundle_from_env, tls_context
 
 if TYPE_CHECKING:
     import httpx

@@ -25,10 +25,10 @@ from label_studio_ml.model import (  # type: ignore[import-not-found,unused-igno
 )
 
 from ls_backend.errors import LabelConfigError
-from ls_backend.label_config import read_label_config
+from ls_backend.labels.config import read_label_config
 
 if TYPE_CHECKING:
-    from ls_backend.image_vectors import ImageVectors
+    from ls_backend.images.image_vectors import ImageVectors
     from ls_backend.model import ClipModel
 
 
@@ -93,11 +93,11 @@ def _shared() -> _Loaded:
 
 
 def _load() -> _Loaded:
-    from ls_backend.clip import Clip
-    from ls_backend.image_vectors import ImageVectors
+    from ls_backend.clip.clip import Clip
+    from ls_backend.images.image_vectors import ImageVectors
+    from ls_backend.images.task_images import TaskImages
     from ls_backend.model import ClipModel
     from ls_backend.settings import settings_from_env
-    from ls_backend.task_images import TaskImages
 
     settings = settings_from_env()
     clip = Clip.load(settings.model, device=settings.device, precision=settings.precision)

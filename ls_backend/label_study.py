@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ls_backend.label_target import LabelTarget
+from ls_backend.labels.target import LabelTarget
 
 NEARLY_THE_SAME = 0.95
 """Cosine of two labels' text vectors, above which they are told apart by chance."""

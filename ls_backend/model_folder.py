@@ -12,8 +12,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from ls_backend.clip.weights import TOKENIZERS
 from ls_backend.errors import ModelError
-from ls_backend.weights import TOKENIZERS
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"

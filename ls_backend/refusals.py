@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ls_backend.bodies import RequestError
 from ls_backend.errors import LabelConfigError, LsClipError, ModelError
 from ls_backend.loading import NotReady
+from ls_backend.protocol import RequestError
 
 if TYPE_CHECKING:
     from flask import Flask, Response

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ls_backend.golden import measure, write_golden
+from ls_backend.clip.golden import measure, write_golden
+from ls_backend.clip.model_source import PREFIX
 from ls_backend.model_folder import CONFIG_FILE, WEIGHTS_FILE
-from ls_backend.model_source import PREFIX
 
 SUMS_FILE = "SHA256SUMS"
 
@@ -45,7 +45,7 @@ def keep_golden(folder: Path) -> Path:
         ModelError: The folder is no model that can be loaded.
         OSError: The folder cannot be written.
     """
-    from ls_backend.clip import Clip
+    from ls_backend.clip.clip import Clip
 
     clip = Clip.load(f"{PREFIX}{folder}", device="cpu", precision="float32", check_golden=False)
     path = write_golden(folder, measure(clip))

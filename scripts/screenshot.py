@@ -15,10 +15,10 @@ from pathlib import Path
 from PIL import Image
 
 from importers import pipeline
-from importers.demo.browser import chromium, find_chromium, signed_in
 from importers.demo.campaigns import write_campaign
 from importers.demo.services import LabelStudioServer, SketchServer
 from importers.ledger import Ledger
+from scripts.browser import chromium, find_chromium, signed_in
 
 PICTURE = Path(__file__).parents[1] / "docs" / "queue.png"
 FAILURE_RATE = 0.15

@@ -20,7 +20,6 @@ import pytest
 from command_line import CommandLine
 
 from importers.config.campaign import Campaign
-from importers.demo.browser import CHROMIUM_NAMES, chromium, find_chromium
 from importers.demo.campaigns import write_campaign
 from importers.demo.services import (
     BackendServer,
@@ -28,6 +27,7 @@ from importers.demo.services import (
     SketchServer,
     find_label_studio,
 )
+from scripts.browser import CHROMIUM_NAMES, chromium, find_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

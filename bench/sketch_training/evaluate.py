@@ -26,7 +26,7 @@ from importers.sketch.failures import ALL, BLATANT
 from importers.sketch.grammar import caption, plural
 from importers.sketch.randomness import rng_for
 from importers.sketch.spec import OBJECTS, OUTSIDE_OBJECTS, Spec, random_spec
-from ls_backend.label_target import LabelTarget
+from ls_backend.labels.target import LabelTarget
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool
@@ -202,7 +202,7 @@ def _fit(judged: Sequence[Judged]) -> list[float]:
 
 def main() -> None:
     """Print all measures; the exit status is 1 where a target was missed."""
-    from ls_backend.clip import Clip
+    from ls_backend.clip.clip import Clip
     from ls_backend.model import ClipModel
 
     parser = argparse.ArgumentParser(description=__doc__)

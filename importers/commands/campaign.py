@@ -93,16 +93,16 @@ def generate(
     json: AsJson = False,
 ) -> None:
     """Draw the images that the campaign still lacks."""
-    from importers import batch_run, generation
     from importers.commands import campaign_words, costs
+    from importers.generation import batch, stage
 
     if dry_run:
         costs.show_forecast(path, json)
         return
     with opened(path) as (campaign, ledger), watching() as watch:
         if forget_batches:
-            batch_run.forget(ledger)
-        report = generation.generate(campaign, ledger, watch("Generating"), wait=wait)
+            batch.forget(ledger)
+        report = stage.generate(campaign, ledger, watch("Generating"), wait=wait)
     lines = campaign_words.generate_lines(report)
     then = f"ls-clip generate {path}" if report.in_batch else f"ls-clip score {path}"
     show([*lines, *campaign_words.next_step(then)], report, json)

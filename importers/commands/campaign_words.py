@@ -16,14 +16,14 @@ from importers.commands.markup import plain as _plain
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from importers.doctor.checks import DoctorReport
-    from importers.explain import Explanation
-    from importers.gc import GcReport
-    from importers.generation import GenerateReport
+    from importers.generation.stage import GenerateReport
     from importers.label_studio.connect import ConnectReport
+    from importers.label_studio.doctor_checks import DoctorReport
+    from importers.label_studio.explain import Explanation
+    from importers.label_studio.prelabel import PrelabelReport
     from importers.label_studio.push import PushReport
     from importers.pipeline import ScoreReport
-    from importers.prelabel import PrelabelReport
+    from importers.scoring.gc import GcReport
     from importers.status import CampaignStatus, Counts
 
 _ALWAYS_SHOWN = {

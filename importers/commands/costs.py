@@ -12,7 +12,7 @@ def costs(path: CampaignPath, json: AsJson = False) -> None:
     """Show what a campaign has cost, by model, label and technique."""
     from importers.commands import words_costs
     from importers.config.campaign import load_campaign
-    from importers.money.costs import campaign_costs
+    from importers.generation.costs import campaign_costs
 
     report = campaign_costs(load_campaign(path))
     show(words_costs.cost_lines(report), report, json)
@@ -22,7 +22,7 @@ def show_forecast(path: Path, json: bool) -> None:
     """What `--dry-run` shows instead of drawing."""
     from importers.commands import words_costs
     from importers.config.campaign import load_campaign
-    from importers.money.forecast import forecast
+    from importers.generation.forecast import forecast
 
     with watching():
         report = forecast(load_campaign(path))

@@ -22,7 +22,7 @@ def gc(
     be had again but by paying for it.
     """
     from importers.commands import campaign_words
-    from importers.gc import collect
+    from importers.scoring.gc import collect
     from importers.up_to_date import selected_version
 
     with opened(path) as (campaign, ledger):

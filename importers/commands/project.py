@@ -32,7 +32,7 @@ def prelabel(
     Tasks that have one of the same version are left alone, so it can be stopped and run again.
     """
     from importers.commands import campaign_words
-    from importers.prelabel import prelabel_project
+    from importers.label_studio.prelabel import prelabel_project
     from importers.sketch import resolve_model
     from ls_backend.settings import settings_from_env
 
@@ -84,7 +84,7 @@ def doctor(
     24 label pairs     CLIP can tell the labels apart (only ever a warning)
     """
     from importers.commands import campaign_words
-    from importers.doctor.examine import examine
+    from importers.label_studio.doctor import examine
 
     with watching():
         report = examine(project, url)
@@ -107,7 +107,7 @@ def explain(
     Nothing is changed, and the ML backend is not asked for a prediction.
     """
     from importers.commands import campaign_words
-    from importers.explain import explain_task
+    from importers.label_studio.explain import explain_task
 
     with label_studio() as ls, watching():
         report = explain_task(ls, task, project)

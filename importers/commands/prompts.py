@@ -23,7 +23,7 @@ def plan(path: CampaignPath, json: AsJson = False) -> None:
     """Count the prompts by label, technique and factor; pays for nothing."""
     from importers.commands import words_prompts
     from importers.config.campaign import load_campaign
-    from importers.prompts.summary import prompt_plan
+    from importers.generation.prompt_plan import prompt_plan
 
     with watching():
         report = prompt_plan(load_campaign(path))
@@ -34,14 +34,14 @@ def plan(path: CampaignPath, json: AsJson = False) -> None:
 @app.command(epilog="Example: ls-clip prompts write pets")
 def write(path: CampaignPath, json: AsJson = False) -> None:
     """Let the campaign's language model write what is missing."""
-    from importers import generation
     from importers.commands import words_prompts
     from importers.config.campaign import load_campaign
+    from importers.generation import stage
     from importers.ledger import Ledger
 
     campaign = load_campaign(path)
     with Ledger(campaign.ledger_path) as ledger, watching() as watch:
-        report = generation.write(campaign, ledger, watch("Writing"))
+        report = stage.write(campaign, ledger, watch("Writing"))
     show_lines(words_prompts.write_lines(report, path), report, json)
 
 
@@ -57,7 +57,7 @@ def show(
     """Show the prompts, in the order in which they are drawn."""
     from importers.commands import words_prompts
     from importers.config.campaign import load_campaign
-    from importers.prompts.summary import prompt_list
+    from importers.generation.prompt_plan import prompt_list
 
     with watching():
         report = prompt_list(load_campaign(path), label, technique)

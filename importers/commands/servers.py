@@ -31,7 +31,7 @@ def serve(
 ) -> None:
     """Serve the ML backend that answers Label Studio with CLIP."""
     from importers.sketch import resolve_model
-    from ls_backend import serve as backend
+    from ls_backend.server import serve as backend
     from ls_backend.settings import settings_from_env
 
     settings = settings_from_env()

@@ -18,7 +18,7 @@ from importers.progress import silent
 if TYPE_CHECKING:
     from importers.config.job import Job
     from importers.ledger import Ledger
-    from importers.training_storage.sync_report import SyncReport
+    from importers.training_storage.report import SyncReport
 
 JobPath = Annotated[
     Path,

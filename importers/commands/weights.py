@@ -11,7 +11,7 @@ from importers.commands.campaign import AsJson
 from importers.commands.output import err, show
 
 if TYPE_CHECKING:
-    from ls_backend.weights_files import FileState
+    from ls_backend.clip.weights_files import FileState
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +38,7 @@ def fetch(
     json: AsJson = False,
 ) -> None:
     """Download weights and tokenizer; run it again to go on where it stopped."""
-    from ls_backend import weights_files
+    from ls_backend.clip import weights_files
 
     files = weights_files.fetch(_named(model), to, lambda line: err().print(line, markup=False))
     _report(_named(model), files, json)
@@ -47,7 +47,7 @@ def fetch(
 @app.command(epilog="Example: ls-clip weights verify local-dir:models/b32")
 def verify(model: Model = None, json: AsJson = False) -> None:
     """Compare each file with its checksum; needs no network."""
-    from ls_backend import weights_files
+    from ls_backend.clip import weights_files
 
     _report(_named(model), weights_files.verify(_named(model)), json)
 
@@ -74,8 +74,8 @@ def _named(model: str | None) -> str:
 def _report(model: str, files: list[FileState], json: bool) -> None:
     from dataclasses import asdict
 
+    from ls_backend.clip.weights_files import repair
     from ls_backend.errors import ModelError
-    from ls_backend.weights_files import repair
 
     if json:
         import json as encoder

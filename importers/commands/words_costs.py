@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from importers.generate import GivenUp
+    from importers.generation.budget import CapReached
+    from importers.generation.costs import Cost, CostReport
+    from importers.generation.forecast import Forecast
+    from importers.generation.one_by_one import GivenUp
     from importers.generators.prices import Price
-    from importers.money.budget import CapReached
-    from importers.money.costs import Cost, CostReport
-    from importers.money.forecast import Forecast
 
 _MOST_LISTED = 10
 _CAP_OF = {"per_run_usd": "this run", "per_day_usd": "today (UTC)", "per_label_usd": "a label"}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from importers.generation.prompt_plan import Group, PromptList, PromptPlan
     from importers.prompts.export import ExportReport
-    from importers.prompts.summary import Group, PromptList, PromptPlan
     from importers.prompts.writing import WriteReport
     from importers.techniques import NotLookedAt
 

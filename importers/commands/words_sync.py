@@ -10,7 +10,7 @@ from importers.commands.markup import count, line, plain
 
 if TYPE_CHECKING:
     from importers.training_storage.difference import Change
-    from importers.training_storage.sync_report import SyncReport
+    from importers.training_storage.report import SyncReport
 
 _WIDTH = 69  # what a terminal of 80 columns leaves beside the name of a stage
 _VERDICTS = (

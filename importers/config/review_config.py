@@ -15,8 +15,8 @@ from xml.etree import ElementTree as ET
 
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE, Campaign
 from ls_backend.errors import ConfigError
-from ls_backend.label_config import parse_label_config
-from ls_backend.label_texts import DEFAULT_BACKGROUND
+from ls_backend.labels.config import parse_label_config
+from ls_backend.labels.texts import DEFAULT_BACKGROUND
 
 _IMAGE_COLUMN = "flex:0 0 480px"
 _IMAGE_WIDTH = "460px"  # a wider picture pushes the choices below the fold

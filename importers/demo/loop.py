@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from importers import generation, pipeline
+from importers import pipeline
 from importers.config.campaign import CAMPAIGN_FILE
 from importers.demo import live
 from importers.demo.campaigns import LABELS, write_campaign
@@ -17,11 +17,12 @@ from importers.demo.service import Service
 from importers.demo.services import BackendServer, LabelStudioServer, SketchServer
 from importers.demo.steps import Steps
 from importers.demo.summary import DemoReport, first_quarter
+from importers.generation import stage
 from importers.ledger import Ledger
 
 if TYPE_CHECKING:
     from importers.config.campaign import Campaign
-    from importers.training_storage.sync_report import SyncReport
+    from importers.training_storage.report import SyncReport
     from ls_backend.label_studio import LabelStudio
 
 REVIEWED, LIVE, YOURS = "reviewed", "live", "yours"
@@ -151,7 +152,7 @@ class Loop:
         from importers.label_studio.connect import connect
 
         with self._steps.step(f"Drawing {campaign.samples} images") as progress:
-            generation.generate(campaign, ledger, progress)
+            stage.generate(campaign, ledger, progress)
         with self._steps.step("Scoring them with CLIP") as progress:
             version = pipeline.score(campaign, ledger, progress).model_version
             pipeline.select(campaign, ledger)

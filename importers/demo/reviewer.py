@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from importers.config.campaign import NONE_OF_THESE, UNUSABLE
-from importers.label_studio.review_queue import AUDIT_TAB
+from importers.label_studio.queue import AUDIT_TAB
 from importers.progress import Progress, silent
 from ls_backend.errors import LabelStudioError
 

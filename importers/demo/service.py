@@ -1,7 +1,7 @@
 """One service as a child process: a free loopback port, a log file, healthy or a named error, gone.
 
-Starting runs the command on a child_process (`child_process.py`), so that it ends with us however we end. Proxies
-are switched off for loopback addresses, in the child's environment only.
+Starting runs the command through `child_process.py`, so that it ends with us however we end.
+Proxies are switched off for loopback addresses, in the child's environment only.
 """
 
 from __future__ import annotations

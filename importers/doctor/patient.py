@@ -9,9 +9,9 @@ from importers.label_studio.connect import OUR_TITLES, registered_backends
 from importers.label_studio.predictions import project_tasks
 from importers.label_studio.project import read_project
 from ls_backend.errors import LsClipError
-from ls_backend.label_config import read_label_config
 from ls_backend.label_studio import Credentials, LabelStudio, credentials_from_env
-from ls_backend.label_target import LabelTarget
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.target import LabelTarget
 from ls_backend.settings import Settings, settings_from_env
 
 DEFAULT_URL = "http://127.0.0.1:9090"

@@ -12,10 +12,10 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import urljoin
 
-from importers.generators.connection import Connection
-from ls_backend import fetch
+from importers.openai_api.connection import Connection
 from ls_backend.addresses import origin_of
 from ls_backend.errors import ImageError, OutcomeUnknown
+from ls_backend.images import fetch
 
 LARGEST_IMAGE = 64 * 2**20
 

@@ -11,8 +11,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from importers.generators import preflight
-from importers.generators.connection import connection_of
-from importers.generators.openai_errors import as_generator_error, not_an_images_api
+from importers.openai_api.connection import connection_of
+from importers.openai_api.errors import as_generator_error, not_an_images_api
 
 if TYPE_CHECKING:
     from importers.config.sections import GeneratorSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from importers.generators.connection import Connection
-from importers.generators.openai_errors import as_generator_error
+from importers.openai_api.connection import Connection
+from importers.openai_api.errors import as_generator_error
 from ls_backend.errors import GeneratorError, GeneratorUnreachable, OutcomeUnknown
 
 if TYPE_CHECKING:

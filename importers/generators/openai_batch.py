@@ -25,10 +25,10 @@ from importers.generators.batch_errors import (
     results_gone,
     silent,
 )
-from importers.generators.batch_lines import Endpoint
-from importers.generators.connection import connection_of
-from importers.generators.openai_errors import Temporary
-from importers.generators.retries import retrying
+from importers.generators.openai_batch_lines import Endpoint
+from importers.openai_api.connection import connection_of
+from importers.openai_api.errors import Temporary
+from importers.openai_api.retries import retrying
 from ls_backend.errors import GeneratorError, GeneratorUnreachable
 
 if TYPE_CHECKING:

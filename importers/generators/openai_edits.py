@@ -14,7 +14,7 @@ from importers.generators.base import GenerationRequest
 from importers.generators.masks import white_is_painted_png
 from importers.image_store import image_format
 from ls_backend.errors import GeneratorError, ImageError, PromptRefused
-from ls_backend.pixels import ORIENTATION, decode_image
+from ls_backend.images.pixels import ORIENTATION, decode_image
 
 if TYPE_CHECKING:
     from httpx2 import Response

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from importers.generators.answers import FetchFailed, image_of, unusable_answer
 from importers.generators.base import Answer, GeneratedImage, GenerationRequest
-from importers.generators.capabilities import capability_of
-from importers.generators.connection import Connection, connection_of
 from importers.generators.openai_edits import ask_to_edit
-from importers.generators.openai_errors import (
+from importers.generators.pace import PATIENCE_S, Pace
+from importers.generators.prices import cost_usd
+from importers.openai_api.connection import Connection, connection_of
+from importers.openai_api.errors import (
     RateLimited,
     ServerFailed,
     as_generator_error,
     not_an_images_api,
 )
-from importers.generators.pace import PATIENCE_S, Pace
-from importers.generators.prices import cost_usd
-from importers.generators.retries import retrying
+from importers.openai_api.models import capability_of
+from importers.openai_api.retries import retrying
 from ls_backend.errors import GeneratorUnreachable
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from importers.generators.openai_errors import RateLimited
+from importers.openai_api.errors import RateLimited
 
 PATIENCE_S = 900.0
 """How long an API may say "later" before the run is stopped."""

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from importers.generators.base import OPERATIONS, request_parameters
-from importers.generators.capabilities import (
+from importers.generators.prices import FREE_MODELS, price_of
+from importers.openai_api.connection import Connection, connection_of
+from importers.openai_api.errors import as_generator_error, not_an_images_api, unknown_model
+from importers.openai_api.models import (
     LIVING,
     RESERVED,
     Capability,
@@ -21,13 +24,6 @@ from importers.generators.capabilities import (
     capability_for,
     is_near,
 )
-from importers.generators.connection import Connection, connection_of
-from importers.generators.openai_errors import (
-    as_generator_error,
-    not_an_images_api,
-    unknown_model,
-)
-from importers.generators.prices import FREE_MODELS, price_of
 from ls_backend.errors import ConfigError, GeneratorError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from importers.config.campaign import Campaign
-from importers.label_studio.lookup import all_of, item
 from importers.label_studio.project import UNCERTAINTY_SAMPLING, read_project, stored_versions
+from importers.label_studio.queries import all_of, item
 from ls_backend.label_studio import LabelStudio
 
 _FIRST = 25

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from importers.label_studio.lookup import all_of, item, query_ignored
-from importers.ledger.file import exclusive
+from importers.label_studio.queries import all_of, item, query_ignored
+from importers.ledger.database import exclusive
 from ls_backend.errors import ConfigError, LedgerError
 from ls_backend.label_studio import LabelStudio
 

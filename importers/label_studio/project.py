@@ -12,9 +12,9 @@ from importers.config.campaign import Campaign
 from importers.config.review_config import has_none_or_unusable, review_config
 from importers.ledger import Ledger
 from ls_backend.errors import LabelConfigError, LabelStudioError
-from ls_backend.label_config import read_label_config
 from ls_backend.label_studio import LabelStudio
-from ls_backend.label_target import LabelTarget
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.target import LabelTarget
 
 PROJECT_NOTE = "project_id"
 UNCERTAINTY_SAMPLING = "Uncertainty sampling"

@@ -15,12 +15,12 @@ from importers.label_studio.project import (
     use_model_version,
 )
 from importers.label_studio.pusher import Pusher
-from importers.label_studio.review_queue import ensure_tabs
+from importers.label_studio.queue import ensure_tabs
 from importers.label_studio.tasks import queue_position
 from importers.ledger import Ledger
 from importers.progress import Progress, silent
 from importers.sample import Sample
-from importers.selection import held, is_below, to_push
+from importers.scoring.select import held, is_below, to_push
 from ls_backend.label_studio import LabelStudio
 
 BATCH = 100

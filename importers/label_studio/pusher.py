@@ -21,7 +21,7 @@ from typing import Any
 from importers.config.campaign import Campaign
 from importers.config.review_config import review_config
 from importers.image_store import ImageStore
-from importers.label_studio.lookup import find_tasks
+from importers.label_studio.queries import find_tasks
 from importers.label_studio.tasks import TaskBuilder
 from importers.label_studio.uploads import upload
 from importers.ledger import Ledger

@@ -8,11 +8,11 @@ from typing import Any
 from importers.config.campaign import Campaign
 from importers.prompts.compositional import compositional
 from importers.sample import Sample, Score
-from importers.selection import is_confident
+from importers.scoring.select import is_confident
 from ls_backend.answers import answer, prediction
 from ls_backend.errors import LabelStudioError
-from ls_backend.label_config import read_label_config
-from ls_backend.label_target import LabelTarget
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.target import LabelTarget
 from ls_backend.zero_shot import Score as ClipScore
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from importers.ledger.file import Database
-from importers.ledger.rows import now
+from importers.ledger.database import Database
+from importers.ledger.tables import now
 
 PLANNED = "planned"
 

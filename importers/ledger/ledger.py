@@ -16,13 +16,13 @@ from typing import Any
 from typing_extensions import Self
 
 from importers.ledger.batches import Batches
-from importers.ledger.file import Database
+from importers.ledger.database import Database
+from importers.ledger.inputs import Writings
 from importers.ledger.requests import Requests
 from importers.ledger.reviews import Reviews
-from importers.ledger.rows import SELECT_SAMPLES, now, planned_row, sample_from, verdict_row
-from importers.ledger.selection import Selections
 from importers.ledger.sources import Sources
-from importers.ledger.writings import Writings
+from importers.ledger.tables import SELECT_SAMPLES, now, planned_row, sample_from, verdict_row
+from importers.ledger.vectors import Selections
 from importers.sample import PlannedSample, Sample, Score, Verdict
 
 
@@ -111,7 +111,7 @@ class Ledger:
     def to_push(self) -> list[Sample]:
         """Samples that are scored and not in Label Studio, in the order of planning.
 
-        Which of them people should see is said by `importers.selection`.
+        Which of them people should see is said by `importers.scoring.select`.
         """
         return self._samples(
             "WHERE model_version IS NOT NULL AND task_id IS NULL AND collected_at IS NULL "

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from importers.ledger.file import Database
+from importers.ledger.database import Database
 from importers.record import Record, record_from, record_json
 from importers.review import UNDECIDED, Review, ReviewedTask, ReviewKind, review_from, review_json
 

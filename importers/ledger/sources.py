@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from importers.ledger.file import Database
-from importers.ledger.rows import now
+from importers.ledger.database import Database
+from importers.ledger.tables import now
 from importers.sample import SourceImage
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from importers.ledger.rows import SCHEMA_VERSION
+from importers.ledger.tables import SCHEMA_VERSION
 from ls_backend.errors import LedgerError
 
 _NONE, _NONE_IN_2 = "None of these", "None of these / unusable"

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
 from importers.config.campaign import Campaign
+from importers.generation.budget import Budget, CapReached, Reservation, check_priced
+from importers.generation.costs import commitments
+from importers.generation.estimate import Estimator
 from importers.generators import check as check_generator
 from importers.generators.base import operation
 from importers.ledger import Ledger
-from importers.money.budget import Budget, CapReached, Reservation, check_priced
-from importers.money.costs import commitments
-from importers.money.estimate import Estimator
 from importers.money.terms import show_terms_once
 from importers.sample import PlannedSample
 

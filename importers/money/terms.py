@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 from urllib.parse import urlsplit
 
 from importers.config.sections import GeneratorSettings
-from importers.generators.connection import OPENAI_HOST
 from importers.ledger import Ledger
+from importers.openai_api.connection import OPENAI_HOST
 
 TERMS_NOTE = "terms_notice"
 TERMS = "OpenAI Services Agreement of 2026-01-01, section 3.3(e)"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importers.config.campaign import Campaign
 from importers.config.sections import template_slots
 from importers.prompts.sampling import WHOLE
-from ls_backend.label_texts import readable
+from ls_backend.labels.texts import readable
 
 MOST_EXAMPLES = 12
 MOST_KNOWN = 60

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from ls_backend.label_texts import readable
+from ls_backend.labels.texts import readable
 
 _IRREGULAR = {
     **{"men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse"},

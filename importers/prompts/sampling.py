@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from importers.config.campaign import Campaign
 from importers.config.sections import PromptTechnique
-from importers.ledger.writings import WrittenText
+from importers.ledger.inputs import WrittenText
 from importers.prompts.balance import turns
 from importers.prompts.checks import ADVERSARIAL, unmentioned
 from importers.prompts.prompt_file import read_prompt_file

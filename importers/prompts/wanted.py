@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from importers.config.campaign import Campaign
 from importers.config.sections import template_slots
-from importers.ledger.writings import WrittenText
+from importers.ledger.inputs import WrittenText
 from importers.prompts.sampling import WHOLE, refused_texts, takes_whole
 from importers.prompts.templates import templates_of
 from ls_backend.errors import ConfigError

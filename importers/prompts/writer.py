@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from importers.generators.connection import Purpose, connection_of
-from importers.generators.openai_errors import (
+from importers.openai_api.connection import Purpose, connection_of
+from importers.openai_api.errors import (
     RateLimited,
     ServerFailed,
     as_generator_error,
     not_an_images_api,
 )
-from importers.generators.retries import retrying
+from importers.openai_api.retries import retrying
 from importers.prompts.asking import Asked
 from importers.prompts.prices import TEXT_PRICES, text_cost_usd
 from ls_backend.errors import ConfigError, GeneratorUnreachable

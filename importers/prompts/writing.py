@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from importers.config.campaign import Campaign
 from importers.ledger import Ledger
+from importers.ledger.inputs import WrittenText
 from importers.ledger.requests import outcome_of
-from importers.ledger.writings import WrittenText
 from importers.progress import Progress, silent
 from importers.prompts.asking import ask_for
 from importers.prompts.checks import ADVERSARIAL

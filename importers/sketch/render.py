@@ -17,7 +17,7 @@ from importers.sketch.garble import garble
 from importers.sketch.objects import PAINTERS
 from importers.sketch.pen import Pen, Placement
 from importers.sketch.randomness import rng_for
-from importers.sketch.settings import SETTINGS, paint_setting
+from importers.sketch.scenery import SETTINGS, paint_setting
 from importers.sketch.spec import Spec
 from importers.sketch.styles import STYLES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from importers.sketch import scribe, text_wire, wire
+from importers.sketch import text_wire, wire, writer
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -44,11 +44,11 @@ def _written(
 ) -> tuple[str, bool, bool]:
     """The text of an answer, whether it is a refusal, and whether it is cut off."""
     request = asked.asks()
-    if scribe.refuses(request):
+    if writer.refuses(request):
         return _REFUSAL, True, False
-    texts, wanted = scribe.texts_for(request, seed), asked.schema_wanted()
+    texts, wanted = writer.texts_for(request, seed), asked.schema_wanted()
     text = "\n".join(texts)
     if wanted is not None:
-        text = json.dumps(scribe.fill(wanted.schema_, texts), ensure_ascii=False)
+        text = json.dumps(writer.fill(wanted.schema_, texts), ensure_ascii=False)
     text, cut = text_wire.cut_to(text, asked.most_tokens())
     return text, False, cut

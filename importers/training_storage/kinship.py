@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.near_duplicates import Vectors
 from importers.record import Record
+from importers.scoring.looks import Vectors
 
 FOLDER = "folder"
 """Generator of pictures that were not drawn for the campaign."""

@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 
 from importers.config.job import Job
 from importers.image_store import ImageStore
+from importers.label_studio.annotated_images import image_settings
 from importers.ledger import Ledger
 from importers.ledger.reviews import Picture
 from importers.progress import Progress, silent
 from importers.record import Record
 from importers.review import ReviewedTask
 from importers.sample import Sample
-from importers.techniques.label_studio_images import image_settings
 from ls_backend.errors import ImageError
+from ls_backend.images.pixels import ORIENTATION
 from ls_backend.label_studio import LabelStudio
-from ls_backend.pixels import ORIENTATION
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ls_backend.task_images import TaskImages
+    from ls_backend.images.task_images import TaskImages
 
 AT_ONCE = 8
 """Pictures that are read at the same time: as many as Label Studio answers well."""
@@ -77,7 +77,7 @@ def read_pictures(
             missing.setdefault(task.source, []).append(task)
     if not missing:
         return found
-    from ls_backend.task_images import TaskImages
+    from ls_backend.images.task_images import TaskImages
 
     images = TaskImages(image_settings(ls.credentials))
     progress(0, len(missing))

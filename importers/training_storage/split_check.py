@@ -13,8 +13,8 @@ import numpy as np
 
 from importers.ledger import Ledger
 from importers.ledger.reviews import RELEASE_NOTE
-from importers.near_duplicates import unpacked
 from importers.record import SPLITS, TEST, Record
+from importers.scoring.looks import unpacked
 from importers.storage_sections import SplitSettings
 from importers.training_storage.kinship import drawn_from
 from importers.up_to_date import MODEL_VERSION_NOTE

@@ -16,8 +16,8 @@ import numpy as np
 
 from importers.ledger import Ledger
 from importers.ledger.reviews import Placed
-from importers.near_duplicates import unpacked
 from importers.record import SPLITS, TEST, Record
+from importers.scoring.looks import unpacked
 from importers.storage_sections import SplitSettings
 from importers.training_storage.kinship import Families, alike, pictures, ties
 from importers.up_to_date import MODEL_VERSION_NOTE
@@ -111,7 +111,7 @@ def assign(
     Args:
         records: All samples of the release to be made, by key.
         before: Those of the last release.
-        vectors: Of one CLIP model, by sha256, as `importers.near_duplicates.packed` makes them;
+        vectors: Of one CLIP model, by sha256, as `importers.scoring.looks.packed` makes them;
             pictures without one have no near duplicates.
         compared: sha256 of those whose vectors were compared with each other at this threshold when
             `before` was made; with none, all are compared with all.

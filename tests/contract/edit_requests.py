@@ -12,11 +12,11 @@ from flask import Flask
 from PIL import Image
 
 from importers.config.sections import GeneratorSettings
+from importers.generation.masks import background_area, mask_png
 from importers.generators import GeneratedImage, GenerationRequest
 from importers.generators.base import generate_image
 from importers.generators.openai_images import OpenAIImages
 from importers.sketch.draw import draw
-from importers.techniques.masks import background_area, mask_png
 
 Serve = Callable[[Flask], str]
 Draw = Callable[..., GeneratedImage]

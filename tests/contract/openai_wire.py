@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.datastructures import FileStorage
 from werkzeug.serving import make_server
 
-from importers.generators.capabilities import LIVING
+from importers.openai_api.models import LIVING
 
 MOST_IMAGES, LARGEST_IMAGE, LARGEST_MASK = 16, 50 * 2**20, 4 * 2**20
 IMAGE_TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}

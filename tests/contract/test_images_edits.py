@@ -15,9 +15,9 @@ from images_server import image as an_image
 from PIL import Image
 
 from importers.config.sections import GeneratorSettings
+from importers.generation.masks import background_area, mask_png
 from importers.generators import GeneratedImage
 from importers.generators.preflight import check_settings
-from importers.techniques.masks import background_area, mask_png
 from ls_backend.errors import ConfigError, GeneratorError, PromptRefused
 
 Serve = Callable[[Flask], str]

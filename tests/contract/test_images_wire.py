@@ -10,11 +10,11 @@ import pytest
 from openai_wire import WireServer, openai_fixture  # noqa: F401
 
 from importers.config.sections import GeneratorSettings
+from importers.generation.masks import background_area, mask_png
 from importers.generators import GenerationRequest, check, open_generator, request_parameters
 from importers.generators.base import generate_image, operation
-from importers.generators.capabilities import LIVING
+from importers.openai_api.models import LIVING
 from importers.sketch.draw import draw as sketch
-from importers.techniques.masks import background_area, mask_png
 
 CAT, DOG = sketch("a red cat", 1, 256).png, sketch("a blue dog", 2, 256).png
 MASK = mask_png(background_area([], (256, 256)))

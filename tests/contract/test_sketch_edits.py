@@ -18,10 +18,10 @@ from flask import Flask
 from images_server import picture
 from PIL import Image
 
+from importers.generation.masks import background_area, mask_png
 from importers.generators import GeneratedImage
 from importers.sketch.draw import read_truth
 from importers.sketch.server import create_app
-from importers.techniques.masks import background_area, mask_png
 
 Serve = Callable[[Flask], str]
 Draw = Callable[..., GeneratedImage]

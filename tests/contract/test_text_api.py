@@ -13,8 +13,8 @@ from openai import LengthFinishReasonError, OpenAI
 from pydantic import BaseModel
 
 from importers.sketch.grammar import parse
-from importers.sketch.scribe import texts_for
 from importers.sketch.server import create_app
+from importers.sketch.writer import texts_for
 
 MODEL = "sketch-writer-1"
 REQUEST = 'Write 6 prompts for the label "cat".'

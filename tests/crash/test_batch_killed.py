@@ -10,9 +10,9 @@ import pytest
 from batch_provider import CONTENT, CREATE, UPLOAD, BatchProvider, batch_campaign, batch_provider
 from flask import Response
 
-from importers import batch_run
 from importers.demo.services import ls_clip
-from importers.generation import generate
+from importers.generation import batch
+from importers.generation.stage import generate
 from importers.ledger import Ledger
 
 Kill = Callable[[], None]
@@ -55,7 +55,7 @@ def test_a_killed_run_loses_no_image_and_submits_none_twice(
     call: str,
     moment: Callable[[Kill, Response], Response],
 ) -> None:
-    monkeypatch.setattr(batch_run, "ARRIVAL_S", 0.0)
+    monkeypatch.setattr(batch, "ARRIVAL_S", 0.0)
     campaign = batch_campaign(tmp_path / "pets", provider.base_url, samples=6)
     running: list[subprocess.Popen[bytes]] = []
 

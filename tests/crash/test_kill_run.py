@@ -23,9 +23,9 @@ from command_line import CommandLine
 
 from importers.config.campaign import Campaign
 from importers.demo.services import LabelStudioServer, SketchServer
+from importers.generation.plan import Known, planned_samples
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.planning import Known, planned_samples
 
 NewCampaign = Callable[..., Campaign]
 

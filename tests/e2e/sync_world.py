@@ -17,8 +17,8 @@ from importers.config.job import Job, campaign_job
 from importers.label_studio.project import PROJECT_NOTE
 from importers.label_studio.push import push
 from importers.ledger import Ledger
+from importers.training_storage.report import SyncReport
 from importers.training_storage.sync import sync
-from importers.training_storage.sync_report import SyncReport
 from ls_backend.label_studio import LabelStudio
 
 SAMPLES = 12

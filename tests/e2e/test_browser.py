@@ -11,9 +11,9 @@ from command_line import CommandLine
 from storage_reader import read_records
 
 from importers.config.campaign import NONE_OF_THESE, UNUSABLE, Campaign
-from importers.demo.browser import signed_in
 from importers.demo.services import LabelStudioServer
 from ls_backend.label_studio import LabelStudio
+from scripts.browser import signed_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page

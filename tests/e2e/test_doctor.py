@@ -15,9 +15,9 @@ from plain_projects import CONFIG, OLDER, answer, drawings, new_project
 from stub_backend import StubBackend, stub_backend
 
 from importers.demo.services import LabelStudioServer
-from importers.doctor.checks import DoctorReport, Finding
-from importers.doctor.examine import CHECKS, examine
 from importers.label_studio.connect import connect
+from importers.label_studio.doctor import CHECKS, examine
+from importers.label_studio.doctor_checks import DoctorReport, Finding
 from importers.label_studio.project import UNCERTAINTY_SAMPLING
 from ls_backend.label_studio import LabelStudio
 

@@ -12,8 +12,8 @@ from plain_projects import CONFIG, OLDER, VERSION, answer, drawings, new_project
 from stub_backend import StubBackend, stub_backend
 
 from importers.demo.services import LabelStudioServer
-from importers.explain import Explanation, explain_task
 from importers.label_studio.connect import connect
+from importers.label_studio.explain import Explanation, explain_task
 from importers.label_studio.predictions import find_task
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio

@@ -14,10 +14,10 @@ from importers.config.review_config import review_config
 from importers.label_studio.project import read_project
 from importers.review import Review
 from importers.storage_sections import ApprovalSettings
-from importers.training_storage.reviews.verdicts import NO_LABEL, TIE, judge, read_rules
+from importers.training_storage.verdicts import NO_LABEL, TIE, judge, read_rules
 from ls_backend.errors import LabelStudioError
-from ls_backend.label_config import read_label_config
 from ls_backend.label_studio import LabelStudio
+from ls_backend.labels.config import read_label_config
 
 if TYPE_CHECKING:
     from importers.demo.services import LabelStudioServer

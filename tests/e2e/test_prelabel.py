@@ -16,8 +16,8 @@ from plain_projects import OLDER, VERSION, answer, drawings, new_project
 
 from importers.demo.services import LabelStudioServer
 from importers.label_studio.predictions import PredictionPost, find_task, only_one
+from importers.label_studio.prelabel import PrelabelReport, prelabel
 from importers.label_studio.project import UNCERTAINTY_SAMPLING
-from importers.prelabel import PrelabelReport, prelabel
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
 

@@ -20,10 +20,10 @@ from importers.config.new import new_project_file
 from importers.ledger import Ledger
 from importers.review import CONTACT_SHEET, ONE_BY_ONE, STORED
 from importers.storage_sections import ApprovalSettings
-from importers.training_storage.describe import describe, picture_bytes
+from importers.training_storage.reading import TASK_GONE, Read, read_reviews
+from importers.training_storage.records import describe, picture_bytes
 from importers.training_storage.reviews import task_pages
-from importers.training_storage.reviews.reading import TASK_GONE, Read, read_reviews
-from importers.training_storage.reviews.subject import MADE_NOTE
+from importers.training_storage.subject import MADE_NOTE
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
 
@@ -33,7 +33,7 @@ OTHER = {
     "clip_score": 0,
 }
 """A task that somebody adds to a campaign's project."""
-READING = "importers.training_storage.reviews.reading"
+READING = "importers.training_storage.reading"
 
 
 @pytest.fixture

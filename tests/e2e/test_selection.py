@@ -7,7 +7,7 @@ from dataclasses import replace
 from review_world import MakeWorld, World
 
 from importers.label_studio.push import push
-from importers.label_studio.review_queue import CONFIDENT_TAB
+from importers.label_studio.queue import CONFIDENT_TAB
 
 VERSION = "clip:test@000000000001"
 

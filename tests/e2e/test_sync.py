@@ -13,13 +13,13 @@ from sync_world import Review
 
 from importers.config.campaign import NONE_OF_THESE, UNUSABLE
 from importers.config.sections import DerivedTechnique
+from importers.generation.candidates import approved
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.techniques.candidates import approved
 from importers.training_storage.classes import note_decision, read_classes
-from importers.training_storage.reviews.reading import TASK_GONE
-from importers.training_storage.reviews.verdicts import NO_LABEL, SEVERAL_LABELS
+from importers.training_storage.reading import TASK_GONE
 from importers.training_storage.sync import sync
+from importers.training_storage.verdicts import NO_LABEL, SEVERAL_LABELS
 from ls_backend.errors import StorageError
 
 

@@ -16,8 +16,8 @@ from importers.demo.services import LabelStudioServer
 from importers.label_studio.push import push
 from importers.ledger import Ledger
 from importers.training_storage.releases.verify import verify
+from importers.training_storage.report import SyncReport
 from importers.training_storage.sync import sync
-from importers.training_storage.sync_report import SyncReport
 
 VERDICT = '<Choices name="verdict" toName="image"><Choice value="accept"/><Choice value="reject"/>'
 PROJECT = """\

@@ -11,7 +11,7 @@ import pytest
 
 from importers.answer_spool import AnswerSpool
 from importers.config.campaign import load_campaign
-from importers.generation import generate
+from importers.generation.stage import generate
 from importers.generators.openai_images import OpenAIImages
 from importers.image_store import ImageStore
 from importers.ledger import Ledger

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from importers.config.campaign import Campaign, load_campaign
-from importers.generation import generate
+from importers.generation.plan import Known, plan, planned_samples
+from importers.generation.stage import generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.pipeline import push, score
-from importers.planning import Known, plan, planned_samples
 from importers.sketch.account import Limits
 from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, OutcomeUnknown
 from ls_backend.label_studio import Credentials, LabelStudio

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from importers.commands.campaign_words import status_table
 from importers.config.campaign import load_campaign
+from importers.generation.plan import plan
 from importers.ledger import Ledger
-from importers.planning import plan
 from importers.sample import Score, Verdict
 from importers.status import Counts, campaign_status
 

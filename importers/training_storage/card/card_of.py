@@ -8,13 +8,13 @@ from importers.config.campaign import Campaign
 from importers.config.job import Job
 from importers.ledger import Ledger
 from importers.record import SPLITS
-from importers.selection import held
+from importers.scoring.select import held
 from importers.training_storage.card.facts import CardFacts, DataFiles, review_facts
 from importers.training_storage.card.files import card_files
 from importers.training_storage.layouts.base import Contents
+from importers.training_storage.reading import Read
 from importers.training_storage.releases.release import folder
-from importers.training_storage.releases.releasing import Laid
-from importers.training_storage.reviews.reading import Read
+from importers.training_storage.releases.write import Laid
 
 _SHARDS = {"parquet", "webdataset"}
 _TREE = "imagefolder"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from importers.record import Record
 from ls_backend.errors import ImageError
-from ls_backend.pixels import decode_image
+from ls_backend.images.pixels import decode_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,7 +7,7 @@ import re
 from importers.training_storage.card.files import CAMPAIGN, README
 from importers.training_storage.card.picture_grid import PICTURES
 from importers.training_storage.releases.release import folder
-from importers.training_storage.storages.storage import Storage
+from importers.training_storage.storages.fsspec_storage import Storage
 
 _LINK = re.compile(rf"(?<!\\)\]\((?={re.escape(CAMPAIGN)}\)|{PICTURES}/)")
 

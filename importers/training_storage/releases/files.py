@@ -8,7 +8,7 @@ from hashlib import sha256
 from importers.record import Record
 from importers.training_storage.releases.pictures import Image, picture
 from importers.training_storage.releases.release import File, Release, folder
-from importers.training_storage.storages.storage import Storage
+from importers.training_storage.storages.fsspec_storage import Storage
 
 _MOST_BYTES = 32 << 20
 _MOST_FILES = 2000

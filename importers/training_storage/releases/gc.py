@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from importers.progress import Progress, silent
-from importers.training_storage.releases.history import history, no_release
+from importers.training_storage.releases.read import history, no_release
 from importers.training_storage.releases.release import (
     LATEST,
     MANIFEST,
@@ -23,7 +23,7 @@ from importers.training_storage.releases.release import (
     remove_release,
 )
 from importers.training_storage.releases.verify import left_by_killed
-from importers.training_storage.storages.storage import PARTS, Storage, open_storage
+from importers.training_storage.storages.fsspec_storage import PARTS, Storage, open_storage
 from ls_backend.errors import StorageError
 
 KEEP = 5

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from importers.record import Record
 from importers.training_storage.releases.release import OBJECTS, damaged
+from importers.training_storage.storages.fsspec_storage import Storage
 from importers.training_storage.storages.parallel import bounded_map
-from importers.training_storage.storages.storage import Storage
 
 Image = Callable[[Record], "bytes | Path | None"]
 """The bytes of a record's picture, or the local file that has them; None where only the storage

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from importers.record import Record, record_from
-from importers.training_storage.storages.storage import Storage
+from importers.training_storage.storages.fsspec_storage import Storage
 from ls_backend.errors import StorageError
 
 FORMAT = 1

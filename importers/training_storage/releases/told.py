@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from importers.training_storage.releases.history import history, no_release
+from importers.training_storage.releases.read import history, no_release
 from importers.training_storage.releases.release import latest, read_release
 from importers.training_storage.releases.tombstones import tombstones_of
-from importers.training_storage.storages.storage import open_storage
+from importers.training_storage.storages.fsspec_storage import open_storage
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from importers.training_storage.releases.release import (
     parse_release,
     release_json,
 )
-from importers.training_storage.storages.storage import Storage
+from importers.training_storage.storages.fsspec_storage import Storage
 
 REMOVED = "removed.jsonl"
 

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from importers.progress import Progress, silent
 from importers.record import record_from
-from importers.training_storage.releases.history import no_release, published
+from importers.training_storage.releases.read import no_release, published
 from importers.training_storage.releases.release import (
     BEGUN,
     LATEST,
@@ -27,7 +27,7 @@ from importers.training_storage.releases.release import (
     read_release,
     release_json,
 )
-from importers.training_storage.storages.storage import PARTS, Storage, open_storage
+from importers.training_storage.storages.fsspec_storage import PARTS, Storage, open_storage
 from ls_backend.errors import StorageError
 
 _SHARED = re.compile(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta, timezone
 from typing import Any
 
-from importers.label_studio.lookup import all_of, item, query_ignored
+from importers.label_studio.queries import all_of, item, query_ignored
 from importers.training_storage.reviews.times import read_time
 from ls_backend.label_studio import LabelStudio
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from importers.progress import Progress, silent
 from importers.training_storage.storages import hub_requests
+from importers.training_storage.storages.fsspec_storage import AT_ONCE, Storage
 from importers.training_storage.storages.hub_changes import (
     MOST_FILES,
     Changes,
@@ -28,7 +29,6 @@ from importers.training_storage.storages.hub_changes import (
 )
 from importers.training_storage.storages.hub_errors import conflict, hub_errors, not_a_hub_url
 from importers.training_storage.storages.retries import is_passing, persistent
-from importers.training_storage.storages.storage import AT_ONCE, Storage
 from ls_backend.errors import StorageError
 
 if TYPE_CHECKING:

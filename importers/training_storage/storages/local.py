@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
-from importers.training_storage.storages.storage import AT_ONCE, PARTS, Storage
+from importers.training_storage.storages.fsspec_storage import AT_ONCE, PARTS, Storage
 
 _LINKS = 500
 """How many a thread makes in one go."""

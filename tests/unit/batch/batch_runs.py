@@ -11,7 +11,7 @@ import pytest
 from batch_provider import BatchProvider
 
 from importers.config.campaign import Campaign
-from importers.generation import GenerateReport, generate
+from importers.generation.stage import GenerateReport, generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from ls_backend.errors import GeneratorError

@@ -10,15 +10,15 @@ import pytest
 from batch_provider import BatchProvider, batch_provider
 from batch_runs import StartProvider
 
-from importers import batch_run
-from importers.generators import retries
+from importers.generation import batch
+from importers.openai_api import retries
 from importers.sketch.batch_api import USUAL, BatchLimits
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_run, "SHORTEST_PAUSE_S", 0.01)
-    monkeypatch.setattr(batch_run, "ARRIVAL_S", 0.0)
+    monkeypatch.setattr(batch, "SHORTEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(batch, "ARRIVAL_S", 0.0)
     monkeypatch.setattr(retries, "_backoff", lambda _: 0.0)
 
 

@@ -13,11 +13,16 @@ from PIL import Image
 
 from importers.config.sections import GeneratorSettings
 from importers.generators import Answer, GenerationRequest
-from importers.generators.batch_lines import NotCarriedOut, read_result, request_line, write_lines
-from importers.generators.connection import Connection
-from importers.generators.openai_errors import RateLimited, ServerFailed
+from importers.generators.openai_batch_lines import (
+    NotCarriedOut,
+    read_result,
+    request_line,
+    write_lines,
+)
+from importers.openai_api.connection import Connection
+from importers.openai_api.errors import RateLimited, ServerFailed
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
-from ls_backend.pixels import ORIENTATION
+from ls_backend.images.pixels import ORIENTATION
 
 OPENAI = Connection("https://api.openai.com/v1", "OPENAI_API_KEY", "sk-secret")
 

@@ -29,14 +29,14 @@ from batch_runs import (
 )
 from openai import OpenAI
 
-from importers import batch_run
 from importers.commands import campaign_words
 from importers.config.sections import BudgetSettings
-from importers.generation import GenerationStopped, generate
-from importers.generators.batch_lines import write_lines
+from importers.generation import batch
+from importers.generation.estimate import Estimator
+from importers.generation.stage import GenerationStopped, generate
+from importers.generators.openai_batch_lines import write_lines
 from importers.generators.prices import cost_usd
 from importers.ledger import Ledger
-from importers.money.estimate import Estimator
 from importers.sketch.batch_api import BatchLimits
 from importers.status import campaign_status
 from ls_backend.errors import ConfigError
@@ -97,7 +97,7 @@ def test_an_image_of_a_batch_costs_half() -> None:
 def test_what_does_not_fit_one_file_goes_into_several(
     provider: BatchProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_run, "write_lines", partial(write_lines, most=2))
+    monkeypatch.setattr(batch, "write_lines", partial(write_lines, most=2))
     campaign = batch_campaign(tmp_path / "pets", provider.base_url, samples=5)
     assert run(campaign).generated == 5
     assert provider.count(CREATE) == 3
@@ -186,8 +186,8 @@ def test_who_cancelled_a_batch_is_not_sent_another_at_once(
     campaign = batch_campaign(tmp_path / "pets", provider.base_url)
     run(campaign, wait=False)
     with OpenAI(base_url=provider.base_url, api_key="none") as client:
-        [batch] = client.batches.list()
-        assert client.batches.cancel(batch.id).status == "cancelling"
+        [remote] = client.batches.list()
+        assert client.batches.cancel(remote.id).status == "cancelling"
     cancelled.set()
     failure = run_and_fail(campaign)
     assert failure.code == "batch_cancelled"
@@ -240,7 +240,7 @@ def test_a_batch_that_is_given_up_is_asked_for_anew(
     campaign = batch_campaign(tmp_path / "pets", provider.base_url)
     run(campaign, wait=False)
     with Ledger(campaign.ledger_path) as ledger:
-        assert batch_run.forget(ledger) == 4
+        assert batch.forget(ledger) == 4
         assert generate(campaign, ledger).generated == 4
     assert outcomes(campaign) == ["stored"] * 4 + ["unknown"] * 4
 

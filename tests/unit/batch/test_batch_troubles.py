@@ -29,7 +29,7 @@ from batch_runs import (
 )
 from flask import Response
 
-from importers import batch_run
+from importers.generation import batch
 from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
 from importers.image_store import ImageStore
 
@@ -89,8 +89,8 @@ def test_killed_after_anything_the_next_run_goes_on(
         campaign = batch_campaign(tmp_path / f"pets-{lives}", provider.base_url, samples=3)
         mortal.lives = lives
         with monkeypatch.context() as patched:
-            patched.setattr(batch_run, "OpenAIBatches", MortalBatches)
-            patched.setattr("importers.generation.ImageStore", MortalStore)
+            patched.setattr(batch, "OpenAIBatches", MortalBatches)
+            patched.setattr("importers.generation.stage.ImageStore", MortalStore)
             try:
                 run(campaign)
             except Killed:

@@ -8,12 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.generators.capabilities import (
-    LIVING,
-    azure_retirement_of,
-    capability_of,
-    shutdown_of,
-)
+from importers.openai_api.models import LIVING, azure_retirement_of, capability_of, shutdown_of
 
 
 @pytest.mark.parametrize("model", LIVING)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from importers.config.sections import GeneratorSettings
-from importers.generators.connection import Connection, connection_of
+from importers.openai_api.connection import Connection, connection_of
 from ls_backend.errors import ConfigError
 
 

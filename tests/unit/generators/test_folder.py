@@ -17,13 +17,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from importers.config.campaign import Campaign, load_campaign
 from importers.config.sections import GeneratorSettings
-from importers.generation import generate
+from importers.generation.prompt_plan import prompt_plan
+from importers.generation.stage import generate
 from importers.generators.folder import FOLDER
-from importers.generators.folder_plan import folder_samples, is_synthetic
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.pipeline import score
-from importers.prompts.summary import prompt_plan
+from importers.prompts.folder import folder_samples, is_synthetic
 from importers.sample import PlannedSample
 from importers.sketch.draw import draw
 from importers.status import campaign_status

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from importers.generators.openai_errors import RateLimited
 from importers.generators.pace import Pace
+from importers.openai_api.errors import RateLimited
 
 
 @dataclass

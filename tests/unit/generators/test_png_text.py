@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from importers.generators.png_text import automatic1111_prompt, comfyui_prompt, prompt_in_png
+from importers.prompts.png_text import automatic1111_prompt, comfyui_prompt, prompt_in_png
 
 SETTINGS = "Steps: 20, Sampler: DPM++ 2M, CFG scale: 7, Seed: 42, Size: 512x512"
 

@@ -11,8 +11,8 @@ from label_studio_sdk.label_interface.interface import LabelInterface
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE, Campaign
 from importers.config.review_config import has_none_or_unusable, review_config
 from ls_backend.errors import ConfigError
-from ls_backend.label_config import read_label_config
-from ls_backend.label_texts import DEFAULT_BACKGROUND
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.texts import DEFAULT_BACKGROUND
 
 
 def campaign(labels: list[str], **sections: Any) -> Campaign:

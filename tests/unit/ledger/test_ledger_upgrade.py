@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from importers.ledger import Ledger
-from importers.ledger.file import Database
+from importers.ledger.database import Database
 from importers.sample import Prompt, Sample, sample_key
 
 DUMP = Path(__file__).with_name("ledger_v1.sql")

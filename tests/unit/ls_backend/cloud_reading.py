@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ls_backend.cloud_files import CloudFiles
 from ls_backend.errors import ImageError
-from ls_backend.fetch import Limits
+from ls_backend.images.cloud_files import CloudFiles
+from ls_backend.images.fetch import Limits
 
 ROOMY = Limits(seconds=60, max_bytes=1000)
 SHORT = Limits(seconds=0.5, max_bytes=1000)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from importers.sketch import MODEL_FOLDER
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.errors import ModelError
 from ls_backend.model_folder import CONFIG_FILE, WEIGHTS_FILE
 

@@ -8,7 +8,7 @@ import pytest
 from backend_client import CONFIG, PLAIN
 
 from ls_backend.app import create_app
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.loading import ModelLoader
 from ls_backend.model import ClipModel
 

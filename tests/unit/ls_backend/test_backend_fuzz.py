@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ls_backend.app import create_app
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.loading import ModelLoader
 from ls_backend.model import ClipModel
 

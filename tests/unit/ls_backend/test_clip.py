@@ -15,7 +15,7 @@ from model_folders import random_model
 from PIL import Image
 
 from importers.sketch import MODEL_FOLDER
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.zero_shot import probabilities, text_vectors
 
 SAME = 1e-5

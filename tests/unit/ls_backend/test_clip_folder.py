@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from model_folders import SMALL_VIT, edit_config, random_model, refusal_of
 
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
+from ls_backend.clip.golden import GOLDEN_FILE
 from ls_backend.errors import ModelError
-from ls_backend.golden import GOLDEN_FILE
 from ls_backend.model_folder import CONFIG_FILE
 from ls_backend.model_folder import WEIGHTS_FILE as WEIGHTS
 

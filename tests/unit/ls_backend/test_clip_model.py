@@ -18,11 +18,11 @@ from PIL import Image
 
 from importers.sketch import MODEL_FOLDER
 from ls_backend.answers import answer, prediction
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.errors import ImageError
-from ls_backend.image_vectors import Look
-from ls_backend.label_config import read_label_config
-from ls_backend.label_target import LabelTarget
+from ls_backend.images.image_vectors import Look
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.target import LabelTarget
 from ls_backend.model import ClipModel
 from ls_backend.zero_shot import Score
 

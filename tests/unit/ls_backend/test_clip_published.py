@@ -12,7 +12,7 @@ from drawings import Draw
 from model_folders import refusal_of
 
 from importers.sketch import MODEL_FOLDER
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.model_folder import CONFIG_FILE
 from ls_backend.model_folder import WEIGHTS_FILE as WEIGHTS
 

@@ -13,10 +13,10 @@ from cloud_reading import ROOMY, SHORT, refused
 from fsspec.asyn import AsyncFileSystem
 from fsspec.registry import _registry
 
-from ls_backend.cloud_files import CloudFiles
 from ls_backend.errors import ConfigError, ImageError
+from ls_backend.images.cloud_files import CloudFiles
+from ls_backend.images.task_images import TaskImages
 from ls_backend.settings import Settings, settings_from_env
-from ls_backend.task_images import TaskImages
 
 pytestmark = pytest.mark.usefixtures("forget_storages")
 

@@ -12,12 +12,12 @@ from label_studio_sdk.label_interface import LabelInterface
 from PIL import Image
 
 from ls_backend.answers import answer_of_several
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.errors import LabelConfigError
-from ls_backend.image_vectors import Look
-from ls_backend.label_config import read_label_config
+from ls_backend.images.image_vectors import Look
+from ls_backend.images.pixels import cropped
+from ls_backend.labels.config import read_label_config
 from ls_backend.model import ClipModel
-from ls_backend.pixels import cropped
 
 LABELS = ("cat", "bus", "fish", "umbrella")
 TAXONOMY = """<Taxonomy name="what" toName="image" {}>

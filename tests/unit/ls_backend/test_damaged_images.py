@@ -14,7 +14,7 @@ from image_files import PALETTE, RGB, bmp, encoded, gif, jpeg, png, tiff, webp, 
 from PIL import Image
 
 from ls_backend.errors import ImageError
-from ls_backend.pixels import cropped, decode_image
+from ls_backend.images.pixels import cropped, decode_image
 
 NOISE = encoded(Image.effect_noise((64, 64), 80))
 PHOTO = encoded(Image.effect_noise((64, 64), 80), "JPEG")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from ls_backend import devices
-from ls_backend.devices import choose_device, choose_precision, cpu_quota
+from ls_backend.clip import devices
+from ls_backend.clip.devices import choose_device, choose_precision, cpu_quota
 from ls_backend.errors import ModelError
 
 

@@ -12,7 +12,7 @@ from image_host import ImageHost, body, dripping, endless, raw, redirect, status
 
 from ls_backend.addresses import Origin, origin_of
 from ls_backend.errors import ImageError
-from ls_backend.fetch import Limits, fetch
+from ls_backend.images.fetch import Limits, fetch
 
 SHORT = Limits(seconds=0.4, max_bytes=1000)
 ROOMY = Limits(seconds=20, max_bytes=1000)

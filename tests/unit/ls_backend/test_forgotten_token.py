@@ -15,9 +15,9 @@ from image_host import ImageHost, status
 from werkzeug.serving import make_server
 
 from ls_backend.errors import ImageError, LabelStudioUnauthorized
+from ls_backend.images.task_images import TaskImages
 from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.settings import Settings
-from ls_backend.task_images import TaskImages
 
 
 def jwt(**claims: object) -> str:

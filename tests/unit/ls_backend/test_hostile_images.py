@@ -13,9 +13,9 @@ from PIL import Image
 
 from ls_backend.addresses import Origin, check_public
 from ls_backend.errors import ImageError
+from ls_backend.images.task_images import TaskImages
 from ls_backend.label_studio import Credentials
 from ls_backend.settings import Settings
-from ls_backend.task_images import TaskImages
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 

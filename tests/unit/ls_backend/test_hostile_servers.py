@@ -16,7 +16,7 @@ from image_host import ImageHost, body, dripping, raw, redirect
 
 from ls_backend.addresses import origin_of
 from ls_backend.errors import ImageError
-from ls_backend.fetch import Limits, fetch
+from ls_backend.images.fetch import Limits, fetch
 
 SHORT = Limits(seconds=0.4, max_bytes=1000)
 ROOMY = Limits(seconds=20, max_bytes=1000)

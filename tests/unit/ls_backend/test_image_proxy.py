@@ -13,8 +13,8 @@ from forward_proxy import NAME, PASSWORD, ForwardProxy
 from image_host import ImageHost, body, dripping, redirect, status
 
 from ls_backend.errors import ImageError
-from ls_backend.fetch import Limits, fetch
-from ls_backend.sockets import proxy_from_env
+from ls_backend.images.fetch import Limits, fetch
+from ls_backend.images.sockets import proxy_from_env
 
 LIMITS = Limits(seconds=20, max_bytes=1000)
 WHO = f"{NAME}:{quote(PASSWORD)}"

@@ -16,13 +16,13 @@ import pytest
 from drawings import Draw
 from image_host import Answer, ImageHost, body, dripping
 
-from ls_backend import task_images
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.errors import ImageError
-from ls_backend.image_vectors import ImageVectors, Look
+from ls_backend.images import task_images
+from ls_backend.images.image_vectors import ImageVectors, Look
+from ls_backend.images.task_images import LABEL_STUDIO_AT_ONCE, TaskImages
 from ls_backend.label_studio import Credentials
 from ls_backend.settings import Settings
-from ls_backend.task_images import LABEL_STUDIO_AT_ONCE, TaskImages
 
 LABELS = ("cat", "dog", "bus", "fish")
 Start = Callable[..., ImageVectors]

@@ -17,9 +17,9 @@ from drawings import Draw
 from flask.testing import FlaskClient
 
 from importers.sketch import MODEL_FOLDER
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.errors import LabelConfigError
-from ls_backend.label_config import read_label_config
+from ls_backend.labels.config import read_label_config
 from ls_backend.model import ClipModel
 
 CONFIG = """<View><Image name="image" value="$image"/>

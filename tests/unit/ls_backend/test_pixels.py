@@ -11,7 +11,7 @@ from image_files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, encoded, grey_tiff
 from PIL import Image, ImageOps
 
 from ls_backend.errors import ImageError
-from ls_backend.pixels import ORIENTATION, decode_image
+from ls_backend.images.pixels import ORIENTATION, decode_image
 
 WHITE = (255, 255, 255)
 

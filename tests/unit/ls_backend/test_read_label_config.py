@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ls_backend.errors import LabelConfigError
-from ls_backend.label_config import read_label_config
-from ls_backend.label_target import LabelTarget
-from ls_backend.label_texts import DEFAULT_BACKGROUND, readable
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.target import LabelTarget
+from ls_backend.labels.texts import DEFAULT_BACKGROUND, readable
 
 CHOICES = '<Choice value="cat"/><Choice value="dog"/>'
 

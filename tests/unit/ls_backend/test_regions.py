@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ls_backend.label_config import read_label_config
-from ls_backend.label_target import LabelTarget
-from ls_backend.pixels import cropped
-from ls_backend.regions import drawn_in, regions_of
+from ls_backend.images.pixels import cropped
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.regions import drawn_in, regions_of
+from ls_backend.labels.target import LabelTarget
 
 SHAPES = '<Rectangle name="box" toName="image"/>'
 

@@ -16,9 +16,9 @@ from image_host import ImageHost, dripping
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
-from ls_backend.cloud_files import CloudFiles
+from ls_backend.images.cloud_files import CloudFiles
+from ls_backend.images.task_images import TaskImages
 from ls_backend.settings import settings_from_env
-from ls_backend.task_images import TaskImages
 
 pytestmark = pytest.mark.usefixtures("forget_storages")
 

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_studio_sdk.label_interface import LabelInterface
 
-from ls_backend.clip import Clip
-from ls_backend.image_vectors import ImageVectors
-from ls_backend.label_config import read_label_config
-from ls_backend.label_vectors import LabelVectors
+from ls_backend.clip.clip import Clip
+from ls_backend.images.image_vectors import ImageVectors
+from ls_backend.images.task_images import TaskImages
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.vectors import LabelVectors
 from ls_backend.metrics import BATCH_IMAGES
 from ls_backend.model import ClipModel
-from ls_backend.task_images import TaskImages
 
 BOX = '<Rectangle name="box" toName="image"/>'
 CONTROLS = (

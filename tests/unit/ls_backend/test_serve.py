@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from ls_backend.errors import ConfigError
-from ls_backend.serve import serve
+from ls_backend.server.serve import serve
 from ls_backend.settings import Settings
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ls_backend.vector_cache import FILE, SWEEP_EVERY, VectorCache
+from ls_backend.images.vector_cache import FILE, SWEEP_EVERY, VectorCache
 
 MIB = 1024 * 1024
 

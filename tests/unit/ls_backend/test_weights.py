@@ -96,7 +96,7 @@ def test_fetch_to_a_folder_makes_one_that_can_be_carried(hub: Hub, tmp_path: Pat
 
 
 def test_a_fetched_folder_loads_as_a_model(hub: Hub, tmp_path: Path) -> None:
-    from ls_backend.clip import Clip
+    from ls_backend.clip.clip import Clip
 
     folder = tmp_path / "carried"
     made = weights(hub, tmp_path / "home", "fetch", "tiny/v1", "--to", str(folder))

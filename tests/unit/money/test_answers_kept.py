@@ -12,10 +12,10 @@ from paid_runs import NO_IMAGE, PER_IMAGE, run
 
 from importers.answer_spool import AnswerSpool
 from importers.config.campaign import Campaign
+from importers.generation.plan import plan
 from importers.generators import GenerationRequest, open_generator
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.planning import plan
 
 
 def killed_after_the_answer(campaign: Campaign, number: int = 0) -> tuple[int, Path]:

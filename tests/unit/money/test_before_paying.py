@@ -10,11 +10,11 @@ from paid_api import PaidApi, error, write_paid_campaign
 from paid_runs import PER_IMAGE, ls_clip, run
 
 from importers.config.campaign import load_campaign
+from importers.generation.estimate import Estimator
+from importers.generation.plan import plan
 from importers.ledger import Ledger
 from importers.money import terms
-from importers.money.estimate import Estimator
 from importers.money.terms import TERMS_NOTE, noted_terms, show_terms_once
-from importers.planning import plan
 
 # -- before and after --------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importers.config.sections import BudgetSettings
-from importers.money.budget import Budget, CapReached, Commitment, Reservation, check_priced
+from importers.generation.budget import Budget, CapReached, Commitment, Reservation, check_priced
 from ls_backend.errors import ConfigError
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)

@@ -10,8 +10,8 @@ import pytest
 from paid_api import PaidApi, write_paid_campaign
 from paid_runs import PER_IMAGE, ls_clip, run
 
+from importers.generation.plan import plan
 from importers.ledger import Ledger
-from importers.planning import plan
 from ls_backend.errors import ConfigError
 
 

@@ -18,9 +18,9 @@ from importers import cli
 from importers.commands.output import rate
 from importers.commands.words_costs import cost_lines
 from importers.config.campaign import Campaign, load_campaign
+from importers.generation.costs import campaign_costs, commitments
+from importers.generation.plan import plan
 from importers.ledger import Ledger
-from importers.money.costs import campaign_costs, commitments
-from importers.planning import plan
 from importers.sample import Sample, Verdict
 
 WriteCampaign = Callable[..., Path]

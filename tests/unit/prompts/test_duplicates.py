@@ -10,7 +10,7 @@ import pytest
 from importers.prompts.duplicates import without_duplicates
 from importers.prompts.prices import TEXT_PRICES, text_cost_usd
 from importers.sketch import resolve_model
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 
 
 def test_exact_duplicates_do_not_depend_on_case_and_punctuation() -> None:

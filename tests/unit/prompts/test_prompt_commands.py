@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from importers import cli
 from importers.config.campaign import NONE_OF_THESE, load_campaign
+from importers.generation.plan import plan
 from importers.ledger import Ledger
-from importers.planning import plan
 from importers.prompts import write_prompts
 from importers.sample import Verdict
 

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from importers import generation
 from importers.config.campaign import Campaign
+from importers.generation import stage
+from importers.generation.plan import Known, planned_samples
 from importers.ledger import Ledger
-from importers.ledger.writings import WrittenText
-from importers.planning import Known, planned_samples
+from importers.ledger.inputs import WrittenText
 from importers.prompts import write_prompts
 from importers.prompts.duplicates import normalised
 from importers.prompts.mention import mentions
 from importers.prompts.sampling import refused_texts
 from importers.prompts.writing import told, write
 from importers.sample import Verdict
-from importers.scoring import open_model
+from importers.scoring.score import open_model
 from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, OutcomeUnknown
 
 WritingCampaign = Callable[..., Campaign]
@@ -145,7 +145,7 @@ def test_the_campaigns_clip_tells_near_duplicates_apart(
     writing_campaign: WritingCampaign, ledger: Ledger
 ) -> None:
     campaign = writing_campaign(near_duplicates=0.9)
-    assert generation.write(campaign, ledger).written > 0
+    assert stage.write(campaign, ledger).written > 0
     model = open_model(campaign)
     for label in campaign.labels:
         texts = [t.text for t in ledger.writings.texts() if t.label == label]
@@ -213,15 +213,15 @@ def test_what_ends_writing_is_raised_and_recorded(
 def test_no_answer_in_time_is_unknown_and_asked_again_by_the_next_run(
     writing_campaign: WritingCampaign, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from importers.sketch import scribe
+    from importers.sketch import writer
 
-    go_on, answered = threading.Event(), scribe.texts_for
+    go_on, answered = threading.Event(), writer.texts_for
 
     def slow(request: str, seed: int) -> list[str]:
         go_on.wait(20)
         return answered(request, seed)
 
-    monkeypatch.setattr(scribe, "texts_for", slow)
+    monkeypatch.setattr(writer, "texts_for", slow)
     with pytest.raises(OutcomeUnknown, match="a text may have been written"):
         write(writing_campaign(timeout_s=0.2), ledger)
     go_on.set()
@@ -244,13 +244,13 @@ def test_generating_writes_first_and_draws_what_was_written(
     writing_campaign: WritingCampaign, ledger: Ledger, text_api: Any
 ) -> None:
     campaign = writing_campaign(samples=4, near_duplicates=1.0, count=2)
-    report = generation.generate(campaign, ledger)
+    report = stage.generate(campaign, ledger)
     assert (report.write.writer, report.write.written) == ("openai:sketch-writer-1", 4)
     assert (report.planned, report.generated) == (4, 4)
     written = {text.text for text in ledger.writings.texts()}
     assert {sample.prompt.text for sample in ledger.samples()} <= written
     asked = len(text_api.asked)
-    assert generation.generate(campaign, ledger).generated == 0
+    assert stage.generate(campaign, ledger).generated == 0
     assert len(text_api.asked) == asked
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from importers.config.campaign import Campaign
+from importers.generation.plan import plan
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.near_duplicates import packed
-from importers.planning import plan
 from importers.sample import PlannedSample, Sample, Score
-from importers.selection import held_because, select, to_push
+from importers.scoring.looks import packed
+from importers.scoring.select import held_because, select, to_push
 
 VERSION, NEWER = "clip:test@1", "clip:test@2"
 

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from importers import cli
 from importers.config.campaign import load_campaign
-from importers.gc import collect
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.sample import PlannedSample, Prompt, SourceImage, Verdict
+from importers.scoring.gc import collect
 
 MakeWorld = Callable[..., World]
 

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from importers import near_duplicates as module
 from importers.config.sections import SelectionSettings
-from importers.near_duplicates import Vectors, near_duplicates, packed, unpacked
+from importers.scoring import looks as module
+from importers.scoring.looks import Vectors, near_duplicates, packed, unpacked
 from importers.sketch import resolve_model
 from importers.sketch.draw import draw
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 
 
 def unit(rows: np.ndarray) -> Vectors:

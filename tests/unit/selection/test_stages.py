@@ -11,15 +11,15 @@ import pytest
 from PIL import Image
 
 from importers.config.campaign import Campaign, load_campaign
-from importers.generation import generate
+from importers.generation.plan import plan
+from importers.generation.stage import generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.pipeline import push, run, score, score_and_select, select
-from importers.planning import plan
-from importers.scoring import open_model
+from importers.scoring.score import open_model
 from importers.sketch.draw import draw
 from importers.status import campaign_status
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio import Credentials, LabelStudio
 

@@ -12,7 +12,7 @@ from bench.sketch_training.evaluate import Evaluation, Judged, draw_request, jud
 from importers.sketch import MODEL_FOLDER, resolve_model
 from importers.sketch.grammar import plural
 from importers.sketch.spec import OBJECTS
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.model import ClipModel
 
 

@@ -27,7 +27,7 @@ from bench.sketch_training.vocabulary import (
 from importers.sketch.grammar import parse
 from importers.sketch.randomness import rng_for
 from importers.sketch.spec import COLORS, OBJECTS, SETTINGS, STYLES, Spec, random_spec
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from importers.config.campaign import Campaign
-from importers.planning import Known, planned_samples
+from importers.generation.plan import Known, planned_samples
+from importers.prompts import derive
 from importers.sample import SourceImage
-from importers.techniques import Derived, derive
+from importers.techniques import Derived
 
 VARIATION = {
     "name": "variation",

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from importers import cli
+from importers.generation.forecast import forecast
+from importers.generation.plan import known_to, plan, planned_samples
+from importers.generation.prompt_plan import prompt_plan
 from importers.ledger import Ledger
-from importers.money.forecast import forecast
-from importers.planning import known_to, plan, planned_samples
-from importers.prompts.summary import prompt_plan
 from importers.sample import SourceImage
 from importers.techniques import gather, gathered_ahead
 

@@ -17,12 +17,12 @@ from importers.ledger import Ledger
 from importers.pipeline import open_model, score
 from importers.sample import PlannedSample, Prompt, Score
 from importers.sketch.draw import draw
-from ls_backend.clip import Vectors
-from ls_backend.image_vectors import Look
-from ls_backend.label_config import read_label_config
-from ls_backend.label_texts import DEFAULT_BACKGROUND
+from ls_backend.clip.clip import Vectors
+from ls_backend.images.image_vectors import Look
+from ls_backend.images.pixels import decode_image
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.texts import DEFAULT_BACKGROUND
 from ls_backend.model import ClipModel
-from ls_backend.pixels import decode_image
 from ls_backend.zero_shot import score_shares
 
 LABELS = ["cat", "dog", "fish"]

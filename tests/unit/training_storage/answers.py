@@ -8,7 +8,7 @@ from importers.config.campaign import NONE_OF_THESE
 from importers.config.campaign import UNUSABLE as UNUSABLE_CHOICE
 from importers.review import Review
 from importers.storage_sections import ApprovalSettings
-from importers.training_storage.reviews.verdicts import judge, read_rules
+from importers.training_storage.verdicts import judge, read_rules
 
 CONFIG = (
     '<View><Image name="image" value="$image"/>'

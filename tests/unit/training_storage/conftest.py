@@ -12,7 +12,7 @@ from hugging_face import LoadDataset, open_datasets
 from release_world import LAYOUTS
 from release_world import World as Releases
 
-from importers.training_storage.releases import releasing
+from importers.training_storage.releases import write
 from importers.training_storage.storages import hub_requests
 from importers.training_storage.storages import retries as storage_retries
 
@@ -35,7 +35,7 @@ def releases(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Releases:
     """An empty storage for releases, with layouts of a few lines."""
-    monkeypatch.setattr(releasing, "layout", LAYOUTS.__getitem__)
+    monkeypatch.setattr(write, "layout", LAYOUTS.__getitem__)
     if request.param == "memory":
         return Releases(request.getfixturevalue("memory_url"))
     return Releases(str(tmp_path / "training"))

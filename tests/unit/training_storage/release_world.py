@@ -15,12 +15,12 @@ from importers.record import Record
 from importers.storage_sections import StorageSettings
 from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts.base import Contents, Layout, Output
-from importers.training_storage.releases import releasing
+from importers.training_storage.releases import write
 from importers.training_storage.releases.release import Release, latest, records_of
-from importers.training_storage.releases.releasing import Draft, Laid
 from importers.training_storage.releases.tombstones import Tombstone
+from importers.training_storage.releases.write import Draft, Laid
 from importers.training_storage.shards import content_name, shards
-from importers.training_storage.storages.storage import Storage, open_storage
+from importers.training_storage.storages.fsspec_storage import Storage, open_storage
 
 LABELS = ("cat", "dog", "test tube")
 
@@ -129,7 +129,7 @@ class World:
         )
 
     def release(self, labels: Mapping[int, str], **options: Any) -> Release:
-        return releasing.write_release(self.storage, self.draft(labels), self.image, **options)
+        return write.write_release(self.storage, self.draft(labels), self.image, **options)
 
     def image(self, record: Record) -> bytes:
         self.asked.append(record.sample)

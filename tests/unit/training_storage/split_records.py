@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from importers.near_duplicates import packed
 from importers.record import Record
+from importers.scoring.looks import packed
 from importers.storage_sections import SplitSettings
 from importers.training_storage.splits import assign
 

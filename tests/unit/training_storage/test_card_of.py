@@ -12,9 +12,9 @@ from importers.config.job import load_job
 from importers.ledger import Ledger
 from importers.review import APPROVED, ONE_BY_ONE, REJECTED, Review, ReviewedTask
 from importers.training_storage.card.card_of import card_of
-from importers.training_storage.releases.releasing import Laid
-from importers.training_storage.reviews.reading import Read
-from importers.training_storage.reviews.rules import read_rules
+from importers.training_storage.reading import Read
+from importers.training_storage.releases.write import Laid
+from importers.training_storage.rules import read_rules
 
 CONFIG = (
     '<View><Image name="image" value="$image"/><Choices name="label" toName="image">'

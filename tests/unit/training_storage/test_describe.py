@@ -19,7 +19,7 @@ from importers.ledger import Ledger
 from importers.record import Record, record_from, record_json
 from importers.review import Review, ReviewedTask, Shown
 from importers.sample import PlannedSample, Prompt, Score, sample_key
-from importers.training_storage.describe import describe, picture_bytes
+from importers.training_storage.records import describe, picture_bytes
 from ls_backend.label_studio import Credentials, LabelStudio
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)

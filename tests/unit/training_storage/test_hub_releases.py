@@ -10,7 +10,7 @@ from release_world import LABELS, LAYOUTS, World, picture
 
 from importers.record import Record
 from importers.training_storage.card.root_card import root_card
-from importers.training_storage.releases import releasing
+from importers.training_storage.releases import write
 from importers.training_storage.releases.gc import collect_releases
 from importers.training_storage.releases.release import BEGUN, LATEST
 from importers.training_storage.releases.verify import verify
@@ -30,7 +30,7 @@ SECOND = {**FIRST, 0: "dog", 12: "cat"}
 def world(hub_server: DatasetHub, monkeypatch: pytest.MonkeyPatch) -> World:
     """An empty dataset for releases, with layouts of a few lines."""
     assert hub_server.contents() == {}
-    monkeypatch.setattr(releasing, "layout", LAYOUTS.__getitem__)
+    monkeypatch.setattr(write, "layout", LAYOUTS.__getitem__)
     return World(URL)
 
 
@@ -117,7 +117,7 @@ def test_somebody_elses_commit_stops_a_release(world: World, hub_server: Dataset
         return world.image(record)
 
     with pytest.raises(StorageError) as stopped:
-        releasing.write_release(world.storage, draft, image)
+        write.write_release(world.storage, draft, image)
 
     assert stopped.value.code == "storage_conflict"
     assert len(hub_server.commits) == 3

@@ -9,8 +9,8 @@ import pytest
 from dataset_hub import PAGE, REPO, Blob, DatasetHub
 
 from importers.training_storage.storages import hub_changes
+from importers.training_storage.storages.fsspec_storage import open_storage
 from importers.training_storage.storages.hub import HubStorage
-from importers.training_storage.storages.storage import open_storage
 
 # huggingface_hub hands its HTTP library a file in a way that is going out of use there.
 pytestmark = [

@@ -9,7 +9,7 @@ from answers import LATER, annotation, by, judged, outcome, region, says
 
 from importers.config.campaign import NONE_OF_THESE
 from importers.config.campaign import UNUSABLE as UNUSABLE_CHOICE
-from importers.training_storage.reviews.verdicts import NO_LABEL, NO_VERDICT, NOT_GROUND_TRUTH, TIE
+from importers.training_storage.verdicts import NO_LABEL, NO_VERDICT, NOT_GROUND_TRUTH, TIE
 
 VERDICT = {"policy": "verdict", "verdict_control": "verdict"}
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from importers import cli
 from importers.ledger import Ledger
-from importers.training_storage.releases import releasing
+from importers.training_storage.releases import write
 from importers.training_storage.releases.release import LATEST
 
 PETS = {0: "cat", 1: "dog", 2: "cat"}
@@ -21,7 +21,7 @@ PETS = {0: "cat", 1: "dog", 2: "cat"}
 @pytest.fixture
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """The storage of the campaign `pets` beside it, with two releases."""
-    monkeypatch.setattr(releasing, "layout", LAYOUTS.__getitem__)
+    monkeypatch.setattr(write, "layout", LAYOUTS.__getitem__)
     world = World(str(tmp_path / "pets/training"))
     (tmp_path / "pets").mkdir()
     (tmp_path / "pets/campaign.toml").write_text(

@@ -5,7 +5,7 @@ from killing import watched
 from release_world import World, record_of
 
 from importers.training_storage.releases.gc import collect_releases
-from importers.training_storage.releases.history import history
+from importers.training_storage.releases.read import history
 from importers.training_storage.releases.release import BEGUN, latest
 from importers.training_storage.releases.verify import verify
 from ls_backend.errors import StorageError

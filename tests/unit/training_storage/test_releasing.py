@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from release_world import World, picture, record_of
 
-from importers.training_storage.releases import releasing
-from importers.training_storage.releases.history import history
+from importers.training_storage.releases import write
+from importers.training_storage.releases.read import history
 from importers.training_storage.releases.release import (
     BEGUN,
     LATEST,
@@ -130,8 +130,8 @@ def test_healing_puts_back_what_is_missing(releases: World, part: str) -> None:
     name = record_of(0, "cat").object_path if part == "object" else first.files[part][0].path
     draft, storage = releases.draft(PETS), releases.storage
     storage.remove_many([name])
-    assert releasing.write_release(storage, draft, releases.image) == first
-    healed = releasing.write_release(storage, draft, releases.image, heal=True)
+    assert write.write_release(storage, draft, releases.image) == first
+    healed = write.write_release(storage, draft, releases.image, heal=True)
     assert healed.content == first.content
     assert healed.name.startswith("000002-")
     assert releases.labels() == PETS
@@ -157,7 +157,7 @@ def test_a_killed_first_sync_does_not_upload_again(
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr(releasing, "layout", lambda _: fails)
+        patched.setattr(write, "layout", lambda _: fails)
         with pytest.raises(RuntimeError):
             releases.release(many)
     assert len(releases.asked) == 150
@@ -190,26 +190,26 @@ def test_a_release_written_meanwhile_stands(releases: World) -> None:
     releases.release(PETS)
     mine, theirs = releases.draft({0: "dog"}), releases.draft({0: "test tube"})
 
-    def card_while_others_write(laid: releasing.Laid) -> dict[str, bytes]:
-        releasing.write_release(releases.storage, theirs, releases.image)
+    def card_while_others_write(laid: write.Laid) -> dict[str, bytes]:
+        write.write_release(releases.storage, theirs, releases.image)
         return {"README.md": laid.name.encode()}
 
-    late = releasing.Draft(**{**vars(mine), "card": card_while_others_write})
+    late = write.Draft(**{**vars(mine), "card": card_while_others_write})
     with pytest.raises(StorageError, match="Another process wrote release 000003-"):
-        releasing.write_release(releases.storage, late, releases.image)
+        write.write_release(releases.storage, late, releases.image)
     assert releases.labels() == {0: "test tube"}
     assert not any(name.startswith("releases/000002-") for name in releases.files())
     with pytest.raises(StorageError, match="Another process wrote"):
-        releasing.write_release(releases.storage, mine, releases.image)
+        write.write_release(releases.storage, mine, releases.image)
     assert releases.release({0: "dog"}).name.startswith("000004-")
 
 
 def test_a_picture_that_is_not_what_was_approved_is_not_stored(releases: World) -> None:
     draft = releases.draft(PETS)
     with pytest.raises(StorageError, match="is not what was approved"):
-        releasing.write_release(releases.storage, draft, lambda _: b"another picture")
+        write.write_release(releases.storage, draft, lambda _: b"another picture")
     with pytest.raises(StorageError, match="is missing"):
-        releasing.write_release(releases.storage, draft, lambda _: None)
+        write.write_release(releases.storage, draft, lambda _: None)
     assert not any(name.startswith("objects/") for name in releases.files())
     assert latest(releases.storage) is None
 
@@ -220,7 +220,7 @@ def test_originals_may_be_local_files(releases: World, tmp_path: Path) -> None:
         path.write_bytes(picture(int(record.family)))
         return path
 
-    releasing.write_release(releases.storage, releases.draft(PETS), original)
+    write.write_release(releases.storage, releases.draft(PETS), original)
     assert releases.labels() == PETS
 
 

@@ -16,7 +16,7 @@ from fsspec.registry import _registry
 from s3_servers import Fault, FaultyProxy, faulty_proxy, s3_server
 
 from importers.training_storage.storages import retries as storage_retries
-from importers.training_storage.storages.storage import Storage, open_storage
+from importers.training_storage.storages.fsspec_storage import Storage, open_storage
 from ls_backend.errors import StorageError
 
 URL = "s3://pets/training"

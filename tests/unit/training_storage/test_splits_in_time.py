@@ -13,8 +13,8 @@ from split_records import PLAIN, by_key, in_split, looks, moved, record, sha
 
 from importers.ledger import Ledger
 from importers.ledger.reviews import Placed
-from importers.near_duplicates import packed
 from importers.record import Record
+from importers.scoring.looks import packed
 from importers.storage_sections import SplitSettings
 from importers.training_storage.kinship import pictures
 from importers.training_storage.split_check import torn

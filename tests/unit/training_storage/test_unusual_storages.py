@@ -12,7 +12,7 @@ from fsspec.registry import _registry
 from release_world import LABELS, LAYOUTS, World
 from s3_servers import s3_server
 
-from importers.training_storage.releases import releasing
+from importers.training_storage.releases import write
 from importers.training_storage.releases.gc import collect_releases
 from importers.training_storage.releases.verify import verify
 
@@ -57,7 +57,7 @@ def test_releases_are_written_verified_and_collected(
 ) -> None:
     if url.startswith("s3://"):
         request.getfixturevalue("s3")
-    monkeypatch.setattr(releasing, "layout", LAYOUTS.__getitem__)
+    monkeypatch.setattr(write, "layout", LAYOUTS.__getitem__)
     world = World(url.format(folder=tmp_path))
     try:
         world.release(FIRST)

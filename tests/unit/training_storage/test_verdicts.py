@@ -13,12 +13,7 @@ from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
 from importers.config.campaign import UNUSABLE as UNUSABLE_CHOICE
 from importers.review import Box, Review, Shown
 from importers.storage_sections import ApprovalSettings
-from importers.training_storage.reviews.verdicts import (
-    NO_LABEL,
-    SEVERAL_LABELS,
-    judge,
-    read_rules,
-)
+from importers.training_storage.verdicts import NO_LABEL, SEVERAL_LABELS, judge, read_rules
 
 
 def test_the_claimed_label_is_approved_with_who_and_when() -> None:

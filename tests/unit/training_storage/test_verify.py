@@ -6,7 +6,7 @@ from release_world import World, record_of
 
 from importers.training_storage.releases.release import BEGUN, LATEST
 from importers.training_storage.releases.verify import VerifyReport, verify
-from importers.training_storage.storages.storage import PARTS
+from importers.training_storage.storages.fsspec_storage import PARTS
 from ls_backend.errors import StorageError
 
 PETS = {0: "cat", 1: "dog", 2: "cat", 3: "test tube"}

@@ -1,0 +1,301 @@
+"""Samples without an image → batches at the provider → images in the store, run after run.
+
+Owns the life of a batch on our side: recorded, submitted once, looked at, collected, and what of
+it is asked for again. A run may end at any moment, also by a kill; the next one goes on: the
+provider keeps the results, and the ledger says which of them are stored.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from decimal import Decimal
+
+from importers.answer_spool import AnswerSpool
+from importers.config.campaign import Campaign
+from importers.generation.batch_results import Collected, Collector
+from importers.generation.one_by_one import rules_of
+from importers.generation.request import Drawn, request_for
+from importers.generators import batch_errors as errors
+from importers.generators import open_generator
+from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
+from importers.generators.openai_batch_lines import Endpoint, endpoint_of, request_line, write_lines
+from importers.image_store import ImageStore
+from importers.ledger import Ledger
+from importers.ledger.batches import Batch
+from importers.ledger.requests import outcome_of
+from importers.money.cashier import Cashier
+from importers.openai_api.errors import Temporary
+from importers.progress import Progress
+from importers.sample import PlannedSample
+from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, PromptRefused
+
+KIND = "openai"
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
+ARRIVAL_S = 10.0
+"""How long a batch that a process asked for as it died may take to appear at the provider."""
+
+log = logging.getLogger(__name__)
+
+
+def draw(
+    campaign: Campaign,
+    wanted: Collection[str],
+    ledger: Ledger,
+    store: ImageStore,
+    spool: AnswerSpool,
+    cashier: Cashier,
+    *,
+    wait: bool,
+    progress: Progress,
+) -> Drawn:
+    """Go on with the batches at the provider; with `batch = true`, submit what is left.
+
+    Args:
+        wanted: Keys of the samples that the campaign asks for.
+        wait: Stay until all batches have ended, or look once and leave them there.
+
+    Raises:
+        ConfigError: the generator has no batches.
+        GeneratorError: further batches would meet it; what was drawn before is recorded.
+    """
+    settings = campaign.generator
+    if settings.kind != KIND:
+        return _no_batches(campaign, ledger)
+    with (
+        closing(OpenAIBatches(settings)) as provider,
+        closing(open_generator(settings)) as generator,
+    ):
+        collector = Collector(provider, generator, ledger, store, spool)
+        desk = _Desk(
+            campaign, frozenset(wanted), ledger, store, provider, collector, cashier, progress
+        )
+        try:
+            desk.work(wait)
+        except GeneratorError:
+            if desk.drawn.generated:
+                log.info("Drawn before that, and kept: %s.", desk.drawn.generated)
+            raise
+        except KeyboardInterrupt:
+            left = sum(batch.requests for batch in ledger.batches.open())
+            host = provider.connection.host
+            log.warning("%s images are in a batch at %s, which goes on with them.", left, host)
+            desk.drawn.interrupted = True
+        finally:
+            desk.file.unlink(missing_ok=True)
+        return desk.drawn
+
+
+def forget(ledger: Ledger) -> int:
+    """Give up all batches at the provider: their images may be paid for, and are asked for anew.
+
+    Returns:
+        How many images were in them.
+    """
+    forgotten = 0
+    for batch in ledger.batches.open():
+        for request in ledger.batches.in_flight(batch.id).values():
+            ledger.requests.ended(request, "unknown", "Its batch was forgotten.")
+            forgotten += 1
+        ledger.batches.ended(batch.id, "forgotten")
+    return forgotten
+
+
+def _no_batches(campaign: Campaign, ledger: Ledger) -> Drawn:
+    kind = campaign.generator.kind
+    if campaign.generator.batch:
+        raise ConfigError(
+            f"The generator {kind!r} has no batches.",
+            hint=f'Take batch = true out of [generator], or set kind = "{KIND}".',
+        )
+    log.warning(
+        "%s images are in a batch at a provider that [generator] no longer names; they are "
+        'collected when kind = "%s" is there again.',
+        len(ledger.batches.keys_in_flight()),
+        KIND,
+    )
+    return Drawn()
+
+
+class _Desk:
+    """One run's work on the batches of a campaign."""
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        wanted: Collection[str],
+        ledger: Ledger,
+        store: ImageStore,
+        provider: OpenAIBatches,
+        collector: Collector,
+        cashier: Cashier,
+        progress: Progress,
+    ) -> None:
+        self.drawn = Drawn()
+        self._settings = campaign.generator
+        self.file = campaign.folder / "next-batch.jsonl"
+        self._wanted = wanted
+        self._ledger = ledger
+        self._store = store
+        self._provider = provider
+        self._collector = collector
+        self._cashier = cashier
+        self._progress = progress
+        self._requests_ended = 0
+        self._unfit: set[str] = set()
+        self._checked = False
+
+    def work(self, wait: bool) -> None:
+        for batch in self._ledger.batches.open():
+            if batch.remote_id is None:
+                self._find_again(batch)
+        self._look(patiently=False)
+        self._submit()
+        began = time.monotonic()
+        while wait and self._ledger.batches.open():
+            waited = time.monotonic() - began
+            time.sleep(min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, waited / 10)))
+            if self._look(patiently=True):
+                self._submit()
+
+    # -- submit --------------------------------------------------------------------------------
+
+    def _submit(self) -> None:
+        """Put all samples that nobody is asked for, and the budget has money for, into batches."""
+        waiting = self._waiting() if self._settings.batch else []
+        if waiting and not self._checked:
+            self._cashier.before_paying(waiting)
+            self._checked = True
+        costs, self.drawn.caps_reached = self._cashier.affordable(waiting)
+        for endpoint, samples in _alike([sample for sample in waiting if sample.key in costs]):
+            while samples:
+                written = write_lines(self.file, self._lines(samples))
+                if written:
+                    self._send(endpoint, {key: costs[key] for key in written})
+                done = {*written, *self._unfit}
+                samples = [sample for sample in samples if sample.key not in done]
+
+    def _send(self, endpoint: Endpoint, reserved: Mapping[str, Decimal | None]) -> None:
+        """Submit the file; before anything leaves, the ledger knows of every request in it."""
+        number = self._ledger.batches.begin(reserved)
+        try:
+            remote = self._provider.submit(self._name(number), endpoint, self.file)
+        except (GeneratorUnreachable, Temporary):
+            raise  # it may be there: the next run looks for it
+        except GeneratorError as error:
+            self._give_up(number, "refused", error.message)
+            raise
+        self._record(number, remote)
+        log.info(
+            "Batch %s of %s images is at %s, and done within a day. It stays there if this run "
+            "ends; the next one collects it.",
+            remote.id,
+            len(reserved),
+            self._provider.connection.host,
+        )
+
+    def _find_again(self, batch: Batch) -> None:
+        """Look for a batch that was being submitted when a process ended."""
+        log.info("Looking for batch %s, which an earlier run may have submitted.", batch.id)
+        time.sleep(ARRIVAL_S)
+        remote = self._provider.find(self._name(batch.id), batch.started_at)
+        if remote is None:
+            host = self._provider.connection.host
+            self._give_up(batch.id, "not submitted", f"The batch never came to {host}.")
+        else:
+            self._record(batch.id, remote)
+
+    def _give_up(self, number: int, status: str, why: str) -> None:
+        for request in self._ledger.batches.in_flight(number).values():
+            self._ledger.requests.ended(request, "failed", why)
+        self._ledger.batches.ended(number, status, why)
+
+    def _record(self, number: int, remote: RemoteBatch) -> None:
+        self._ledger.batches.submitted(number, remote.id, remote.input_file, remote.status)
+
+    def _name(self, number: int) -> str:
+        return f"{self._ledger.campaign_id}/{number}"
+
+    def _waiting(self) -> list[PlannedSample]:
+        in_flight = self._ledger.batches.keys_in_flight()
+        rules = rules_of(self._settings, self._ledger)
+        return [
+            sample.planned
+            for sample in self._ledger.to_generate()
+            if sample.key in self._wanted
+            and sample.key not in in_flight
+            and not rules.gives_up(sample.key)
+        ]
+
+    def _lines(self, samples: Sequence[PlannedSample]) -> Iterator[tuple[str, bytes]]:
+        """The lines of samples by key; those whose images cannot be sent are refused."""
+        for sample in samples:
+            try:
+                request = request_for(sample, self._store)
+                yield sample.key, request_line(sample.key, request, self._settings)
+            except PromptRefused as error:
+                self._refuse(sample.key, error)
+
+    def _refuse(self, key: str, error: PromptRefused) -> None:
+        request = self._ledger.requests.begin(key)
+        self._ledger.requests.ended(request, outcome_of(error), error.message)
+        self._unfit.add(key)
+        self.drawn.refused += 1
+        log.warning("%s", error.message)
+
+    # -- look and collect ------------------------------------------------------------------------
+
+    def _look(self, *, patiently: bool) -> bool:
+        """Collect the batches that have ended; says whether there was one."""
+        collected = False
+        done, total = self._requests_ended, self._requests_ended
+        for batch in self._ledger.batches.open():
+            remote = self._provider.look(str(batch.remote_id), patiently=patiently)
+            total += batch.requests
+            done += batch.requests if remote.ended else remote.done
+            if remote.ended:
+                self._requests_ended += batch.requests
+                self._collect(batch, remote)
+                collected = True
+        self._progress(done, total)
+        return collected
+
+    def _collect(self, batch: Batch, remote: RemoteBatch) -> None:
+        came = self._collector.collect(batch, remote)
+        self.drawn += came.drawn
+        self._ledger.batches.ended(batch.id, remote.status, "; ".join(remote.errors) or None)
+        error = self._why_to_stop(remote, came)
+        if error is not None:
+            raise error
+
+    def _why_to_stop(self, remote: RemoteBatch, came: Collected) -> GeneratorError | None:
+        """What further batches would meet, too; None where asking for the rest makes sense."""
+        connection = self._provider.connection
+        if remote.status == "failed":
+            return self._provider.not_taken(remote)
+        if came.fatal is not None:
+            return came.fatal
+        if remote.status == "cancelled":
+            return errors.cancelled(connection, remote.id, came.drawn.generated, came.undone)
+        if came.undone and not (came.drawn.generated or came.drawn.refused):
+            return came.failure or errors.no_progress(connection, remote.id)
+        if came.undone:
+            log.warning(
+                "%s of the images of batch %s (%s) were not drawn, and are asked for again.",
+                came.undone,
+                remote.id,
+                remote.status,
+            )
+        return None
+
+
+def _alike(samples: Sequence[PlannedSample]) -> Iterator[tuple[Endpoint, list[PlannedSample]]]:
+    """The samples by what a batch must have in common: endpoint and model."""
+    groups: defaultdict[tuple[Endpoint, str], list[PlannedSample]] = defaultdict(list)
+    for sample in samples:
+        groups[endpoint_of(from_images=bool(sample.parents)), sample.model].append(sample)
+    for (endpoint, _model), group in groups.items():
+        yield endpoint, group

@@ -1,0 +1,243 @@
+"""Samples without an image → images in the store: several requests at once, within the budget.
+
+Owns which sample is asked for next and when asking stops: at an error that every request would
+meet, at a cap of [budget], and at Ctrl-C. A sample whose request brought no image is asked for
+again after the others. Requests in the air are finished and recorded before it returns.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from types import FrameType
+
+from importers.config.sections import GeneratorSettings
+from importers.generation.budget import Budget, CapReached, Reservation
+from importers.generation.estimate import Estimator
+from importers.generation.request import Drawn, Easel
+from importers.ledger import Ledger
+from importers.progress import PaidProgress
+from importers.sample import Sample
+from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
+
+# A server that leaves so many samples in a row without an image will leave the next one too.
+MOST_UNANSWERED_IN_A_ROW = 3
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a run asks.
+
+    Attributes:
+        parallel: Requests at the same time.
+        max_unanswered: How often a sample whose request brought no image, and may have been paid
+            for, is asked for again, over all runs.
+        unanswered: Such requests of earlier runs, by sample key.
+    """
+
+    parallel: int
+    max_unanswered: int
+    unanswered: Counter[str]
+
+    def gives_up(self, key: str) -> bool:
+        return self.unanswered[key] > self.max_unanswered
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """A sample that is not asked for again.
+
+    Attributes:
+        sample: Its key.
+        prompt: Its text.
+        requests: How many were sent for it without an image; each may have been paid for.
+    """
+
+    sample: str
+    prompt: str
+    requests: int
+
+
+def given_up(samples: Iterable[Sample], rules: Rules) -> tuple[GivenUp, ...]:
+    """Those of samples without an image that are not asked for again."""
+    return tuple(
+        GivenUp(sample.key, sample.prompt.text, rules.unanswered[sample.key])
+        for sample in samples
+        if rules.gives_up(sample.key)
+    )
+
+
+def rules_of(settings: GeneratorSettings, ledger: Ledger) -> Rules:
+    """The rules that a campaign's `[generator]` and ledger give."""
+    return Rules(settings.parallel, settings.max_unanswered, ledger.requests.unanswered())
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request in the air."""
+
+    sample: Sample
+    reservation: Reservation
+
+
+def draw(
+    samples: Sequence[Sample],
+    easel: Easel,
+    rules: Rules,
+    budget: Budget,
+    estimator: Estimator,
+    progress: PaidProgress,
+) -> Drawn:
+    """Ask for the image of each sample.
+
+    Raises:
+        GeneratorError: every further request would meet it; what was drawn before is recorded.
+        KeyboardInterrupt: a second Ctrl-C, while the requests in the air were being finished.
+    """
+    run = _Run(samples, rules, budget, estimator)
+    pool = ThreadPoolExecutor(rules.parallel, thread_name_prefix="generate")
+    flying: dict[Future[Decimal | None], _Asked] = {}
+
+    def land() -> None:
+        for request in wait(flying, return_when=FIRST_COMPLETED).done:
+            run.count(flying.pop(request), request)
+        progress(run.done, len(samples), run.spent)
+
+    progress(0, len(samples), "")
+    try:
+        with _first_ctrl_c_sets_an_event() as interrupted:
+            while True:
+                stopping = run.fatal is not None or interrupted.is_set()
+                asked = None if stopping else run.next(wait_for_others=bool(flying))
+                if asked is not None:
+                    flying[pool.submit(easel.draw, asked.sample, asked.reservation.usd)] = asked
+                elif not flying:
+                    break
+                if asked is None or len(flying) == rules.parallel:
+                    land()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    if run.fatal is not None:
+        if run.drawn.generated:
+            log.info("Drawn before that, and kept: %s.", run.drawn.generated)
+        raise run.fatal
+    run.drawn.interrupted = interrupted.is_set()
+    return run.drawn
+
+
+class _Run:
+    """Which sample is next, and what came of those that were asked for; for one thread."""
+
+    def __init__(
+        self, samples: Sequence[Sample], rules: Rules, budget: Budget, estimator: Estimator
+    ) -> None:
+        self.drawn = Drawn()
+        self.fatal: BaseException | None = None
+        self._waiting = deque(samples)
+        self._rules = rules
+        self._budget = budget
+        self._estimator = estimator
+        self._without_image_in_a_row: set[str] = set()
+        self._reached: dict[tuple[str, str | None], CapReached] = {}
+
+    @property
+    def done(self) -> int:
+        return self.drawn.generated + self.drawn.refused + self.drawn.given_up
+
+    @property
+    def spent(self) -> str:
+        """What was spent so far, for people; empty where nothing was."""
+        return f"${self.drawn.cost_usd:.2f}" if self.drawn.cost_usd else ""
+
+    def next(self, *, wait_for_others: bool) -> _Asked | None:
+        """The next sample that the budget has money for, reserved; None for none at the moment.
+
+        Args:
+            wait_for_others: Requests are in the air, which may cost less than was reserved.
+        """
+        while self._waiting:
+            sample = self._waiting[0]
+            usd = self._estimator.cost_usd(sample.planned)
+            reservation = self._budget.reserve(sample.prompt.label, usd)
+            if isinstance(reservation, Reservation):
+                return _Asked(self._waiting.popleft(), reservation)
+            if wait_for_others and not self._is_hopeless(reservation):
+                return None
+            self._reached[reservation.cap, reservation.label] = reservation
+            self.drawn.caps_reached = tuple(self._reached.values())
+            self._waiting.popleft()
+        return None
+
+    def _is_hopeless(self, reached: CapReached) -> bool:
+        """Whether as little as this could not be had when nothing was in the air."""
+        before = self._reached.get((reached.cap, reached.label))
+        if before is None or before.needed_usd is None:
+            return before is not None
+        return reached.needed_usd is not None and reached.needed_usd >= before.needed_usd
+
+    def count(self, asked: _Asked, request: Future[Decimal | None]) -> None:
+        """Add one finished request to what was drawn."""
+        error = request.exception()
+        if error is None:
+            cost_usd = request.result()
+            self._settle(asked, cost_usd)
+            self._estimator.learn(asked.sample.planned, cost_usd)
+            self._without_image_in_a_row.clear()
+            self.drawn.count_image(cost_usd)
+        elif isinstance(error, PromptRefused):
+            self._settle(asked, Decimal(0))
+            self._without_image_in_a_row.clear()
+            self.drawn.refused += 1
+            log.warning("%s (%r)", error.message, asked.sample.prompt.text)
+        elif isinstance(error, OutcomeUnknown):
+            self._count_unanswered(asked.sample, error)
+        else:
+            if isinstance(error, GeneratorError):
+                self._settle(asked, Decimal(0))
+            self.fatal = self.fatal or error
+
+    def _settle(self, asked: _Asked, cost_usd: Decimal | None) -> None:
+        self._budget.settle(asked.reservation, cost_usd)
+
+    def _count_unanswered(self, sample: Sample, error: OutcomeUnknown) -> None:
+        self.drawn.unanswered += 1
+        self._rules.unanswered[sample.key] += 1
+        log.warning("%s", error.message)
+        if self._rules.gives_up(sample.key):
+            self.drawn.given_up += 1
+            times = self._rules.unanswered[sample.key]
+            log.warning("Given up after %s requests: %r.", times, sample.prompt.text)
+        else:
+            self._waiting.append(sample)
+        self._without_image_in_a_row.add(sample.key)
+        if len(self._without_image_in_a_row) >= MOST_UNANSWERED_IN_A_ROW:
+            self.fatal = self.fatal or error
+
+
+@contextmanager
+def _first_ctrl_c_sets_an_event() -> Iterator[threading.Event]:
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+        log.warning("Stopping when the images in the air have come; Ctrl-C again leaves them.")
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,167 @@
+"""One sample → one image in the store: recorded before it is sent, kept before it is parsed.
+
+Owns what becomes of a single request: stored, refused, unanswered or failed; and the counts.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from importers.answer_spool import AnswerSpool
+from importers.generation.budget import CapReached
+from importers.generators import Answer, GenerationRequest, Generator
+from importers.generators.base import SizeNotices
+from importers.image_store import ImageStore
+from importers.ledger import Ledger
+from importers.ledger.requests import outcome_of
+from importers.sample import PlannedSample, Sample
+from ls_backend.errors import GeneratorError, OutcomeUnknown
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Drawn:
+    """What came of the requests of one run.
+
+    Attributes:
+        generated: Images that are in the store now.
+        refused: Prompts that the generator would not draw.
+        unanswered: Requests that gave no image but may have been paid for.
+        given_up: Samples that are not asked for again after too many such requests.
+        cost_usd: Sum of the known costs in US dollars.
+        unpriced: Images whose cost is not known.
+        caps_reached: The caps of [budget] that kept requests from being sent, once each.
+        interrupted: Ctrl-C ended the run early.
+    """
+
+    generated: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    given_up: int = 0
+    cost_usd: Decimal = Decimal(0)
+    unpriced: int = 0
+    caps_reached: tuple[CapReached, ...] = ()
+    interrupted: bool = False
+
+    def __add__(self, other: Drawn) -> Drawn:
+        return Drawn(
+            self.generated + other.generated,
+            self.refused + other.refused,
+            self.unanswered + other.unanswered,
+            self.given_up + other.given_up,
+            self.cost_usd + other.cost_usd,
+            self.unpriced + other.unpriced,
+            self.caps_reached + other.caps_reached,
+            self.interrupted or other.interrupted,
+        )
+
+    def count_image(self, cost_usd: Decimal | None) -> None:
+        self.generated += 1
+        self.cost_usd += cost_usd or 0
+        self.unpriced += cost_usd is None
+
+
+class Easel:
+    """Draws samples, for all threads.
+
+    Args:
+        generator: Who draws.
+        ledger: Where every request is recorded.
+        store: Where the images go.
+        spool: Where answers lie until their image is in the store.
+    """
+
+    def __init__(
+        self, generator: Generator, ledger: Ledger, store: ImageStore, spool: AnswerSpool
+    ) -> None:
+        self._generator = generator
+        self._ledger = ledger
+        self._store = store
+        self._spool = spool
+        self._sizes = SizeNotices()
+
+    def draw(self, sample: Sample, reserved_usd: Decimal | None = None) -> Decimal | None:
+        """Pay for one image, store and record it.
+
+        Args:
+            reserved_usd: US dollars that it can cost at most, where that is known.
+
+        Returns:
+            Its cost in US dollars; None where that is not known.
+
+        Raises:
+            GeneratorError: no image came; recorded.
+        """
+        planned = sample.planned
+        paper = self._ledger.requests.begin(
+            planned.key, self._generator.name, reserved_usd=reserved_usd
+        )
+        try:
+            request = request_for(planned, self._store)
+            answer = self._generator.send(request)
+            self._spool.put(paper, answer)
+            return self._keep(paper, request, answer)
+        except GeneratorError as error:
+            self._no_image(paper, error)
+            raise
+
+    def recover(self) -> Drawn:
+        """Store the images of answers that had come, and were paid for, when a process died."""
+        drawn = Drawn()
+        for paper, answer in self._spool.waiting():
+            sample = self._ledger.requests.sample_without_image(paper)
+            if sample is None:
+                self._spool.drop(paper)
+                continue
+            try:
+                request = request_for(sample.planned, self._store)
+                drawn.count_image(self._keep(paper, request, answer))
+            except OutcomeUnknown as error:
+                self._no_image(paper, error)
+                drawn.unanswered += 1
+                log.warning("%s", error.message)
+        return drawn
+
+    def _keep(self, paper: int, request: GenerationRequest, answer: Answer) -> Decimal | None:
+        image = self._generator.read(request, answer)
+        self._sizes.compare(request.size, image.size)
+        self._ledger.requests.stored(
+            paper,
+            self._store.put(image.data),
+            request_id=image.request_id,
+            cost_usd=image.cost_usd,
+            usage=image.usage,
+            size=image.size,
+        )
+        self._spool.drop(paper)
+        return image.cost_usd
+
+    def _no_image(self, paper: int, error: GeneratorError) -> None:
+        self._ledger.requests.ended(paper, outcome_of(error), error.message)
+        self._spool.set_aside(paper)
+
+
+def request_for(planned: PlannedSample, store: ImageStore | None) -> GenerationRequest:
+    """The request for a sample's image.
+
+    Args:
+        store: Where the images lie that it starts from; None leaves them out, as reading an answer
+            needs none.
+    """
+    request = GenerationRequest(
+        prompt=planned.prompt.text,
+        model=planned.model,
+        size=planned.size,
+        parameters=planned.parameters,
+        seed=planned.seed,
+    )
+    if store is None:
+        return request
+    return replace(
+        request,
+        images=tuple(store.get(parent) for parent in planned.parents),
+        mask=None if planned.mask is None else store.get(planned.mask),
+    )

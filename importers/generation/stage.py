@@ -1,0 +1,163 @@
+"""The first stage of a campaign: prompts are written, source images gathered, images drawn.
+
+What was only planned is asked for as long as campaign.toml still wants it.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from importers.answer_spool import AnswerSpool
+from importers.config.campaign import Campaign
+from importers.generation import batch
+from importers.generation.budget import CapReached
+from importers.generation.one_by_one import GivenUp, draw, given_up, rules_of
+from importers.generation.plan import plan
+from importers.generation.request import Drawn, Easel
+from importers.generators import open_generator
+from importers.image_store import ImageStore
+from importers.ledger import Ledger
+from importers.money.cashier import Cashier
+from importers.progress import PaidProgress, Progress, silent
+from importers.prompts import writing
+from importers.scoring.score import open_model
+from importers.techniques import gather
+
+if TYPE_CHECKING:
+    from ls_backend.model import ClipModel
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GenerateReport:
+    """What stands after generating.
+
+    Attributes:
+        planned: Samples that campaign.toml asks for.
+        generated: Images drawn by this run.
+        refused: Prompts that the generator refused in this run.
+        unanswered: Requests of this run that may have been paid for without an image.
+        given_up: Planned samples that are not asked for again after too many such requests.
+        caps_reached: The caps of [budget] that kept requests of this run from being sent.
+        missing: Planned samples that have no image, were not refused and are not given up.
+        in_batch: Samples that are in a batch at the provider.
+        cost_usd: Sum of the known costs of this run in US dollars.
+        unpriced: Images of this run whose cost is not known.
+        write: What the campaign's language model wrote before that.
+    """
+
+    planned: int
+    generated: int
+    refused: int
+    unanswered: int
+    given_up: tuple[GivenUp, ...]
+    caps_reached: tuple[CapReached, ...]
+    missing: int
+    in_batch: int
+    cost_usd: Decimal
+    unpriced: int
+    write: writing.WriteReport
+
+
+class GenerationStopped(KeyboardInterrupt):
+    """Ctrl-C while generating: the requests in the air were finished and recorded."""
+
+    def __init__(self, report: GenerateReport) -> None:
+        done = report.planned - report.missing - len(report.given_up)
+        super().__init__(
+            f"Stopped: {done} of {report.planned} samples are done, "
+            f"{report.generated} of them by this run. Run it again to go on."
+        )
+        self.report = report
+
+
+def write(
+    campaign: Campaign,
+    ledger: Ledger,
+    progress: Progress = silent,
+    model: ClipModel | None = None,
+) -> writing.WriteReport:
+    """Let the campaign's language model write what is missing; nothing where it has none.
+
+    Args:
+        model: The campaign's CLIP model, where it is loaded already; finds near duplicates.
+
+    Raises:
+        ConfigError: the writer's settings ask for what cannot be.
+        GeneratorError: every further request would meet it; what was written is recorded.
+    """
+    by_vector = campaign.prompts.writing.near_duplicates < 1
+    if model is None and by_vector and writing.to_write(campaign, ledger):
+        model = open_model(campaign)
+    encode = model.clip.encode_texts if model is not None else None
+    return writing.write(campaign, ledger, encode, progress)
+
+
+def generate(
+    campaign: Campaign,
+    ledger: Ledger,
+    progress: PaidProgress = silent,
+    model: ClipModel | None = None,
+    *,
+    wait: bool = True,
+) -> GenerateReport:
+    """Draw the planned samples that have no image; what they are told is written first.
+
+    Args:
+        model: The campaign's CLIP model, where it is loaded already.
+        wait: Stay until batches at the provider have ended, or leave them to a later run.
+
+    Raises:
+        ConfigError: the generator's or the writer's settings ask for what cannot be.
+        GeneratorError: every further request would meet it; what was drawn before is recorded.
+        GenerationStopped: Ctrl-C.
+    """
+    written = write(campaign, ledger, model=model)
+    for line in writing.told(written):
+        log.info("%s", line)
+    gather(campaign, ledger)
+    planned = {sample.key for sample in plan(campaign, ledger)}
+    store, spool = ImageStore(campaign.images_path), AnswerSpool(campaign.answers_path)
+    drawn, cashier = Drawn(), Cashier(campaign, ledger)
+    if any(spool.waiting()):
+        with closing(open_generator(campaign.generator)) as generator:
+            drawn = Easel(generator, ledger, store, spool).recover()
+    batched, in_batch = campaign.generator.batch, ledger.batches.keys_in_flight()
+    if batched or in_batch:
+        wait = wait and batched
+        drawn += batch.draw(
+            campaign, planned, ledger, store, spool, cashier, wait=wait, progress=progress
+        )
+        in_batch = ledger.batches.keys_in_flight()
+    rules = rules_of(campaign.generator, ledger)
+    lacking = [s for s in ledger.to_generate() if s.key in planned and s.key not in in_batch]
+    waiting = [sample for sample in lacking if not rules.gives_up(sample.key)]
+    if waiting and not batched and not drawn.interrupted:
+        campaign.images_path.mkdir(parents=True, exist_ok=True)
+        cashier.before_paying([sample.planned for sample in waiting])
+        with closing(open_generator(campaign.generator)) as generator:
+            easel = Easel(generator, ledger, store, spool)
+            drawn += draw(waiting, easel, rules, cashier.budget, cashier.estimator, progress)
+    lacking = [sample for sample in ledger.to_generate() if sample.key in planned]
+    abandoned = given_up(lacking, rules)
+    report = GenerateReport(
+        planned=len(planned),
+        generated=drawn.generated,
+        refused=drawn.refused,
+        unanswered=drawn.unanswered,
+        given_up=abandoned,
+        caps_reached=drawn.caps_reached,
+        missing=len(lacking) - len(abandoned),
+        in_batch=len(in_batch),
+        cost_usd=drawn.cost_usd,
+        unpriced=drawn.unpriced,
+        write=written,
+    )
+    if drawn.interrupted:
+        raise GenerationStopped(report)
+    return report

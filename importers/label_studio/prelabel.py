@@ -1,0 +1,246 @@
+"""Predictions for all tasks of a project at once: scored here, posted in bulk.
+
+For more than a few tasks this is the way: Label Studio asks an ML backend for all of them in one
+request that it waits for, and stores what comes one by one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from importers.label_studio.predictions import (
+    Prediction,
+    PredictionPost,
+    has_version,
+    only_one,
+    project_tasks,
+)
+from importers.label_studio.project import (
+    UNCERTAINTY_SAMPLING,
+    belongs_to_campaign,
+    project_url,
+    read_project,
+    stored_versions,
+    use_model_version,
+)
+from importers.progress import Progress, silent
+from ls_backend.errors import ConfigError, ImageError, LabelStudioError
+from ls_backend.label_studio import LabelStudio
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.target import LabelTarget
+from ls_backend.settings import Settings
+
+if TYPE_CHECKING:
+    from ls_backend.clip.clip import Vectors
+    from ls_backend.images.image_vectors import Look
+    from ls_backend.model import ClipModel
+
+BATCH = 128
+NO_REGION = "no_region"
+INVALID = "invalid"
+DROPPED = "dropped"
+
+Task = Mapping[str, Any]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PrelabelReport:
+    """What came of it.
+
+    Attributes:
+        done: Tasks that got a prediction now.
+        already: Tasks that had one of this version.
+        failed: Reason → tasks that got none: code of an image's error; "no_region" (regions are
+            to be labelled, and it has none), "invalid" (does not fit the labeling config),
+            "dropped" (by Label Studio).
+        queue_version: Version whose scores Label Studio shows and orders by.
+        ordered: Label Studio serves the lowest of these scores first.
+    """
+
+    project: int
+    project_url: str
+    model_version: str
+    tasks: int
+    done: int
+    already: int
+    failed: dict[str, int]
+    queue_version: str
+    ordered: bool
+
+
+class ClipAnswers:
+    """What CLIP says of tasks, with the reason where it says nothing."""
+
+    def __init__(
+        self,
+        model: ClipModel,
+        target: LabelTarget,
+        look: Callable[[Sequence[Look]], list[Vectors | ImageError]],
+    ) -> None:
+        self.version = model.version(target)
+        self._model = model
+        self._target = target
+        self._look_at = look
+        self._reasons: dict[int, str] = {}
+
+    def __call__(self, tasks: Sequence[Task]) -> list[Prediction | str]:
+        """One item per task, in order: its prediction, or why there is none."""
+        self._reasons.clear()
+        answers = self._model.predict(tasks, self._target, self._look)
+        return [
+            answer if isinstance(answer, dict) else self._reasons.get(int(task["id"]), NO_REGION)
+            for task, answer in zip(tasks, answers, strict=True)
+        ]
+
+    def _look(self, looks: Sequence[Look]) -> list[Vectors | ImageError]:
+        seen = self._look_at(looks)
+        for look, vectors in zip(looks, seen, strict=True):
+            if isinstance(vectors, ImageError):
+                self._reasons[int(look.task["id"])] = vectors.code
+        return seen
+
+
+@contextmanager
+def clip_answers(model: str, label_config: str, settings: Settings) -> Iterator[ClipAnswers]:
+    """Load the model, as the ML backend does, for one labeling config.
+
+    Raises:
+        LabelConfigError: CLIP can fill nothing in it.
+        ModelError: the model cannot be loaded.
+    """
+    target = read_label_config(label_config)
+    from ls_backend.clip.clip import Clip
+    from ls_backend.images.image_vectors import ImageVectors
+    from ls_backend.images.task_images import TaskImages
+    from ls_backend.model import ClipModel
+
+    clip = Clip.load(model, device=settings.device, precision=settings.precision)
+    vectors = ImageVectors(clip, TaskImages(settings), settings)
+    try:
+        yield ClipAnswers(ClipModel(clip), target, vectors.look)
+    finally:
+        vectors.close()
+
+
+def prelabel_project(
+    ls: LabelStudio,
+    project_id: int,
+    model: str,
+    settings: Settings,
+    expected_version: str | None = None,
+    progress: Progress = silent,
+) -> PrelabelReport:
+    """Give every task of the project a prediction of the model's version.
+
+    Args:
+        model: As `Clip.load` takes it.
+        expected_version: Refuse to start where the model's version is another.
+
+    Raises:
+        ConfigError: the model's version is not the expected one, or another process is at it.
+        LabelStudioError: Label Studio refuses; what was posted stays, and is not posted again.
+    """
+    config = read_project(ls, project_id)["label_config"]
+    with (
+        only_one(ls, project_id, settings.cache_dir / "prelabel") as note,
+        clip_answers(model, config, settings) as answers,
+    ):
+        _check_version(answers.version, expected_version)
+        return prelabel(ls, project_id, answers, answers.version, note, progress)
+
+
+def prelabel(
+    ls: LabelStudio,
+    project_id: int,
+    answers: Callable[[Sequence[Task]], list[Prediction | str]],
+    version: str,
+    note: Path,
+    progress: Progress = silent,
+) -> PrelabelReport:
+    """Post `answers` for all tasks without a prediction of `version`, and order the queue by it.
+
+    Args:
+        note: File that tells the next run of an import under way: see `only_one`.
+    """
+    project = read_project(ls, project_id)
+    post = PredictionPost(ls, project_id, project["label_config"], version, note)
+    post.wait_for_import()
+    total, seen, done, already = int(project["task_number"]), 0, 0, 0
+    failed: Counter[str] = Counter()
+    progress(0, total)
+    for tasks in project_tasks(ls, project_id, BATCH):
+        waiting = [task for task in tasks if not has_version(task, version)]
+        good, reasons = _checked(waiting, answers, post)
+        stored = post.post(good) if good else set()
+        failed.update(reasons)
+        failed.update({DROPPED: len(good.keys() - stored)})
+        seen, done, already = (
+            seen + len(tasks),
+            done + len(stored),
+            already + len(tasks) - len(waiting),
+        )
+        progress(seen, max(seen, total))
+    queue_version = _order_queue(ls, project_id, version)
+    return PrelabelReport(
+        project=project_id,
+        project_url=project_url(ls, project_id),
+        model_version=version,
+        tasks=seen,
+        done=done,
+        already=already,
+        failed={reason: number for reason, number in failed.most_common() if number},
+        queue_version=queue_version,
+        ordered=queue_version == version and project["sampling"] == UNCERTAINTY_SAMPLING,
+    )
+
+
+def _checked(
+    tasks: Sequence[Task],
+    answers: Callable[[Sequence[Task]], list[Prediction | str]],
+    post: PredictionPost,
+) -> tuple[dict[int, Prediction], list[str]]:
+    """Predictions that fit, by task; and the reason for each task that has none."""
+    good: dict[int, Prediction] = {}
+    reasons: list[str] = []
+    for task, answer in zip(tasks, answers(tasks) if tasks else [], strict=True):
+        if isinstance(answer, str):
+            reasons.append(answer)
+        elif fault := post.fault(answer):
+            log.warning("task %s: the prediction is not posted: %s", task["id"], fault)
+            reasons.append(INVALID)
+        else:
+            good[int(task["id"])] = answer
+    return good, reasons
+
+
+def _check_version(version: str, expected: str | None) -> None:
+    if expected is not None and expected != version:
+        raise ConfigError(
+            f"The model gives this project predictions of version {version}, not {expected}.",
+            hint="Name the model of that version with --model, or leave --model-version out.",
+            code="model_version",
+        )
+
+
+def _order_queue(ls: LabelStudio, project_id: int, version: str) -> str:
+    """Let the project go by this version where nobody else decides; returns what it goes by."""
+    project = read_project(ls, project_id)
+    now = str(project["model_version"] or "")
+    stored = stored_versions(ls, project_id)
+    foreign = now in stored and (belongs_to_campaign(project) or not now.startswith("clip:"))
+    if now == version or version not in stored or foreign:
+        return now
+    try:
+        use_model_version(ls, project_id, version)
+    except LabelStudioError as error:
+        log.warning("%s %s", error.message, error.hint)
+        return now
+    return version

@@ -1,0 +1,153 @@
+"""The ledger's file: made whole or not at all, opened, and locked for one writer."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from importers.ledger.tables import SCHEMA, SCHEMA_VERSION
+from importers.ledger.upgrade import upgrade
+from ls_backend.errors import LedgerError
+
+
+class Database:
+    """An open ledger file, for all threads; one process at a time may write.
+
+    Args:
+        copy: Open a copy in memory instead.
+
+    Raises:
+        LedgerError: the file is damaged, newer than this program, or in use.
+    """
+
+    def __init__(self, path: Path, *, writing: bool, copy: bool = False) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._guard = exclusive(path) if writing else None
+        try:
+            self._db = _open(path, writing=writing, copy=copy)
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(
+                f"The ledger {path} cannot be read: {error}",
+                hint="Restore it from a backup; without it, what was paid for is not known.",
+            ) from error
+
+    def close(self) -> None:
+        self._db.close()
+        if self._guard is not None:
+            self._guard.close()
+
+    def read(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._db.execute(statement, values).fetchall()
+
+    def write(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """Execute one statement; returns the id of the row that it added, if it did."""
+        with self.transaction() as db:
+            return db.execute(statement, values).lastrowid or 0
+
+    def write_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Execute a statement for each row, all or none; returns how many rows changed."""
+        with self.transaction() as db:
+            before = db.total_changes
+            db.executemany(statement, rows)
+            return db.total_changes - before
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of the block's statements or none of them."""
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise unwritable(self.path, error) from error
+                raise
+
+
+def _open(path: Path, *, writing: bool, copy: bool) -> sqlite3.Connection:
+    """Connect to the ledger at a path; where there is none, make it, or read an empty one."""
+    if writing and not path.exists():
+        _make(path)
+    database = _connect(path) if path.exists() else _empty()
+    if copy or (not writing and _version(database) < SCHEMA_VERSION):
+        in_memory = _connect(":memory:")  # who only reads leaves an older ledger as it is
+        database.backup(in_memory)
+        database.close()
+        database = in_memory
+    upgrade(database, path, write=writing)
+    database.row_factory = sqlite3.Row
+    database.execute("PRAGMA synchronous = FULL")
+    return database
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def exclusive(path: Path) -> sqlite3.Connection:
+    """Lock the ledger at a path for this process; closing the result gives it back.
+
+    Raises:
+        LedgerError: another process has it, or its folder cannot be written.
+    """
+    # An open exclusive transaction is a lock that the system gives back however the process ends.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        guard = _connect(path.with_suffix(".lock"), timeout=0.2)
+        guard.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise unwritable(path, error) from error
+        guard.close()
+        raise LedgerError(
+            f"The ledger {path} is in use by another ls-clip.",
+            hint="Wait for it to end, or stop it; then run this again.",
+            code="ledger_in_use",
+        ) from error
+    return guard
+
+
+def unwritable(path: Path, error: sqlite3.OperationalError) -> LedgerError:
+    """The error for a disk that is full, or a folder that may not be written."""
+    return LedgerError(
+        f"The ledger {path} cannot be written: {error}.",
+        hint="Check that its folder may be written and the disk has space left; then run it again.",
+    )
+
+
+def _empty() -> sqlite3.Connection:
+    database = _connect(":memory:")
+    _fill(database)
+    return database
+
+
+def _make(path: Path) -> None:
+    # Under another name first: whoever reads meanwhile finds a whole ledger or none.
+    unfinished = path.with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    database = _connect(unfinished)
+    database.execute("PRAGMA journal_mode = WAL")
+    _fill(database)
+    database.close()
+    unfinished.replace(path)
+
+
+def _fill(database: sqlite3.Connection) -> None:
+    database.executescript(
+        f"BEGIN;{SCHEMA}INSERT INTO meta VALUES ('campaign_id', '{uuid.uuid4().hex}');"
+        f"PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+    )
+
+
+def _connect(database: Path | str, timeout: float = 5.0) -> sqlite3.Connection:
+    return sqlite3.connect(database, timeout=timeout, isolation_level=None, check_same_thread=False)

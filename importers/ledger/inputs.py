@@ -1,0 +1,121 @@
+"""The ledger's account of what a language model wrote: requests, their cost, the texts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from importers.ledger.database import Database
+from importers.ledger.tables import now
+
+
+@dataclass(frozen=True)
+class WrittenText:
+    """A text that a language model wrote.
+
+    Attributes:
+        label: The label that it was written for.
+        kind: "prompt", or the name of the factor whose value it is.
+        text: The text.
+    """
+
+    label: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class WritingAccount:
+    """A request to a writer in the books.
+
+    Attributes:
+        writer: As the campaign names it, "openai:gpt-6-luna".
+        outcome: in_flight, written, refused, failed or unknown.
+        started: When it was recorded, just before it was sent; in UTC.
+        cost_usd: US dollars; None where they are not known.
+    """
+
+    writer: str
+    outcome: str
+    started: datetime
+    cost_usd: Decimal | None
+
+
+class Writings:
+    """Requests to the writer, and what came of them; recorded before they are sent."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def begin(self, asked: str, writer: str) -> int:
+        """Record that a paid request is about to be sent; returns its id."""
+        return self._db.write(
+            "INSERT INTO writings (asked, writer, started_at, outcome) "
+            "VALUES (?, ?, ?, 'in_flight')",
+            (asked, writer, now()),
+        )
+
+    def written(
+        self,
+        writing: int,
+        texts: Sequence[WrittenText],
+        *,
+        request_id: str | None,
+        cost_usd: Decimal | None,
+        usage: Mapping[str, Any] | None,
+    ) -> None:
+        """Record the texts that a request gave, in order; a text that is known stays once."""
+        cost = None if cost_usd is None else str(cost_usd)
+        counts = None if usage is None else json.dumps(usage)
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE writings SET outcome = 'written', finished_at = ?, request_id = ?, "
+                "cost_usd = ?, usage = ? WHERE id = ?",
+                (now(), request_id, cost, counts, writing),
+            )
+            db.executemany(
+                "INSERT OR IGNORE INTO written (writing, label, kind, text) VALUES (?, ?, ?, ?)",
+                [(writing, text.label, text.kind, text.text) for text in texts],
+            )
+
+    def ended(self, writing: int, outcome: str, error: str) -> None:
+        """Record that no text came: `failed` (nothing to pay), `refused` or `unknown`."""
+        self._db.write(
+            "UPDATE writings SET outcome = ?, finished_at = ?, error = ? WHERE id = ?",
+            (outcome, now(), error, writing),
+        )
+
+    def end_abandoned(self) -> None:
+        """Those in the air when a process died may have been paid for."""
+        self._db.write("UPDATE writings SET outcome = 'unknown' WHERE outcome = 'in_flight'")
+
+    def asked(self) -> Counter[str]:
+        """How many requests for each thing were answered, with texts or a refusal."""
+        rows = self._db.read(
+            "SELECT asked, count(*) AS number FROM writings "
+            "WHERE outcome IN ('written', 'refused') GROUP BY asked"
+        )
+        return Counter({row["asked"]: row["number"] for row in rows})
+
+    def texts(self) -> list[WrittenText]:
+        """All texts in the order in which they were written."""
+        rows = self._db.read("SELECT label, kind, text FROM written ORDER BY position")
+        return [WrittenText(row["label"], row["kind"], row["text"]) for row in rows]
+
+    def accounts(self) -> list[WritingAccount]:
+        """All requests in the order in which they were begun."""
+        rows = self._db.read("SELECT writer, outcome, started_at, cost_usd FROM writings")
+        return [
+            WritingAccount(
+                row["writer"],
+                row["outcome"],
+                datetime.fromisoformat(row["started_at"]),
+                None if row["cost_usd"] is None else Decimal(row["cost_usd"]),
+            )
+            for row in rows
+        ]

@@ -1,0 +1,1 @@
+"""OpenAI's API: the connection, its errors, asking again, and what each model can and costs."""

@@ -1,0 +1,1 @@
+"""CLIP looks at the samples: scores, which of them people see, and what may be deleted."""

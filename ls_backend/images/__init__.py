@@ -1,0 +1,1 @@
+"""A task becomes pixels becomes vectors: fetched safely, decoded within bounds, remembered."""

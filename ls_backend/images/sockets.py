@@ -1,0 +1,255 @@
+"""A socket to a checked address, straight or through a proxy; no wait of it outlasts a deadline.
+
+The host is resolved once, every one of its addresses is checked, and the connection goes to a
+checked address, so a name cannot point elsewhere between check and use. Through a proxy it is the
+proxy that resolves: what is known here of the host is checked, the rest is the proxy's to allow.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from urllib.parse import unquote
+
+from ls_backend.addresses import DEFAULT_PORTS, Origin, check_public, origin_of
+from ls_backend.errors import ConfigError, ImageError
+from ls_backend.images.tls import tls_context
+
+CONNECT_SECONDS = 4.0
+KNOWN_WITHIN_SECONDS = 2.0
+"""How long a name is looked up that a proxy will look up itself."""
+PROXY_VARIABLE = "CLIP_IMAGE_PROXY"
+PROXY_HINT = f"{PROXY_VARIABLE} names it; see that it runs, and whom it lets through."
+
+T = TypeVar("T")
+
+_tls = lru_cache(maxsize=4)(tls_context)
+
+# getaddrinfo knows no timeout: it waits here, and its caller no longer than the deadline.
+_resolver = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """An HTTP proxy for what lies on public addresses."""
+
+    origin: Origin
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What tells it who asks."""
+
+
+def proxy_from_env(environ: Mapping[str, str]) -> Proxy | None:
+    """The proxy that CLIP_IMAGE_PROXY names, where it names one: http://[NAME:PASSWORD@]HOST:PORT.
+
+    Raises:
+        ConfigError: It is no such address.
+    """
+    text = environ.get(PROXY_VARIABLE, "").strip()
+    if not text:
+        return None
+    who, at, where = text.removeprefix("http://").rpartition("@")
+    try:
+        origin = origin_of(f"http://{where.removesuffix('/')}")
+    except ImageError:
+        origin = None
+    if origin is None or "/" in who + where.removesuffix("/"):
+        raise ConfigError(
+            f"{PROXY_VARIABLE} is no address of an HTTP proxy.",  # it may hold a password
+            hint=f"For example: export {PROXY_VARIABLE}=http://proxy.example.org:3128",
+        )
+    secret = base64.b64encode(unquote(who).encode()).decode()
+    return Proxy(origin, {"Proxy-Authorization": f"Basic {secret}"} if at else {})
+
+
+def connect(
+    origin: Origin,
+    deadline: float,
+    *,
+    is_trusted: bool,
+    proxy: Proxy | None = None,
+    ca_bundle: Path | None = None,
+) -> socket.socket:
+    """A socket on which to ask `origin`, with TLS for https.
+
+    Args:
+        deadline: `time.monotonic()` at which it is too late.
+        is_trusted: It may lie on a private address.
+        proxy: What to go through.
+
+    Raises:
+        ImageError: A private address, or the proxy does not let through.
+        OSError: It cannot be reached, TimeoutError not in time.
+    """
+    if proxy is not None:
+        _check_what_is_known(origin, deadline)
+        sock = _through(proxy, origin, deadline)
+    else:
+        found = _resolved(origin, deadline)
+        if not is_trusted:
+            _check(origin, found)
+        sock = _opened(origin, found, deadline)
+    return _secured(sock, origin, deadline, ca_bundle)
+
+
+def host_header(origin: Origin) -> str:
+    """The host, with its port where that is not the usual one."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return host if origin.port == DEFAULT_PORTS[origin.scheme] else f"{host}:{origin.port}"
+
+
+def exchange(
+    sock: socket.socket, method: str, target: str, headers: Mapping[str, str], deadline: float
+) -> http.client.HTTPResponse:
+    """Ask over an open socket; the answer's body is read under the same deadline."""
+    connection = http.client.HTTPConnection("unused")
+    connection.sock = cast(Any, _DeadlineSocket(sock, deadline))
+    connection.request(method, target, headers=dict(headers))
+    return connection.getresponse()
+
+
+def _check_what_is_known(origin: Origin, deadline: float) -> None:
+    try:
+        found = _resolved(origin, min(deadline, time.monotonic() + KNOWN_WITHIN_SECONDS))
+    except (socket.gaierror, TimeoutError):  # behind a proxy, names of the world are often unknown
+        return
+    _check(origin, found)
+
+
+def _check(origin: Origin, found: Sequence[tuple[Any, ...]]) -> None:
+    for *_, address in found:
+        check_public(origin, str(address[0]))
+
+
+def _through(proxy: Proxy, origin: Origin, deadline: float) -> socket.socket:
+    """A socket to the proxy; for https, one on which `origin` answers."""
+    name = host_header(proxy.origin)
+    try:
+        sock = _opened(proxy.origin, _resolved(proxy.origin, deadline), deadline)
+        if origin.scheme == "http":
+            return sock
+        target = f"{host_header(origin).removesuffix(f':{origin.port}')}:{origin.port}"
+        try:
+            headers = {"Host": target, **proxy.headers}
+            status = exchange(sock, "CONNECT", target, headers, deadline).status
+        except BaseException:
+            sock.close()
+            raise
+    except TimeoutError:
+        raise
+    except (OSError, http.client.HTTPException) as error:
+        why = getattr(error, "strerror", None) or error or type(error).__name__
+        raise _proxy_error(f"The proxy {name} cannot be used: {why}.") from error
+    if status != 200:
+        sock.close()
+        raise _proxy_error(f"The proxy {name} does not lead to {target}: HTTP {status}.")
+    return sock
+
+
+def _proxy_error(message: str) -> ImageError:
+    return ImageError(message, hint=PROXY_HINT, code="proxy")
+
+
+def _opened(origin: Origin, found: Sequence[tuple[Any, ...]], deadline: float) -> socket.socket:
+    problem: OSError = OSError(f"{origin.host} has no address")
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(min(CONNECT_SECONDS, left(deadline)))
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            problem = error
+        else:
+            return sock
+    raise problem
+
+
+def _resolved(origin: Origin, deadline: float) -> Sequence[tuple[Any, ...]]:
+    lookup = _resolver.submit(socket.getaddrinfo, origin.host, origin.port, type=socket.SOCK_STREAM)
+    try:
+        return in_time(lookup, deadline)
+    except ValueError as error:  # no name at all: a null byte, a label of more than 63 letters
+        raise OSError(f"{origin.host[:80]!r} is no host name") from error
+
+
+def _secured(
+    sock: socket.socket, origin: Origin, deadline: float, ca_bundle: Path | None
+) -> socket.socket:
+    if origin.scheme == "http":
+        return sock
+    try:
+        sock.settimeout(left(deadline))
+        return _tls(ca_bundle).wrap_socket(sock, server_hostname=origin.host)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def in_time(answer: Future[T], deadline: float) -> T:
+    """What another thread comes up with.
+
+    Raises:
+        TimeoutError: Nothing until the deadline.
+    """
+    try:
+        return answer.result(timeout=left(deadline))
+    except NotYet:
+        answer.cancel()  # if it still waits for its turn: others wait behind it
+        raise TimeoutError from None
+
+
+def left(deadline: float) -> float:
+    """Seconds until the deadline.
+
+    Raises:
+        TimeoutError: None.
+    """
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
+
+
+class _DeadlineSocket:
+    """What http.client needs of a socket; every wait ends at one deadline.
+
+    A plain timeout starts anew with each byte, so a server that drips would hold it for hours.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        self._sock.settimeout(left(self._deadline))
+        self._sock.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        assert mode == "rb"
+        return io.BufferedReader(_DeadlineReader(self._sock, self._deadline))
+
+    def close(self) -> None:
+        """Whoever opened the socket closes it; http.client would do so before the body is read."""
+
+
+class _DeadlineReader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(left(self._deadline))
+        return self._sock.recv_into(buffer)

@@ -1,0 +1,83 @@
+"""Text vectors of label sets, each encoded once and remembered.
+
+A large model needs a minute for hundreds of labels. Whoever asks meanwhile waits for the same
+encoding, and it goes in portions, so that images have their turn in between.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as OutOfTime
+
+import numpy as np
+
+from ls_backend.labels.target import LabelTarget
+from ls_backend.zero_shot import Vectors, text_vectors
+
+SETS_KEPT = 64
+TEXTS_IN_A_PORTION = 8
+
+_Key = tuple[object, ...]
+
+
+class LabelVectors:
+    """Encodes the texts of label sets. Safe to share between threads.
+
+    Args:
+        encode: Texts → unit vectors, shape (n, d).
+    """
+
+    def __init__(self, encode: Callable[[Sequence[str]], Vectors]) -> None:
+        self._encode = encode
+        self._sets: OrderedDict[_Key, Future[Vectors]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, target: LabelTarget, deadline: float = float("inf")) -> Vectors:
+        """Unit vectors of the labels, in their order, then of the background texts.
+
+        Args:
+            deadline: `time.monotonic()` until which to wait; the encoding goes on after it.
+
+        Raises:
+            TimeoutError: They are not there by then.
+            ModelError: The model fails.
+        """
+        key = (target.texts, target.background, target.prompts, target.templates)
+        left = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+        try:
+            return self._coming(key, target).result(left)
+        except OutOfTime:
+            raise TimeoutError from None
+
+    def _coming(self, key: _Key, target: LabelTarget) -> Future[Vectors]:
+        with self._lock:
+            future = self._sets.pop(key, None)
+            if future is None or (future.done() and future.exception()):
+                future = Future()
+                threading.Thread(target=self._run, args=(future, target), daemon=True).start()
+            self._sets[key] = future
+            if len(self._sets) > SETS_KEPT:
+                self._sets.popitem(last=False)
+            return future
+
+    def _run(self, future: Future[Vectors], target: LabelTarget) -> None:
+        try:
+            future.set_result(np.concatenate(list(self._portions(target))))
+        except Exception as error:
+            future.set_exception(error)
+
+    def _portions(self, target: LabelTarget) -> Iterator[Vectors]:
+        texts = target.texts + target.background
+        prompts = target.prompts + ((),) * (len(texts) - len(target.prompts))
+        for start in range(0, len(texts), TEXTS_IN_A_PORTION):
+            portion = slice(start, start + TEXTS_IN_A_PORTION)
+            vectors = text_vectors(texts[portion], self._encode, target.templates)
+            for row, own in enumerate(prompts[portion]):
+                if own:
+                    mean = text_vectors(own, self._encode, target.templates).mean(axis=0)
+                    vectors[row] = mean / np.linalg.norm(mean)
+            yield vectors

@@ -1,0 +1,1 @@
+"""Serving: processes and sockets, listening, the page that says how it stands."""
