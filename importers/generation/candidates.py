@@ -18,7 +18,7 @@ from importers.config.sections import DerivedTechnique
 from importers.generation.masks import Region, Size, area_of_file
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.techniques.ancestors import all_ancestors
+from importers.sample import all_ancestors
 from ls_backend.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:

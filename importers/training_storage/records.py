@@ -21,8 +21,7 @@ from importers.prompts.folder import MODEL as FOLDER
 from importers.prompts.folder import is_synthetic
 from importers.record import Record
 from importers.review import ONE_BY_ONE, STORED, Review, ReviewedTask
-from importers.sample import Sample
-from importers.techniques.ancestors import Ancestors, all_ancestors
+from importers.sample import Ancestors, Sample, all_ancestors
 from importers.training_storage.names import name_in_folder, name_of_source
 from importers.training_storage.originals import drawn_pictures, picture_bytes, read_pictures
 from ls_backend.label_studio import LabelStudio

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from importers.ledger import Ledger
-from importers.sample import PlannedSample, Prompt, Sample
-from importers.techniques.ancestors import all_ancestors, ancestors
+from importers.sample import PlannedSample, Prompt, Sample, all_ancestors, ancestors
 
 
 def add(ledger: Ledger, key: str, image: str, *parents: str) -> None:
