@@ -15,14 +15,12 @@ from importers.commands import (
     campaign,
     classes,
     costs,
-    gc,
     project,
     prompts,
     releases,
     servers,
-    splits,
     sync,
-    weights,
+    verify,
 )
 from importers.commands.output import err
 from ls_backend.errors import LsClipError
@@ -92,10 +90,10 @@ for _command, _panel, _example in (
     (sync.sync, _CAMPAIGN, "ls-clip sync pets"),
     (campaign.status, _CAMPAIGN, "ls-clip status pets"),
     (costs.costs, _CAMPAIGN, "ls-clip costs pets"),
-    (gc.gc, _CAMPAIGN, "ls-clip gc pets --dry-run"),
-    (releases.verify, _CAMPAIGN, "ls-clip verify s3://bucket/pets"),
+    (campaign.gc, _CAMPAIGN, "ls-clip gc pets --dry-run"),
+    (verify.verify, _CAMPAIGN, "ls-clip verify s3://bucket/pets"),
     (servers.serve, _SERVERS, "ls-clip serve --model ViT-B-32/laion2b_s34b_b79k"),
-    (servers.connect, _PROJECT, "ls-clip connect pets --url http://192.168.1.20:9090"),
+    (project.connect, _PROJECT, "ls-clip connect pets --url http://192.168.1.20:9090"),
     (project.prelabel, _PROJECT, "ls-clip prelabel --project 3"),
     (project.doctor, _PROJECT, "ls-clip doctor --project 3 --url http://192.168.1.20:9090"),
     (project.explain, _PROJECT, "ls-clip explain 1234"),
@@ -117,7 +115,7 @@ app.add_typer(
     epilog="Example: ls-clip classes list pets",
 )
 app.add_typer(
-    splits.app,
+    verify.splits_app,
     name="splits",
     rich_help_panel=_CAMPAIGN,
     epilog="Example: ls-clip splits check pets",
@@ -129,7 +127,7 @@ app.add_typer(
     epilog="Example: ls-clip releases list pets",
 )
 app.add_typer(
-    weights.app,
+    servers.weights_app,
     name="weights",
     rich_help_panel=_SERVERS,
     epilog="Example: ls-clip weights fetch ViT-B-32/laion2b_s34b_b79k",

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importers.commands.output import show, watching
+from importers.commands.arguments import AsJson, CampaignPath, Drop, DryRun, label_studio, opened
+from importers.commands.output import next_step, show, watching
 
 if TYPE_CHECKING:
-    from importers.config.campaign import Campaign
-    from importers.ledger import Ledger
-    from ls_backend.label_studio import LabelStudio
-
-CampaignPath = Annotated[
-    Path,
-    typer.Argument(
-        metavar="CAMPAIGN", help="The campaign's folder, or its TOML file.", show_default=False
-    ),
-]
-Drop = Annotated[
-    bool, typer.Option("--drop", help="Leave out what CLIP finds less likely than drop_below.")
-]
-DryRun = Annotated[
-    bool,
-    typer.Option("--dry-run", help="Say what would be drawn, its price and time; send nothing."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no text.")]
+    pass
 
 
 def new(
@@ -70,9 +52,7 @@ def run(
     lines = campaign_words.generate_lines(report.generate)
     lines += campaign_words.score_lines(report.score)
     lines += campaign_words.push_lines(report.push)
-    show(
-        [*lines, *campaign_words.next_step(f"review them, then: ls-clip sync {path}")], report, json
-    )
+    show([*lines, *next_step(f"review them, then: ls-clip sync {path}")], report, json)
 
 
 def generate(
@@ -105,7 +85,7 @@ def generate(
         report = stage.generate(campaign, ledger, watch("Generating"), wait=wait)
     lines = campaign_words.generate_lines(report)
     then = f"ls-clip generate {path}" if report.in_batch else f"ls-clip score {path}"
-    show([*lines, *campaign_words.next_step(then)], report, json)
+    show([*lines, *next_step(then)], report, json)
 
 
 def score(path: CampaignPath, json: AsJson = False) -> None:
@@ -116,7 +96,7 @@ def score(path: CampaignPath, json: AsJson = False) -> None:
     with opened(path) as (campaign, ledger), watching() as watch:
         report = pipeline.score_and_select(campaign, ledger, watch("Scoring"))
     lines = campaign_words.score_lines(report) + campaign_words.held_lines(report.held)
-    show([*lines, *campaign_words.next_step(f"ls-clip push {path}")], report, json)
+    show([*lines, *next_step(f"ls-clip push {path}")], report, json)
 
 
 def push(path: CampaignPath, drop: Drop = False, json: AsJson = False) -> None:
@@ -127,9 +107,7 @@ def push(path: CampaignPath, drop: Drop = False, json: AsJson = False) -> None:
     with opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
         report = pipeline.push(campaign, ledger, ls, watch("Pushing"), drop=drop)
     lines = campaign_words.push_lines(report)
-    show(
-        [*lines, *campaign_words.next_step(f"review them, then: ls-clip sync {path}")], report, json
-    )
+    show([*lines, *next_step(f"review them, then: ls-clip sync {path}")], report, json)
 
 
 def status(path: CampaignPath, json: AsJson = False) -> None:
@@ -146,35 +124,22 @@ def status(path: CampaignPath, json: AsJson = False) -> None:
     )
 
 
-@contextmanager
-def label_studio(campaign: Campaign | None = None) -> Iterator[LabelStudio]:
-    """The Label Studio that the campaign or the environment names."""
-    with label_studio_at(campaign.review.url if campaign else None) as ls:
-        yield ls
+def gc(
+    path: CampaignPath,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing, only say.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Delete the images that people will not see; the ledger goes on knowing them.
 
+    Those that are not among the best of their prompt, near duplicates, and unusable ones: never an
+    image that was sent to Label Studio, or that other samples are made from. A deleted image cannot
+    be had again but by paying for it.
+    """
+    from importers.commands import campaign_words
+    from importers.scoring.gc import collect
+    from importers.up_to_date import selected_version
 
-@contextmanager
-def label_studio_at(url: str | None) -> Iterator[LabelStudio]:
-    """The Label Studio at an address, or that the environment names."""
-    from ls_backend.label_studio import LabelStudio, credentials_from_env
-
-    ls = LabelStudio(credentials_from_env(url))
-    try:
-        yield ls
-    finally:
-        ls.close()
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[Campaign, Ledger]]:
-    """The campaign and its ledger, which no other process may write meanwhile."""
-    from importers.config.campaign import load_campaign
-    from importers.ledger import Ledger
-
-    campaign = load_campaign(path)
-    with Ledger(campaign.ledger_path) as ledger:
-        try:
-            yield campaign, ledger
-        except KeyboardInterrupt as stop:
-            recorded = "Stopped. What was done is recorded; run it again to go on."
-            raise KeyboardInterrupt(str(stop) or recorded) from None
+    with opened(path) as (campaign, ledger):
+        selected_version(campaign, ledger)
+        report = collect(campaign, ledger, dry_run=dry_run)
+    show(campaign_words.gc_lines(report), report, json)

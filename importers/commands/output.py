@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress as Bar
 
+
 Watch = Callable[[str], PaidProgress]
 """Gives the progress of a named step."""
+
+MOST_LISTED = 10
+"""The largest number of items that a report lists one by one."""
 
 
 def out() -> Console:
@@ -170,3 +174,40 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path | date):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no place in a report")
+
+
+def line(stage: str, text: str) -> str:
+    """A line of a report: what it is about, and what there is to say."""
+    return f"[bold]{stage:<10}[/] {text}"
+
+
+def plain(text: object) -> str:
+    """Text that may hold anything, with nothing in it taken for markup."""
+    from rich.markup import escape
+
+    return escape(str(text))
+
+
+def dollars(amount: Decimal) -> str:
+    """US dollars, with as many digits as tell small amounts apart."""
+    if not amount or amount >= 1:
+        return f"${amount:,.2f}"
+    whole, _, parts = f"{amount:.4f}".partition(".")
+    return f"${whole}.{parts.rstrip('0'):0<2}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number and its noun."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def next_step(text: str) -> list[str]:
+    """A last line that says what to do now."""
+    return ["", f"Next: {text}"]
+
+
+def size(number: int) -> str:
+    """A number of bytes, in the unit that fits."""
+    if number < 1_000_000:
+        return f"{number / 1000:,.1f} kB"
+    return f"{number / 1_000_000:,.1f} MB" if number < 1_000_000_000 else f"{number / 1e9:,.1f} GB"

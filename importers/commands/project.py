@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importers.commands.campaign import AsJson, label_studio
-from importers.commands.output import show, watching
-from importers.commands.servers import Model
+from importers.commands.arguments import AsJson, Model, label_studio
+from importers.commands.output import count, line, next_step, plain, show, watching
+
+if TYPE_CHECKING:
+    from importers.label_studio.connect import ConnectReport
+    from importers.label_studio.doctor_checks import DoctorReport
+    from importers.label_studio.explain import Explanation
+    from importers.label_studio.prelabel import PrelabelReport
 
 ProjectNumber = Annotated[
     int, typer.Option(help="Number of the project, as in its address.", show_default=False)
@@ -31,7 +37,6 @@ def prelabel(
 
     Tasks that have one of the same version are left alone, so it can be stopped and run again.
     """
-    from importers.commands import campaign_words
     from importers.label_studio.prelabel import prelabel_project
     from importers.sketch import resolve_model
     from ls_backend.settings import settings_from_env
@@ -46,7 +51,7 @@ def prelabel(
             model_version,
             watch("Predicting"),
         )
-    show(campaign_words.prelabel_lines(report), report, json)
+    show(prelabel_lines(report), report, json)
 
 
 def doctor(
@@ -83,12 +88,11 @@ def doctor(
     23 webhook         is there once, active, and accepted
     24 label pairs     CLIP can tell the labels apart (only ever a warning)
     """
-    from importers.commands import campaign_words
     from importers.label_studio.doctor import examine
 
     with watching():
         report = examine(project, url)
-    show(campaign_words.doctor_lines(report), report, json)
+    show(doctor_lines(report), report, json)
     raise typer.Exit(report.exit_code)
 
 
@@ -106,9 +110,150 @@ def explain(
 
     Nothing is changed, and the ML backend is not asked for a prediction.
     """
-    from importers.commands import campaign_words
     from importers.label_studio.explain import explain_task
 
     with label_studio() as ls, watching():
         report = explain_task(ls, task, project)
-    show(campaign_words.explain_lines(report), report, json)
+    show(explain_lines(report), report, json)
+
+
+def connect(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="CAMPAIGN", help="The campaign whose project to connect.", show_default=False
+        ),
+    ] = None,
+    project: Annotated[
+        int | None,
+        typer.Option(help="Number of any other project, instead.", show_default=False),
+    ] = None,
+    url: Annotated[
+        str, typer.Option(help="The ML backend, as Label Studio reaches it.")
+    ] = "http://127.0.0.1:9090",
+    json: AsJson = False,
+) -> None:
+    """Connect the ML backend and its webhook to a Label Studio project, or mend the connection.
+
+    Where the backend has BASIC_AUTH_USER and _PASS, or CLIP_WEBHOOK_SECRET: set them here, too.
+    """
+
+    if path is not None and project is None:
+        report = _connect_campaign(path, url)
+    elif project is not None and path is None:
+        report = _connect_project(project, url)
+    else:
+        raise typer.BadParameter("Name a campaign, or another project with --project.")
+    show(connect_lines(report, url, project), report, json)
+
+
+def _connect_campaign(path: Path, url: str) -> ConnectReport:
+    from importers.config.campaign import load_campaign
+    from importers.connecting import connect_campaign
+    from importers.ledger import Ledger
+
+    campaign = load_campaign(path)
+    with (
+        Ledger(campaign.ledger_path, writing=False) as ledger,
+        label_studio(campaign) as ls,
+        watching(),
+    ):
+        return connect_campaign(ls, ledger, url)
+
+
+def _connect_project(number: int, url: str) -> ConnectReport:
+    from importers.connecting import connect_project
+
+    with label_studio() as ls, watching():
+        return connect_project(ls, number, url)
+
+
+_CAMPAIGN_CHANGED = (
+    "The backend has another model, or the campaign's labels or texts have changed: serve",
+    "the campaign's model, or run `ls-clip run` so that the queue gets the new scores.",
+)
+
+_WITHOUT_PREDICTION = {
+    "no_region": "no region is drawn",
+    "invalid": "CLIP's answer does not fit the labeling config; named above",
+    "dropped": "Label Studio did not keep it",
+}
+
+
+def connect_lines(report: ConnectReport, url: str, project: int | None) -> list[str]:
+    """Whether Label Studio will ask the backend from now on; `project` is None for a campaign."""
+    done = "registered" if report.created else "registered already"
+    lines = [
+        line("backend", f"{plain(url)}, {done}"),
+        line("answers", f"with {plain(report.model_version)}"),
+        *(line("mended", plain(fault)) for fault in report.mended),
+    ]
+    if not report.live:
+        lines += [
+            "",
+            f"[yellow]The queue stays with the scores of {plain(report.queue_version)}.[/]",
+            *(_CAMPAIGN_CHANGED if project is None else _change_over(report, project)),
+        ]
+    elif report.created and project is not None:
+        lines += next_step(
+            f"open a task, or predict all of them: ls-clip prelabel --project {project}. "
+            f"If nothing is shown: ls-clip doctor --project {project}"
+        )
+    return lines
+
+
+def _change_over(report: ConnectReport, project: int) -> list[str]:
+    return [
+        "The backend is not asked for predictions as long as that is so. To change over:",
+        f"ls-clip prelabel --project {project}, then choose {plain(report.model_version)}",
+        "in the project's Settings > Annotation.",
+    ]
+
+
+def prelabel_lines(report: PrelabelReport) -> list[str]:
+    """How many tasks have a prediction now, and what people see of it."""
+    lines = [
+        line("predicted", count(report.done, "task") if report.done else "nothing to do"),
+        line("version", plain(report.model_version)),
+    ]
+    if report.already:
+        lines.append(line("", f"{count(report.already, 'task')} had one of this version"))
+    for reason, number in report.failed.items():
+        why = plain(_WITHOUT_PREDICTION.get(reason, reason))
+        lines.append(line("", f"[yellow]{count(number, 'task')} without: {why}[/]"))
+    if report.queue_version != report.model_version:
+        now = plain(report.queue_version) or "no version"
+        lines.append(line("queue", f"[yellow]goes by the scores of {now}, as before[/]"))
+    elif report.ordered:
+        lines.append(line("queue", "lowest score first"))
+    else:
+        lines.append(line("queue", "scores are shown; to get the lowest first, choose"))
+        lines.append(line("", "Uncertainty sampling in the project's Settings > General"))
+    return [*lines, line("review", plain(report.project_url))]
+
+
+def doctor_lines(report: DoctorReport) -> list[str]:
+    """Each check with what it found, and the fix where something is to do."""
+    colors = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
+    lines = []
+    for found in report.findings:
+        state = f"[{colors[found.state]}]{found.state:<7}[/]"
+        lines.append(f"{state} [bold]{found.name:<15}[/] {plain(found.message)}")
+        if found.fix:
+            lines.append(f"{'':<23} [bold]fix:[/] {plain(found.fix)}")
+    return lines
+
+
+def explain_lines(report: Explanation) -> list[str]:
+    """What the task shows, and each reason why it is not more."""
+    version = plain(report.model_version) or "none"
+    lines = [line("task", f"{report.task} of project {report.project}")]
+    lines.append(line("shown", f"predictions of model version {version}"))
+    for name, score in report.predictions.items():
+        mark = "no score" if score is None else f"score {score:.3f}"
+        lines.append(line("has", f"{plain(name)}, {mark}"))
+    if report.shown:
+        return [*lines, "", "It shows its prediction, with a score."]
+    for reason in report.reasons:
+        lines += ["", f"[yellow]{plain(reason.message)}[/]", f"Next: {plain(reason.next_step)}"]
+    return lines

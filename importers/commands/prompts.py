@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importers.commands.campaign import AsJson, CampaignPath
+from importers.commands.arguments import AsJson, CampaignPath
 from importers.commands.output import show as show_lines
 from importers.commands.output import watching
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from importers.generation.prompt_plan import Group, PromptList, PromptPlan
+    from importers.prompts.export import ExportReport
+    from importers.prompts.writing import WriteReport
+    from importers.techniques import NotLookedAt
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,20 +31,18 @@ app = typer.Typer(
 @app.command(epilog="Example: ls-clip prompts plan pets")
 def plan(path: CampaignPath, json: AsJson = False) -> None:
     """Count the prompts by label, technique and factor; pays for nothing."""
-    from importers.commands import words_prompts
     from importers.config.campaign import load_campaign
     from importers.generation.prompt_plan import prompt_plan
 
     with watching():
         report = prompt_plan(load_campaign(path))
-    table, lines = words_prompts.plan_table(report), words_prompts.plan_lines(report)
+    table, lines = plan_table(report), plan_lines(report)
     show_lines([table, "", *lines], report, json)
 
 
 @app.command(epilog="Example: ls-clip prompts write pets")
 def write(path: CampaignPath, json: AsJson = False) -> None:
     """Let the campaign's language model write what is missing."""
-    from importers.commands import words_prompts
     from importers.config.campaign import load_campaign
     from importers.generation import stage
     from importers.ledger import Ledger
@@ -42,7 +50,7 @@ def write(path: CampaignPath, json: AsJson = False) -> None:
     campaign = load_campaign(path)
     with Ledger(campaign.ledger_path) as ledger, watching() as watch:
         report = stage.write(campaign, ledger, watch("Writing"))
-    show_lines(words_prompts.write_lines(report, path), report, json)
+    show_lines(write_lines(report, path), report, json)
 
 
 @app.command(epilog='Example: ls-clip prompts show pets --label cat --technique "adversarial"')
@@ -55,14 +63,13 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Show the prompts, in the order in which they are drawn."""
-    from importers.commands import words_prompts
     from importers.config.campaign import load_campaign
     from importers.generation.prompt_plan import prompt_list
 
     with watching():
         report = prompt_list(load_campaign(path), label, technique)
-    lines = words_prompts.not_looked_at_lines(report.not_looked_at)
-    show_lines([words_prompts.prompts_table(report), *lines], report, json)
+    lines = not_looked_at_lines(report.not_looked_at)
+    show_lines([prompts_table(report), *lines], report, json)
 
 
 @app.command(epilog="Example: ls-clip prompts export pets --to captions.jsonl")
@@ -77,7 +84,6 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Write the prompts whose images people approved as chats, to train a writer with."""
-    from importers.commands import words_prompts
     from importers.config.campaign import load_campaign
     from importers.ledger import Ledger
     from importers.prompts.export import export_prompts
@@ -86,4 +92,148 @@ def export(
     with Ledger(campaign.ledger_path, writing=False) as ledger:
         file = campaign.folder / "prompts.jsonl" if to is None else to.resolve()
         report = export_prompts(campaign, ledger.samples(), file)
-    show_lines(words_prompts.export_lines(report), report, json)
+    show_lines(export_lines(report), report, json)
+
+
+_MOST_NAMED = 5
+
+
+def plan_table(report: PromptPlan) -> Table:
+    """One row for each label and technique; of each factor how many values, how often each."""
+    table = _table(report.campaign)
+    for heading in ("label", "technique"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("prompts", "different", "compositional"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("factors")
+    for group in report.groups:
+        spreads = (f"{_plain(name)} {_spread(uses)}" for name, uses in group.factors.items())
+        table.add_row(*_cells(group), ", ".join(spreads))
+    counts = (report.prompts, report.distinct, report.compositional)
+    table.add_row("all", "", *map(str, counts), style="bold")
+    return table
+
+
+def plan_lines(report: PromptPlan) -> list[str]:
+    """What the table does not say."""
+    lines = [f"Drawn of that: {_count(report.images, 'image')}."]
+    if any(group.factors for group in report.groups):
+        lines.append('Factors: "color 8 × 1–2" says: 8 colors, each of them once or twice.')
+    if report.compositional:
+        lines.append(
+            f"Compositional: {_count(report.compositional, 'prompt')}, with a position, a count or "
+            "a relation, which image models get wrong."
+        )
+    if report.refused:
+        lines.append(f"[yellow]{len(report.refused):,} that were written are not drawn:[/]")
+        lines += [f"  {_plain(refused.reason)}" for refused in report.refused[:_MOST_NAMED]]
+        lines.append("Words that name a label as well go into \\[prompts] synonyms.")
+    return lines + not_looked_at_lines(report.not_looked_at)
+
+
+def not_looked_at_lines(techniques: Iterable[NotLookedAt]) -> list[str]:
+    """What is not counted, and why."""
+    return [told for technique in techniques for told in _not_looked_at(technique)]
+
+
+def _not_looked_at(technique: NotLookedAt) -> list[str]:
+    lines = [
+        f"[yellow]Not counted: the {technique.technique} of {_plain(technique.source)}[/]. Label "
+        "Studio is not asked before a run."
+    ]
+    if technique.known:
+        found = _count(technique.known, "image")
+        lines.append(f"Counted are the {found} of it that an earlier run found.")
+    return lines
+
+
+def write_lines(report: WriteReport, path: Path) -> list[str]:
+    """What was written, what it cost, and what is missing."""
+    if report.writer is None:
+        return [
+            "This campaign has no writer. Name one in \\[prompts] writer, for example",
+            '"openai:gpt-6-luna", or "compatible:MODEL" with a base_url.',
+        ]
+    lines = [_line("written", "nothing to do")]
+    if report.requests:
+        counted = f"{_count(report.written, 'text')} in {_count(report.requests, 'request')}"
+        lines = [_line("written", f"{counted}, {_money(report.cost_usd, report.unpriced)}")]
+    if report.duplicates:
+        lines.append(_line("", f"{report.duplicates:,} said what was there already"))
+    if report.refused:
+        lines.append(
+            _line("", f"{report.refused:,} never mention their label: kept, and not drawn")
+        )
+    for short in report.short[:_MOST_NAMED]:
+        came = f"{short.usable:,} of {short.count:,} {_plain(short.kind)} for {_plain(short.label)}"
+        lines.append(_line("", f"[yellow]{came}: more did not come[/]"))
+    if len(report.short) > _MOST_NAMED:
+        lines.append(_line("", f"{len(report.short) - _MOST_NAMED:,} more fall short"))
+    if report.short:
+        lines.append(_line("", "a larger writing.count asks again; without it, these are used"))
+    return [*lines, "", f"Next: ls-clip prompts plan {_plain(path)}"]
+
+
+def prompts_table(report: PromptList) -> Table:
+    """One row for each prompt."""
+    table = _table(report.campaign)
+    for heading in ("label", "technique", "prompt", "compositional"):
+        table.add_column(heading, overflow="fold")
+    for prompt in report.prompts:
+        words = ", ".join(prompt.compositional)
+        table.add_row(*map(_plain, (prompt.label, prompt.technique, prompt.text, words)))
+    return table
+
+
+def export_lines(report: ExportReport) -> list[str]:
+    """Where the file is, and what it is good for."""
+    return [
+        _line("exported", f"{_count(report.prompts, 'prompt')} to {_plain(report.file)}"),
+        "",
+        "Each line is a chat: train a model on this machine with it (trl, unsloth or axolotl read",
+        "it as it is), or at a provider that still offers fine-tuning. OpenAI takes no new",
+        "customers for it since May 2026, and ends it for all on 2027-01-06.",
+    ]
+
+
+def _table(title: str) -> Table:
+    from rich.table import Table
+
+    return Table(
+        box=None,
+        padding=(0, 1, 0, 0),
+        title=_plain(title),
+        title_justify="left",
+        title_style="bold",
+    )
+
+
+def _cells(group: Group) -> list[str]:
+    counts = (group.prompts, group.distinct, group.compositional)
+    return [_plain(group.label), _plain(group.technique), *map(str, counts)]
+
+
+def _spread(counts: Mapping[str, int]) -> str:
+    if not counts:
+        return ""
+    least, most = min(counts.values()), max(counts.values())
+    return f"{len(counts)} × {least}" if least == most else f"{len(counts)} × {least}–{most}"
+
+
+def _money(cost_usd: Decimal, unpriced: int) -> str:
+    cost = f"${cost_usd:.2f}" if not cost_usd or cost_usd >= 1 else f"${cost_usd:.6f}"
+    return f"{cost} and {_count(unpriced, 'request')} of unknown price" if unpriced else cost
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _line(stage: str, text: str) -> str:
+    return f"[bold]{stage:<10}[/] {text}"
+
+
+def _plain(text: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(text))

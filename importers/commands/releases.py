@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importers.commands.campaign import AsJson
+from importers.commands.arguments import AsJson, StoragePlace, campaign_path, storage_url
+from importers.commands.output import MOST_LISTED, count, line, plain, size, watching
 from importers.commands.output import show as show_lines
-from importers.commands.output import watching
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from importers.training_storage.releases.gc import ReleasesGcReport
+    from importers.training_storage.releases.told import ReleaseDetails, ReleaseList
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,24 +24,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-StoragePlace = Annotated[
-    str,
-    typer.Argument(
-        metavar="STORAGE",
-        help="A campaign's folder or TOML file, or the storage itself: a folder, or a URL.",
-        show_default=False,
-    ),
-]
-
 
 @app.command("list", epilog="Example: ls-clip releases list pets")
 def list_all(storage: StoragePlace, json: AsJson = False) -> None:
     """List the releases, newest first."""
-    from importers.commands import words_releases
     from importers.training_storage.releases.told import release_list
 
-    report = release_list(_url(storage))
-    show_lines(words_releases.list_lines(report), report, json)
+    report = release_list(storage_url(storage))
+    show_lines(list_lines(report), report, json)
 
 
 @app.command(epilog="Example: ls-clip releases show pets 000003-1a2b3c4d")
@@ -48,11 +43,10 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Show what one release holds, how it was reviewed, and who left."""
-    from importers.commands import words_releases
     from importers.training_storage.releases.told import release_details
 
-    report = release_details(_url(storage), release)
-    show_lines(words_releases.show_lines(report), report, json)
+    report = release_details(storage_url(storage), release)
+    show_lines(details_lines(report), report, json)
 
 
 @app.command(epilog="Example: ls-clip releases gc pets --keep 3 --dry-run")
@@ -66,49 +60,11 @@ def gc(
 
     The newest release always stays. Run it when no sync is at work on another machine.
     """
-    from importers.commands import words_releases
     from importers.training_storage.releases.gc import collect_releases
 
     with _no_sync(storage) as url, watching() as watch:
         report = collect_releases(url, keep, dry_run=dry_run, progress=watch("Deleting"))
-    show_lines(words_releases.gc_lines(report), report, json)
-
-
-def verify(
-    storage: StoragePlace,
-    release: Annotated[
-        str | None, typer.Option(help="Only this release.", show_default="all there are")
-    ] = None,
-    json: AsJson = False,
-) -> None:
-    """Read every file in training storage and compare it with what its release says.
-
-    Needs no Label Studio. Ends with exit code 1 where a file is missing, changed or extra.
-    """
-    from importers.commands import words_releases
-    from importers.training_storage.releases.verify import verify as verify_storage
-
-    with watching() as watch:
-        report = verify_storage(_url(storage), release, watch("Verifying"))
-    show_lines(words_releases.verify_lines(report), report, json)
-    if not report.is_whole:
-        raise typer.Exit(1)
-
-
-def _campaign_path(storage: str) -> Path | None:
-    """The campaign that is meant; None where the storage itself is named."""
-    if "://" in storage:
-        return None
-    path = Path(storage)
-    is_storage = path.is_dir() and (path / "LATEST").exists()
-    return None if is_storage else path
-
-
-def _url(storage: str) -> str:
-    from importers.config.job import load_job
-
-    path = _campaign_path(storage)
-    return load_job(path).storage_url if path else storage
+    show_lines(gc_lines(report), report, json)
 
 
 @contextmanager
@@ -117,10 +73,76 @@ def _no_sync(storage: str) -> Iterator[str]:
     from importers.config.job import load_job
     from importers.ledger import Ledger
 
-    path = _campaign_path(storage)
+    path = campaign_path(storage)
     job = load_job(path) if path else None
     if job is None or not job.ledger_path.exists():
-        yield _url(storage)
+        yield storage_url(storage)
         return
     with Ledger(job.ledger_path):
         yield job.storage_url
+
+
+def list_lines(report: ReleaseList) -> list[RenderableType]:
+    """A table of releases, newest first."""
+    from rich.table import Table
+
+    if not report.releases:
+        return [f"{plain(report.storage)} holds no release yet: ls-clip sync writes one."]
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("release")
+    table.add_column("written (UTC)")
+    for heading in ("samples", "labels", "removed"):
+        table.add_column(heading, justify="right")
+    table.add_column("layouts")
+    for release in report.releases:
+        table.add_row(
+            release.name,
+            f"{release.created_at:%Y-%m-%d %H:%M}",
+            f"{release.samples:,}",
+            f"{release.labels:,}",
+            f"{release.removed:,}" if release.removed else "",
+            ", ".join(release.layouts),
+        )
+    lines: list[RenderableType] = [plain(report.storage), "", table]
+    if report.unfinished:
+        left = count(len(report.unfinished), "release")
+        lines += ["", f"{left} begun and not finished; readers do not see that."]
+    return lines
+
+
+def details_lines(report: ReleaseDetails) -> list[str]:
+    """One release in detail."""
+    left = _counts(report.removed) or "none"
+    return [
+        line("release", f"{report.name}, written {report.created_at:%Y-%m-%d %H:%M} UTC"),
+        line("in", plain(report.storage)),
+        line("campaign", f"{plain(report.campaign)}, project {report.project}"),
+        line("before", report.previous or "none: this is the first"),
+        line("samples", f"{report.samples:,}"),
+        line("labels", plain(_counts(report.labels) or "none")),
+        line("splits", _counts(report.splits) or "none"),
+        line("verdicts", _counts(report.verdicts) or "none"),
+        line("tasks", plain(_counts(report.outcomes) or "none")),
+        line("removed", plain(f"{left}; {report.removed_ever:,} ever")),
+        line("files", _counts(report.files)),
+        line("content", f"sha256 {report.content}"),
+    ]
+
+
+def gc_lines(report: ReleasesGcReport) -> list[str]:
+    """Which releases went, and what that gave back."""
+    verb = "to delete" if report.dry_run else "deleted"
+    kept = f"{count(len(report.kept), 'release')}, the newest is {report.kept[0]}"
+    if not report.files:
+        return [line("kept", kept), line("", "nothing to delete")]
+    what = f"{count(len(report.deleted), 'release')}, {count(report.files, 'file')}"
+    lines = [line("kept", kept), line(verb, f"{what}, {size(report.bytes)}")]
+    lines += [line("", name) for name in report.deleted[:MOST_LISTED]]
+    if report.unfinished:
+        left = count(len(report.unfinished), "release")
+        lines.append(line("", f"and {left} that a killed run had left unfinished"))
+    return lines
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in numbers.items())

@@ -7,21 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importers.commands.campaign import AsJson, label_studio
-from importers.commands.output import err, show, watching
+from importers.commands.arguments import AsJson, Host, Model, Port
+from importers.commands.output import err, show
 
 if TYPE_CHECKING:
-    from importers.label_studio.connect import ConnectReport
-
-Model = Annotated[
-    str | None,
-    typer.Option(
-        help="CLIP model: ARCH/PRETRAINED of open_clip, a folder, or sketch.",
-        show_default="CLIP_MODEL, or ViT-B-32/laion2b_s34b_b79k",
-    ),
-]
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")]
+    from ls_backend.clip.weights_files import FileState
 
 
 def serve(
@@ -36,37 +26,6 @@ def serve(
 
     settings = settings_from_env()
     backend.serve(resolve_model(model or settings.model), host, port, settings)
-
-
-def connect(
-    path: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="CAMPAIGN", help="The campaign whose project to connect.", show_default=False
-        ),
-    ] = None,
-    project: Annotated[
-        int | None,
-        typer.Option(help="Number of any other project, instead.", show_default=False),
-    ] = None,
-    url: Annotated[
-        str, typer.Option(help="The ML backend, as Label Studio reaches it.")
-    ] = "http://127.0.0.1:9090",
-    json: AsJson = False,
-) -> None:
-    """Connect the ML backend and its webhook to a Label Studio project, or mend the connection.
-
-    Where the backend has BASIC_AUTH_USER and _PASS, or CLIP_WEBHOOK_SECRET: set them here, too.
-    """
-    from importers.commands import campaign_words
-
-    if path is not None and project is None:
-        report = _connect_campaign(path, url)
-    elif project is not None and path is None:
-        report = _connect_project(project, url)
-    else:
-        raise typer.BadParameter("Name a campaign, or another project with --project.")
-    show(campaign_words.connect_lines(report, url, project), report, json)
 
 
 def sketch(
@@ -120,22 +79,81 @@ def demo(
     run_demo(DemoOptions(folder=folder, images=images, once=once, as_json=json))
 
 
-def _connect_campaign(path: Path, url: str) -> ConnectReport:
-    from importers.config.campaign import load_campaign
-    from importers.connecting import connect_campaign
-    from importers.ledger import Ledger
+weights_app = typer.Typer(
+    no_args_is_help=True,
+    help="Bring the files of a CLIP model onto this machine, and check them.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
-    campaign = load_campaign(path)
-    with (
-        Ledger(campaign.ledger_path, writing=False) as ledger,
-        label_studio(campaign) as ls,
-        watching(),
-    ):
-        return connect_campaign(ls, ledger, url)
+ModelName = Annotated[
+    str | None,
+    typer.Argument(
+        help="ARCH/PRETRAINED of open_clip, or a model folder (also local-dir:FOLDER).",
+        show_default="CLIP_MODEL, or ViT-B-32/laion2b_s34b_b79k",
+    ),
+]
 
 
-def _connect_project(number: int, url: str) -> ConnectReport:
-    from importers.connecting import connect_project
+@weights_app.command(
+    epilog="Example: ls-clip weights fetch ViT-B-32/laion2b_s34b_b79k --to models/b32"
+)
+def fetch(
+    model: Model = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Make a model folder there, to carry along.", show_default=False),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Download weights and tokenizer; run it again to go on where it stopped."""
+    from ls_backend.clip import weights_files
 
-    with label_studio() as ls, watching():
-        return connect_project(ls, number, url)
+    files = weights_files.fetch(_named(model), to, lambda line: err().print(line, markup=False))
+    _report(_named(model), files, json)
+
+
+@weights_app.command(epilog="Example: ls-clip weights verify local-dir:models/b32")
+def verify(model: Model = None, json: AsJson = False) -> None:
+    """Compare each file with its checksum; needs no network."""
+    from ls_backend.clip import weights_files
+
+    _report(_named(model), weights_files.verify(_named(model)), json)
+
+
+@weights_app.command(epilog="Example: ls-clip weights golden models/b32")
+def golden(
+    folder: Annotated[Path, typer.Argument(help="A model folder whose answers are known good.")],
+) -> None:
+    """Keep what a model folder answers now; from then on it is refused if that changes."""
+    from rich.markup import escape
+
+    from ls_backend.weights_folder import keep_golden
+
+    show([f"written   {escape(str(keep_golden(folder.resolve())))}"])
+
+
+def _named(model: str | None) -> str:
+    from importers.sketch import resolve_model
+    from ls_backend.settings import settings_from_env
+
+    return resolve_model(model or settings_from_env().model)
+
+
+def _report(model: str, files: list[FileState], json: bool) -> None:
+    from dataclasses import asdict
+
+    from ls_backend.clip.weights_files import repair
+    from ls_backend.errors import ModelError
+
+    if json:
+        import json as encoder
+
+        print(encoder.dumps({"model": model, "files": [asdict(file) for file in files]}))
+    else:
+        from rich.markup import escape
+
+        show(f"{file.state:<9} {file.sha256:<64} {escape(file.path)}" for file in files)
+    bad = [file for file in files if file.state in ("damaged", "missing")]
+    if bad:
+        named = ", ".join(f"{file.path} is {file.state}" for file in bad)
+        raise ModelError(f"{named}.", hint=f"Bring it with: {repair(model)}", code="weights")

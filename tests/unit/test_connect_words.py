@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importers.commands.campaign_words import connect_lines
+from importers.commands.project import connect_lines
 from importers.label_studio.connect import ConnectReport
 
 URL = "http://127.0.0.1:9090"

@@ -15,8 +15,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from importers import cli
+from importers.commands.costs import cost_lines
 from importers.commands.output import rate
-from importers.commands.words_costs import cost_lines
 from importers.config.campaign import Campaign, load_campaign
 from importers.generation.costs import campaign_costs, commitments
 from importers.generation.plan import plan

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from importers.commands.output import show
-from importers.commands.words_sync import sync_lines
+from importers.commands.sync import sync_lines
 from importers.training_storage.difference import Change
 from importers.training_storage.sync import SyncReport
 
