@@ -34,9 +34,13 @@ from importers.config.sections import (
     Words,
     check_templates,
 )
+from importers.config.storage_sections import (
+    Section,
+    StorageSettings,
+    check_apart,
+    storage_url,
+)
 from importers.config.toml_file import Location, as_config_error, read_toml, section_below
-from importers.storage_sections import Section, StorageSettings, check_apart, storage_url
-from importers.training_storage.project_file import PROJECT_FILE, names_a_project
 from ls_backend.errors import ConfigError
 
 _NAMES = ", ".join((*PROMPT_TECHNIQUES, *DERIVED_TECHNIQUES))
@@ -264,3 +268,14 @@ def _section_at(location: Location) -> type[BaseModel]:
         derived = location[-1] in DERIVED_TECHNIQUES
         return DerivedTechnique if derived else PromptTechnique
     return section_below(Campaign, location)
+
+
+PROJECT_FILE = "project.toml"
+
+_OF_A_CAMPAIGN = {"labels", "samples", "prompts", "technique", "generator"}
+
+
+def names_a_project(file: Path, values: Mapping[str, Any]) -> bool:
+    """Whether a file is meant to name a project; otherwise it is a campaign."""
+    named = file.name == PROJECT_FILE or "project" in values
+    return named and not _OF_A_CAMPAIGN & values.keys()

@@ -6,12 +6,65 @@ project that is not a campaign's has no samples.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
-from importers.config.campaign import Campaign, parse_campaign, read_settings, settings_file
-from importers.storage_sections import ApprovalSettings, StorageSettings, storage_url
-from importers.training_storage.project_file import names_a_project, parse_project_file
+from pydantic import Field, ValidationError, model_validator
+from typing_extensions import Self
+
+from importers.config.campaign import (
+    Campaign,
+    names_a_project,
+    parse_campaign,
+    read_settings,
+    settings_file,
+)
+from importers.config.storage_sections import (
+    ApprovalSettings,
+    Section,
+    StorageSettings,
+    check_apart,
+    storage_url,
+)
+from importers.config.toml_file import as_config_error, section_below
+
+
+class ProjectReview(Section):
+    """`[review]`: the Label Studio where the project is, and which answers count."""
+
+    url: str | None = None
+    approval: ApprovalSettings = ApprovalSettings()
+
+
+class ProjectFile(Section):
+    """A project to store the approved pictures of. `project` is its number in Label Studio."""
+
+    folder: Path = Field(default=Path(), exclude=True)
+    name: Annotated[str, Field(min_length=1, max_length=50)]
+    project: Annotated[int, Field(ge=1)]
+    review: ProjectReview = ProjectReview()
+    storage: StorageSettings = StorageSettings()
+
+    @model_validator(mode="after")
+    def _storage_is_apart(self) -> Self:
+        check_apart(self.storage, self.folder)
+        return self
+
+
+def parse_project_file(file: Path, values: Mapping[str, Any]) -> ProjectFile:
+    """The checked values of a file.
+
+    Raises:
+        ConfigError: it says something that it cannot say.
+    """
+    try:
+        return ProjectFile.model_validate({**values, "folder": file.parent.resolve()})
+    except ValidationError as error:
+        raise as_config_error(
+            file, error, lambda location: section_below(ProjectFile, location)
+        ) from None
 
 
 @dataclass(frozen=True)

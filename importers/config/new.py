@@ -6,8 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from importers.config.campaign import CAMPAIGN_FILE
-from importers.training_storage.project_file import PROJECT_FILE
+from importers.config.campaign import CAMPAIGN_FILE, PROJECT_FILE
 from ls_backend.errors import ConfigError
 
 EXAMPLE = Path(__file__).with_name("example_campaign.toml")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from importers.storage_sections import ApprovalSettings, Cosine, Section, Share
+from importers.config.storage_sections import ApprovalSettings, Cosine, Section, Share
 
 DEFAULT_CLIP_MODEL = "ViT-B-32/laion2b_s34b_b79k"
 PROMPT_TECHNIQUES = ("vanilla", "environment", "style", "adversarial")

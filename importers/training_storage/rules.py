@@ -13,7 +13,7 @@ from typing import NoReturn
 from xml.etree.ElementTree import Element
 
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE
-from importers.storage_sections import ApprovalSettings
+from importers.config.storage_sections import ApprovalSettings
 from ls_backend.errors import ConfigError, LabelConfigError
 from ls_backend.labels.config import parse_label_config, read_label_config
 from ls_backend.labels.control import LABEL_TAGS, labels_of, read_control

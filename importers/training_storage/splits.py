@@ -14,11 +14,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from importers.config.storage_sections import SplitSettings
 from importers.ledger import Ledger
 from importers.ledger.reviews import Placed
 from importers.record import SPLITS, TEST, Record
 from importers.scoring.looks import unpacked
-from importers.storage_sections import SplitSettings
 from importers.training_storage.kinship import Families, alike, pictures, ties
 from importers.up_to_date import MODEL_VERSION_NOTE
 

@@ -24,6 +24,7 @@ from datetime import datetime
 from typing import Any
 
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
+from importers.config.storage_sections import ApprovalSettings
 from importers.review import (
     APPROVED,
     CONTACT_SHEET,
@@ -40,7 +41,6 @@ from importers.review import (
     Review,
     Shown,
 )
-from importers.storage_sections import ApprovalSettings
 from importers.training_storage.reviews.times import read_time
 from importers.training_storage.rules import Rules, read_rules
 from ls_backend.labels.target import PATH_SEPARATOR

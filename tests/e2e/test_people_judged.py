@@ -11,9 +11,9 @@ from review_world import VERSION, MakeWorld, World, project_of
 
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, UNUSABLE
 from importers.config.review_config import review_config
+from importers.config.storage_sections import ApprovalSettings
 from importers.label_studio.project import read_project
 from importers.review import Review
-from importers.storage_sections import ApprovalSettings
 from importers.training_storage.verdicts import NO_LABEL, TIE, judge, read_rules
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio

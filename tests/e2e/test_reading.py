@@ -17,9 +17,9 @@ from review_world import MakeWorld, World, add_samples, picture
 
 from importers.config.job import Job, campaign_job, load_job
 from importers.config.new import new_project_file
+from importers.config.storage_sections import ApprovalSettings
 from importers.ledger import Ledger
 from importers.review import CONTACT_SHEET, ONE_BY_ONE, STORED
-from importers.storage_sections import ApprovalSettings
 from importers.training_storage.reading import TASK_GONE, Read, read_reviews
 from importers.training_storage.records import describe, picture_bytes
 from importers.training_storage.reviews import task_pages

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from importers.config.storage_sections import ApprovalSettings
 from importers.review import CONTACT_SHEET, ONE_BY_ONE, VERDICTS, ReviewKind
-from importers.storage_sections import ApprovalSettings
 
 DataFiles = Mapping[str, Mapping[str, Sequence[str]]]
 """Layout → split → files, or a pattern that finds them, below the storage's root."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from importers.config.storage_sections import ApprovalSettings
 from importers.record import Record
 from importers.review import (
     APPROVED,
@@ -17,7 +18,6 @@ from importers.review import (
     VERDICTS,
     WAITING,
 )
-from importers.storage_sections import ApprovalSettings
 from importers.training_storage.card.facts import CardFacts, ReviewFacts
 from importers.training_storage.card.text import count, listed, plain, share, table
 from importers.training_storage.layouts.base import Contents

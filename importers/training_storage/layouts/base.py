@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from importers.config.storage_sections import StorageSettings
 from importers.record import Record
-from importers.storage_sections import StorageSettings
 from importers.training_storage.classes import ClassList
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from importers.config.campaign import NONE_OF_THESE
 from importers.config.campaign import UNUSABLE as UNUSABLE_CHOICE
+from importers.config.storage_sections import ApprovalSettings
 from importers.review import Review
-from importers.storage_sections import ApprovalSettings
 from importers.training_storage.verdicts import judge, read_rules
 
 CONFIG = (

@@ -10,9 +10,9 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from importers.config.storage_sections import ApprovalSettings, StorageSettings
 from importers.record import Record
 from importers.review import APPROVED, ONE_BY_ONE
-from importers.storage_sections import ApprovalSettings, StorageSettings
 from importers.training_storage.card.facts import CardFacts, ReviewFacts
 from importers.training_storage.card.files import card_files
 from importers.training_storage.classes import ClassList

@@ -12,8 +12,8 @@ from typing import Any
 
 from PIL import Image
 
+from importers.config.storage_sections import StorageSettings
 from importers.record import Record
-from importers.storage_sections import StorageSettings
 from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts import layout
 from importers.training_storage.layouts.base import Contents

@@ -12,9 +12,9 @@ from typing import Any
 
 from PIL import Image
 
+from importers.config.storage_sections import StorageSettings
 from importers.record import SPLITS, TRAIN, Record
 from importers.review import Box
-from importers.storage_sections import StorageSettings
 from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts import parquet, webdataset
 from importers.training_storage.layouts.base import Contents

@@ -11,8 +11,8 @@ from typing import Any
 
 import fsspec
 
+from importers.config.storage_sections import StorageSettings
 from importers.record import Record
-from importers.storage_sections import StorageSettings
 from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts.base import Contents, Layout, Output
 from importers.training_storage.releases import write

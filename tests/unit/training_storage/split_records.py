@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from importers.config.storage_sections import SplitSettings
 from importers.record import Record
 from importers.scoring.looks import packed
-from importers.storage_sections import SplitSettings
 from importers.training_storage.splits import assign
 
 PLAIN = SplitSettings()

@@ -8,6 +8,7 @@ import pytest
 from card_release import LABELS, contents, facts, readme, record, rows
 from huggingface_hub import DatasetCard
 
+from importers.config.storage_sections import ApprovalSettings, SplitSettings
 from importers.ledger import Ledger
 from importers.record import Record
 from importers.review import (
@@ -23,7 +24,6 @@ from importers.review import (
     Review,
     ReviewedTask,
 )
-from importers.storage_sections import ApprovalSettings, SplitSettings
 from importers.training_storage.card.facts import ReviewFacts, review_facts
 from importers.training_storage.card.files import card_files
 

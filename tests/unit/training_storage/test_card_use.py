@@ -18,7 +18,7 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard
 from PIL import Image
 
-from importers.storage_sections import LayoutName
+from importers.config.storage_sections import LayoutName
 from importers.training_storage.card.files import card_files
 
 RELEASE = "releases/000003-1a2b3c4d"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.storage_sections import LayoutName
+from importers.config.storage_sections import LayoutName
 from importers.training_storage.layouts import LAYOUTS
 from importers.training_storage.layouts.folders import folder_name
 

@@ -8,7 +8,7 @@ import pytest
 from importers.config.campaign import load_campaign
 from importers.config.job import load_job
 from importers.config.new import PROJECT_EXAMPLE, new_campaign, new_project_file
-from importers.storage_sections import ApprovalSettings, SplitSettings, StorageSettings
+from importers.config.storage_sections import ApprovalSettings, SplitSettings, StorageSettings
 from ls_backend.errors import ConfigError
 
 

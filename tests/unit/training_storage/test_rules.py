@@ -8,7 +8,7 @@ import pytest
 
 from importers.config.campaign import NONE_OR_UNUSABLE, Campaign
 from importers.config.review_config import review_config
-from importers.storage_sections import ApprovalSettings
+from importers.config.storage_sections import ApprovalSettings
 from importers.training_storage.verdicts import Rules, judge, read_rules
 from ls_backend.errors import ConfigError, LabelConfigError
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from split_records import by_key, in_split, looks, moved, record, sha, split
 
+from importers.config.storage_sections import SplitSettings
 from importers.record import Record
-from importers.storage_sections import SplitSettings
 from importers.training_storage import kinship
 from importers.training_storage.kinship import alike
 

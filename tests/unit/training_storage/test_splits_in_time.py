@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from split_records import PLAIN, by_key, in_split, looks, moved, record, sha
 
+from importers.config.storage_sections import SplitSettings
 from importers.ledger import Ledger
 from importers.ledger.reviews import Placed
 from importers.record import Record
 from importers.scoring.looks import packed
-from importers.storage_sections import SplitSettings
 from importers.training_storage.kinship import pictures
 from importers.training_storage.split_check import torn
 from importers.training_storage.splits import note_compared, split_samples

@@ -11,8 +11,8 @@ from answers import CONFIG, LATER, NOON, annotation, by, judged, outcome, predic
 
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
 from importers.config.campaign import UNUSABLE as UNUSABLE_CHOICE
+from importers.config.storage_sections import ApprovalSettings
 from importers.review import Box, Review, Shown
-from importers.storage_sections import ApprovalSettings
 from importers.training_storage.verdicts import NO_LABEL, SEVERAL_LABELS, judge, read_rules
 
 
