@@ -60,13 +60,13 @@ def run(folder: Path, samples: int, base_url: str) -> None:
     from importers.config.campaign import load_campaign
     from importers.generation import stage
     from importers.ledger import Ledger
-    from importers.scoring.score import open_model
+    from importers.sketch import open_model
 
     (folder / "campaign.toml").write_text(_CAMPAIGN.format(samples=samples, base_url=base_url))
     campaign = load_campaign(folder)
     print(f"{'stage':<9} {'images':>6} {'images/s':>9} {'RSS MB':>7} {'peak MB':>8}")
     with Ledger(campaign.ledger_path) as ledger:
-        model = open_model(campaign)  # as `ls-clip run` does: before anything is drawn
+        model = open_model(campaign.score.model)  # as `ls-clip run` does: before anything is drawn
         print(f"{'loaded':<9} {'':>6} {'':>9} {_memory()}", flush=True)
         stage.generate(campaign, ledger, Watch("generate"))
         pipeline.score(campaign, ledger, Watch("score"), model)

@@ -17,7 +17,8 @@ from importers.generation.stage import GenerateReport, generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.progress import PaidProgress, Progress, silent
-from importers.scoring.score import open_model, score_samples, to_score
+from importers.scoring.score import score_samples, to_score
+from importers.sketch import open_model
 from importers.up_to_date import (
     note_scored,
     note_selected,
@@ -102,7 +103,7 @@ def score(
     from ls_backend.labels.config import read_label_config
 
     target = read_label_config(review_config(campaign))
-    model = model or open_model(campaign)
+    model = model or open_model(campaign.score.model)
     version = model.version(target)
     note_scored(campaign, ledger, version)
     waiting = to_score(campaign, ledger, target, version)
@@ -191,7 +192,7 @@ def run(
     """
     _check_drop(campaign, drop)
     ls.request("GET", "/api/current-user/whoami", what="sign in")
-    model = open_model(campaign)
+    model = open_model(campaign.score.model)
     return RunReport(
         generate(campaign, ledger, watch("Generating"), model),
         score(campaign, ledger, watch("Scoring"), model),

@@ -149,7 +149,7 @@ def connect(
 
 def _connect_campaign(path: Path, url: str) -> ConnectReport:
     from importers.config.campaign import load_campaign
-    from importers.connecting import connect_campaign
+    from importers.label_studio.connect import connect_campaign
     from importers.ledger import Ledger
 
     campaign = load_campaign(path)
@@ -162,7 +162,7 @@ def _connect_campaign(path: Path, url: str) -> ConnectReport:
 
 
 def _connect_project(number: int, url: str) -> ConnectReport:
-    from importers.connecting import connect_project
+    from importers.label_studio.connect import connect_project
 
     with label_studio() as ls, watching():
         return connect_project(ls, number, url)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from importers.generation.prompt_plan import Group, PromptList, PromptPlan
+    from importers.generation.sources import NotLookedAt
     from importers.prompts.export import ExportReport
     from importers.prompts.writing import WriteReport
-    from importers.techniques import NotLookedAt
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -71,7 +71,7 @@ def sync(
 
 
 def _watch(path: Path, every: float, backend: str | None, *, full: bool, json: bool) -> None:
-    from importers.connecting import basic_auth
+    from importers.label_studio.connect import basic_auth
     from importers.training_storage import watch as watches
 
     signal.signal(signal.SIGTERM, _end)

@@ -14,20 +14,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 
-from importers.answer_spool import AnswerSpool
 from importers.config.campaign import Campaign
 from importers.generation.batch_results import Collected, Collector
+from importers.generation.budget import Cashier
 from importers.generation.one_by_one import rules_of
-from importers.generation.request import Drawn, request_for
-from importers.generators import batch_errors as errors
+from importers.generation.request import AnswerSpool, Drawn, request_for
 from importers.generators import open_generator
+from importers.generators import openai_batch_lines as errors
 from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
 from importers.generators.openai_batch_lines import Endpoint, endpoint_of, request_line, write_lines
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.ledger.batches import Batch
 from importers.ledger.requests import outcome_of
-from importers.money.cashier import Cashier
 from importers.openai_api.errors import Temporary
 from importers.progress import Progress
 from importers.sample import PlannedSample

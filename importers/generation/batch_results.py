@@ -10,12 +10,10 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from importers.answer_spool import AnswerSpool
-from importers.generation.request import Drawn, request_for
+from importers.generation.request import AnswerSpool, Drawn, request_for
 from importers.generators import Answer, Generator
-from importers.generators.batch_errors import ResultsGone
 from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
-from importers.generators.openai_batch_lines import Result, read_result
+from importers.generators.openai_batch_lines import Result, ResultsGone, read_result
 from importers.generators.prices import cost_usd as cost_usd_of
 from importers.image_store import ImageStore
 from importers.ledger import Ledger

@@ -6,16 +6,26 @@ it may have been paid for. A day is a day of UTC; it is that on which a request 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Literal
+from urllib.parse import urlsplit
 
-from importers.config.sections import BudgetSettings
-from importers.generation.estimate import utc_today
+from importers.config.campaign import Campaign
+from importers.config.sections import BudgetSettings, GeneratorSettings
+from importers.generation.estimate import Estimator, utc_today
+from importers.generators import check as check_generator
+from importers.generators.base import operation
+from importers.ledger import Ledger
+from importers.ledger.inputs import WritingAccount
+from importers.ledger.requests import Account
+from importers.openai_api.connection import OPENAI_HOST
+from importers.sample import PlannedSample
 from ls_backend.errors import ConfigError
 
 CapName = Literal["per_run_usd", "per_day_usd", "per_label_usd"]
@@ -157,3 +167,119 @@ def _fits(limit: Decimal, spent: Decimal, usd: Decimal | None) -> bool:
     if usd is None:
         return spent < limit
     return not usd or spent + usd <= limit
+
+
+log = logging.getLogger(__name__)
+
+
+class Cashier:
+    """Knows what requests of a campaign may cost, and what is left of the budget."""
+
+    def __init__(self, campaign: Campaign, ledger: Ledger) -> None:
+        self.estimator = Estimator(campaign.generator, ledger.samples())
+        self.budget = Budget(campaign.budget, commitments(ledger))
+        self._campaign = campaign
+        self._ledger = ledger
+        self._reserved: dict[str, Reservation] = {}
+
+    def before_paying(self, samples: Sequence[PlannedSample]) -> None:
+        """Say what people should know before the first request is sent, or refuse to send it.
+
+        Raises:
+            ConfigError: the settings ask for what cannot be, or for what has no known price.
+            GeneratorError: the generator would not draw.
+        """
+        settings = self._campaign.generator
+        unpriced = sum(self.estimator.cost_usd(sample) is None for sample in samples)
+        notices = [check_priced(self._campaign.budget, settings.model, unpriced)]
+        notices += check_generator(settings, operations_of(samples))
+        for notice in filter(None, notices):
+            log.warning("%s", notice)
+        show_terms_once(settings, self._ledger)
+
+    def affordable(
+        self, samples: Iterable[PlannedSample]
+    ) -> tuple[dict[str, Decimal | None], tuple[CapReached, ...]]:
+        """Reserve the cost of samples that are all asked for at once.
+
+        Returns:
+            US dollars by the key of each that the caps allow, and the caps that others reach.
+        """
+        costs: dict[str, Decimal | None] = {}
+        reached: dict[tuple[str, str | None], CapReached] = {}
+        for sample in samples:
+            self._release(sample.key)
+            usd = self.estimator.cost_usd(sample)
+            reservation = self.budget.reserve(sample.prompt.label, usd)
+            if isinstance(reservation, CapReached):
+                reached[reservation.cap, reservation.label] = reservation
+            else:
+                self._reserved[sample.key] = reservation
+                costs[sample.key] = usd
+        return costs, tuple(reached.values())
+
+    def _release(self, key: str) -> None:
+        """A sample that is asked for again was not drawn before."""
+        before = self._reserved.pop(key, None)
+        if before is not None:
+            self.budget.settle(before, Decimal(0))
+
+
+def operations_of(samples: Collection[PlannedSample]) -> set[str]:
+    """Which of the generators' operations the samples need."""
+    return {operation(len(s.parents), masked=s.mask is not None) for s in samples}
+
+
+TERMS_NOTE = "terms_notice"
+TERMS = "OpenAI Services Agreement of 2026-01-01, section 3.3(e)"
+NOTICE = (
+    f"The terms of OpenAI's models ({TERMS}) do not allow output to be used to develop models that "
+    "compete with OpenAI. Excepted are models that mainly classify or organize data, as long as "
+    "they are not distributed or sold to others. Azure has terms of its own; read those that you "
+    "signed. For models that you publish or sell, images of a model with an open licence are the "
+    "safer choice (FLUX.2-klein-4B, Z-Image-Turbo: Apache-2.0). As read on 2026-11-22; this is not "
+    "legal advice, and is shown once per campaign."
+)
+
+
+def terms_apply(settings: GeneratorSettings) -> bool:
+    """Whether OpenAI, or Azure for it, draws the images."""
+    host = urlsplit(settings.base_url or f"https://{OPENAI_HOST}").hostname or ""
+    hosted = host == OPENAI_HOST or host.endswith((f".{OPENAI_HOST}", ".azure.com"))
+    return settings.kind == "azure" or (settings.kind == "openai" and hosted)
+
+
+def show_terms_once(settings: GeneratorSettings, ledger: Ledger) -> None:
+    """Show the notice where it applies and was not shown before, and note that in the ledger.
+
+    The note is made for each model, since a campaign may change from one provider to another.
+    """
+    if not terms_apply(settings):
+        return
+    if ledger.note(TERMS_NOTE) is None:
+        log.warning("%s", NOTICE)
+        ledger.set_note(TERMS_NOTE, datetime.now(timezone.utc).date().isoformat())
+    ledger.set_note(f"{TERMS_NOTE}:{settings.model}", TERMS)
+
+
+def noted_terms(ledger: Ledger, model: str) -> str | None:
+    """The terms that a model's images of this campaign came with; None where none are noted."""
+    return ledger.note(f"{TERMS_NOTE}:{model}")
+
+
+def commitments(ledger: Ledger) -> list[Commitment]:
+    """What the caps of [budget] count of earlier runs: spent, or reserved without an answer."""
+    images = [
+        Commitment(account.label, _day(account), account.committed_usd)
+        for account in ledger.requests.accounts()
+    ]
+    texts = [
+        Commitment(None, _day(writing), writing.cost_usd)
+        for writing in ledger.writings.accounts()
+        if writing.cost_usd is not None
+    ]
+    return images + texts
+
+
+def _day(account: Account | WritingAccount) -> date:
+    return account.started.astimezone(timezone.utc).date()

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, timezone
 from decimal import Decimal
 
 from importers.config.campaign import Campaign
-from importers.generation.budget import Commitment
 from importers.ledger import Ledger
 from importers.ledger.inputs import WritingAccount
 from importers.ledger.requests import Account
@@ -109,20 +107,6 @@ def campaign_costs(campaign: Campaign) -> CostReport:
     )
 
 
-def commitments(ledger: Ledger) -> list[Commitment]:
-    """What the caps of [budget] count of earlier runs: spent, or reserved without an answer."""
-    images = [
-        Commitment(account.label, _day(account), account.committed_usd)
-        for account in ledger.requests.accounts()
-    ]
-    texts = [
-        Commitment(None, _day(writing), writing.cost_usd)
-        for writing in ledger.writings.accounts()
-        if writing.cost_usd is not None
-    ]
-    return images + texts
-
-
 def _by(
     account_name: Callable[[Account], str],
     sample_name: Callable[[Sample], str],
@@ -173,7 +157,3 @@ def _writing_cost(writings: Iterable[WritingAccount]) -> WritingCost:
         unpriced=sum(writing.cost_usd is None for writing in answered),
         unknown=sum(writing.outcome == "unknown" for writing in writings),
     )
-
-
-def _day(account: Account | WritingAccount) -> date:
-    return account.started.astimezone(timezone.utc).date()

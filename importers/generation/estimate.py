@@ -8,14 +8,122 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from typing import Any
 
 from importers.config.sections import GeneratorSettings
-from importers.generators.image_tokens import Tokens, tokens_of
 from importers.generators.prices import FREE_MODELS, Tier, cost_of_tokens, price_of
 from importers.sample import PlannedSample, Sample
+
+_FACTORS = {"low": 16, "medium": 48, "high": 96}
+# OpenAI's per-image table of the models before gpt-image-2: square, portrait, landscape.
+_TABLE = {"low": (272, 408, 400), "medium": (1056, 1584, 1568), "high": (4160, 6240, 6208)}
+_TABLE_MODELS = frozenset({"gpt-image-1-mini", "gpt-image-1.5", "chatgpt-image-latest"})
+_TABLE_SIZES = ("1024x1024", "1024x1536", "1536x1024")
+_AUTO_SIZE = "1024x1024"
+# The image guide's count for gpt-image-1 at high input fidelity: 65, four tiles of 129, and 6,240
+# for what is not square. Later models always read images so; their own count is not published.
+_TOKENS_OF_AN_IMAGE_IN = 65 + 4 * 129 + 6240
+_AROUND_THE_PROMPT = 16
+_DRAFTS_OF_2_6 = 4
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens of requests.
+
+    Attributes:
+        text_in, image_in: Of the prompt, and of the images that it starts from; at most.
+        image_out: Of the image.
+    """
+
+    text_in: int = 0
+    image_in: int = 0
+    image_out: int = 0
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(
+            self.text_in + other.text_in,
+            self.image_in + other.image_in,
+            self.image_out + other.image_out,
+        )
+
+
+def tokens_of(
+    model: str, prompt: str, size: str, parameters: Mapping[str, Any], images: int
+) -> Tokens | None:
+    """Tokens of one request; None where nothing is known of the model, size or quality.
+
+    The text is counted at its bytes, which no byte-pair encoding exceeds.
+
+    Args:
+        size: "1024x1024", or "auto".
+        parameters: Those of the request; `quality` counts.
+        images: How many go in, masks too.
+    """
+    image_out = _image_out(model, size, str(parameters.get("quality", "auto")))
+    if image_out is None:
+        return None
+    return Tokens(
+        text_in=len(prompt.encode()) + _AROUND_THE_PROMPT,
+        image_in=images * _TOKENS_OF_AN_IMAGE_IN,
+        image_out=image_out,
+    )
+
+
+def assumption_of(
+    model: str, size: str, parameters: Mapping[str, Any], images: int
+) -> tuple[str, ...]:
+    """What an estimate assumes where nothing is published, in sentences for people."""
+    said = []
+    quality = parameters.get("quality", "auto")
+    if model.startswith(("gpt-image-2.5", "gpt-image-2.6")):
+        said.append(f"No token counts are published for {model}: those of gpt-image-2 are assumed.")
+    if _is_draft_of_2_6(model, quality):
+        said.append(
+            f"At {quality} quality times {_DRAFTS_OF_2_6}, as docs.laozhang.ai reports (2026-11)."
+        )
+    if quality == "auto":
+        said.append("The model chooses the quality: high is assumed, the dearest that is known.")
+    if size == "auto":
+        said.append(f"The model chooses the size: {_AUTO_SIZE} is assumed.")
+    if images:
+        said.append(
+            f"Each image that goes in is counted as {_TOKENS_OF_AN_IMAGE_IN:,} tokens, the most of "
+            "earlier models."
+        )
+    return tuple(said)
+
+
+def gpt_image_2_tokens(quality: str, width: int, height: int) -> int:
+    """Image tokens of gpt-image-2 by size and quality.
+
+    The formula of OpenAI's developer forum, thread 1382699; it meets the published prices.
+    """
+    factor, longer, shorter = _FACTORS[quality], max(width, height), min(width, height)
+    scaled = (2 * factor * shorter + longer) // (2 * longer)
+    return (factor * scaled * (2_000_000 + width * height) + 3_999_999) // 4_000_000
+
+
+def _image_out(model: str, size: str, quality: str) -> int | None:
+    quality = "high" if quality == "auto" else quality
+    size = _AUTO_SIZE if size == "auto" else size
+    if model in _TABLE_MODELS:
+        known = quality in _TABLE and size in _TABLE_SIZES
+        return _TABLE[quality][_TABLE_SIZES.index(size)] if known else None
+    if not model.startswith("gpt-image-2") or quality not in _FACTORS:
+        return None
+    width, height = (int(edge) for edge in size.split("x"))
+    tokens = gpt_image_2_tokens(quality, width, height)
+    return tokens * _DRAFTS_OF_2_6 if _is_draft_of_2_6(model, quality) else tokens
+
+
+def _is_draft_of_2_6(model: str, quality: object) -> bool:
+    return model.startswith("gpt-image-2.6") and quality in {"low", "medium"}
+
 
 FREE_KINDS = frozenset({"diffusers", "folder"})
 """Generators that run here: nobody is paid."""

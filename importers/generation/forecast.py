@@ -8,21 +8,32 @@ from decimal import Decimal
 from statistics import median
 
 from importers.config.campaign import Campaign
-from importers.generation.budget import Budget, CapReached, check_priced
-from importers.generation.costs import commitments
-from importers.generation.estimate import Estimator, images_in, is_free, utc_today
+from importers.generation.budget import (
+    NOTICE,
+    Budget,
+    CapReached,
+    check_priced,
+    commitments,
+    operations_of,
+    terms_apply,
+)
+from importers.generation.estimate import (
+    Estimator,
+    Tokens,
+    assumption_of,
+    images_in,
+    is_free,
+    utc_today,
+)
 from importers.generation.one_by_one import rules_of
 from importers.generation.plan import known_to, planned_samples
+from importers.generation.sources import NotLookedAt, gathered_ahead
 from importers.generators import kind_of
-from importers.generators.image_tokens import Tokens, assumption_of
 from importers.generators.prices import Price, price_of
 from importers.ledger import Ledger
 from importers.ledger.requests import Account
-from importers.money.cashier import operations_of
-from importers.money.terms import NOTICE, terms_apply
 from importers.prompts.folder import check_folder
 from importers.sample import PlannedSample
-from importers.techniques import NotLookedAt, gathered_ahead
 from ls_backend.errors import ConfigError
 
 _LATEST = 200

@@ -15,10 +15,9 @@ from importers.generators.base import request_parameters
 from importers.ledger import Ledger
 from importers.ledger.inputs import WrittenText
 from importers.prompts import write_prompts
-from importers.prompts.derive import derive
+from importers.prompts.derive import Derived, derive
 from importers.prompts.folder import check_folder, folder_samples
 from importers.sample import PlannedSample, SourceImage, sample_key
-from importers.techniques import Derived
 
 SEEDS_APART = 1_000_000
 """Between the candidates of a prompt: a campaign has no more samples than that, so they never meet

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from importers.config.campaign import Campaign
+from importers.generation.sources import NotLookedAt, gathered_ahead
 from importers.ledger.inputs import WrittenText
 from importers.prompts.compositional import compositional
 from importers.prompts.derive import derive
 from importers.prompts.folder import folder_samples
 from importers.prompts.sampling import RefusedText, refused_texts, write_prompts
 from importers.sample import Prompt
-from importers.techniques import NotLookedAt, gathered_ahead
 from ls_backend.errors import ConfigError
 
 

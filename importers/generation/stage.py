@@ -11,21 +11,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from importers.answer_spool import AnswerSpool
 from importers.config.campaign import Campaign
 from importers.generation import batch
-from importers.generation.budget import CapReached
+from importers.generation.budget import CapReached, Cashier
 from importers.generation.one_by_one import GivenUp, draw, given_up, rules_of
 from importers.generation.plan import plan
-from importers.generation.request import Drawn, Easel
+from importers.generation.request import AnswerSpool, Drawn, Easel
+from importers.generation.sources import gather
 from importers.generators import open_generator
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.money.cashier import Cashier
 from importers.progress import PaidProgress, Progress, silent
 from importers.prompts import writing
-from importers.scoring.score import open_model
-from importers.techniques import gather
+from importers.sketch import open_model
 
 if TYPE_CHECKING:
     from ls_backend.model import ClipModel
@@ -93,7 +91,7 @@ def write(
     """
     by_vector = campaign.prompts.writing.near_duplicates < 1
     if model is None and by_vector and writing.to_write(campaign, ledger):
-        model = open_model(campaign)
+        model = open_model(campaign.score.model)
     encode = model.clip.encode_texts if model is not None else None
     return writing.write(campaign, ledger, encode, progress)
 

@@ -22,9 +22,9 @@ from importers.generators.base import (
     free_image,
     operation,
     request_parameters,
+    white_is_painted,
 )
 from importers.generators.diffusers_pipelines import DTYPES, Pipelines, family_problem, load
-from importers.generators.masks import white_is_painted
 from ls_backend.errors import ConfigError, GeneratorError, PromptRefused
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importers.generators.answers import LARGEST_IMAGE
-from importers.generators.batch_errors import (
+from importers.generators.openai_batch_lines import (
+    Endpoint,
     batch_error,
     no_batch_api,
     no_such_batch,
@@ -25,7 +26,6 @@ from importers.generators.batch_errors import (
     results_gone,
     silent,
 )
-from importers.generators.openai_batch_lines import Endpoint
 from importers.openai_api.connection import connection_of
 from importers.openai_api.errors import Temporary
 from importers.openai_api.retries import retrying

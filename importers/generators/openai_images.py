@@ -7,17 +7,23 @@ and after `insufficient_quota`, when no image can come.
 
 from __future__ import annotations
 
+import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from importers.generators.answers import FetchFailed, image_of, unusable_answer
-from importers.generators.base import Answer, GeneratedImage, GenerationRequest
-from importers.generators.openai_edits import ask_to_edit
+from importers.generators.base import (
+    Answer,
+    GeneratedImage,
+    GenerationRequest,
+    white_is_painted_png,
+)
 from importers.generators.pace import PATIENCE_S, Pace
 from importers.generators.prices import cost_usd
+from importers.image_store import image_format
 from importers.openai_api.connection import Connection, connection_of
 from importers.openai_api.errors import (
     RateLimited,
@@ -27,12 +33,151 @@ from importers.openai_api.errors import (
 )
 from importers.openai_api.models import capability_of
 from importers.openai_api.retries import retrying
-from ls_backend.errors import GeneratorUnreachable
+from ls_backend.errors import GeneratorError, GeneratorUnreachable, ImageError, PromptRefused
+from ls_backend.images.pixels import ORIENTATION, decode_image
 
 if TYPE_CHECKING:
     from httpx2 import Response
+    from openai import OpenAI
+    from PIL.Image import Image
 
     from importers.config.sections import GeneratorSettings
+
+MOST_IMAGES = 16
+LARGEST_IMAGE = 50 * 2**20
+LARGEST_MASK = 4 * 2**20
+_MIME_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+
+File = tuple[str, bytes, str]
+"""Name, content and type, as the SDK takes a file: without them it sends a nameless stream."""
+
+
+def ask_to_edit(
+    client: OpenAI,
+    settings: GeneratorSettings,
+    request: GenerationRequest,
+    extras: Mapping[str, Any],
+) -> Response:
+    """Send a request that brings images; one attempt.
+
+    Args:
+        extras: What goes into the form beside model, prompt, size, n, images and mask.
+
+    Raises:
+        PromptRefused: an image or the mask is none that can be sent.
+        GeneratorError: the server has no such path.
+        openai.APIError: what became of it, otherwise.
+    """
+    import httpx2
+    import openai
+
+    varies = len(request.images) == 1 and request.mask is None
+    to_variations = varies and settings.variations == "variations"
+    path = "/images/variations" if to_variations else "/images/edits"
+    form = {"model": request.model, "prompt": request.prompt, "size": request.size, "n": 1}
+    try:
+        return client.post(
+            path,
+            cast_to=httpx2.Response,
+            body={**form, **extras},
+            files=list(_files(request, settings.mask)),
+            options={"headers": {"Content-Type": "multipart/form-data"}},
+        )
+    except openai.APIStatusError as error:
+        if error.status_code in {404, 405} and error.code != "model_not_found":
+            raise _no_such_path(error.request.url.host, path) from None
+        raise
+
+
+def _no_such_path(host: str, path: str) -> GeneratorError:
+    return GeneratorError(
+        f"{host} has no {path}: it cannot start from images.",
+        hint="Use a server and model that edit images, take the techniques out that start from "
+        'images, or set generator.variations to "edits" or "variations", whichever it has.',
+        code="no_image_edits",
+    )
+
+
+def _files(request: GenerationRequest, mask_field: str) -> Iterator[tuple[str, File]]:
+    """The fields of the form that are files. One image alone goes into `image`: not every server
+    reads `image[]`."""
+    several = len(request.images) > 1
+    for number, (name, content, kind) in enumerate(image_files(request), start=1):
+        if several:
+            yield "image[]", (name.replace(".", f"-{number}."), content, kind)
+        else:
+            yield "image", (name, content, kind)
+    if request.mask is not None:
+        yield mask_field, mask_file(request.mask, request.images[0], mask_field)
+
+
+def image_files(request: GenerationRequest) -> Iterator[File]:
+    """The images of a request, each as it is, or as PNG where its format is not taken, or it has
+    to be turned.
+
+    Raises:
+        PromptRefused: they cannot be sent.
+    """
+    if len(request.images) > MOST_IMAGES:
+        raise _refused(f"{len(request.images)} images are more than the {MOST_IMAGES} of a request")
+    yield from map(_image_file, request.images)
+
+
+def _image_file(data: bytes) -> File:
+    kind = image_format(data)
+    if kind not in _MIME_TYPES or _is_turned(data):
+        kind, data = "png", _as_png(_decoded(data))
+    if len(data) >= LARGEST_IMAGE:
+        raise _refused(f"the image has {len(data):,} bytes, and {LARGEST_IMAGE:,} are too many")
+    return f"image.{kind}", data, _MIME_TYPES[kind]
+
+
+def mask_file(mask: bytes, image: bytes, field: str = "mask") -> File:
+    """The mask of an image, in the form that a field takes: `mask` or `mask_image`.
+
+    Raises:
+        PromptRefused: it does not fit the image, or is too large.
+    """
+    sizes = _decoded(mask).size, _decoded(image).size
+    if sizes[0] != sizes[1]:
+        raise _refused("the mask has {}x{} pixels and the image {}x{}".format(*sizes[0], *sizes[1]))
+    if field == "mask_image":
+        mask = white_is_painted_png(mask)
+    if len(mask) >= LARGEST_MASK:
+        raise _refused(f"the mask has {len(mask):,} bytes, and {LARGEST_MASK:,} are too many")
+    return "mask.png", mask, _MIME_TYPES["png"]
+
+
+def _is_turned(data: bytes) -> bool:
+    """Whether a viewer turns the image: an API may or may not, and a mask would lie elsewhere."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return bool(image.getexif().get(ORIENTATION, 1) != 1)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _refused(f"the image cannot be read: {error}") from None
+
+
+def _decoded(data: bytes) -> Image:
+    try:
+        return decode_image(data)
+    except ImageError as error:
+        raise _refused(error.message.rstrip(".")) from None
+
+
+def _as_png(image: Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _refused(why: str) -> PromptRefused:
+    return PromptRefused(
+        f"An image cannot be sent to be edited: {why}.",
+        hint="Take it out of the technique's source, or make it smaller.",
+        code="image_not_sent",
+    )
 
 
 class OpenAIImages:

@@ -8,6 +8,8 @@ Connecting again mends what has drifted and adds nothing a second time.
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import Any
 
 from importers.label_studio.backend import (
     LOADING,
+    backend_version,
     check_address,
     is_refused_address,
     patiently,
@@ -22,12 +25,15 @@ from importers.label_studio.backend import (
 )
 from importers.label_studio.project import (
     belongs_to_campaign,
+    campaign_project,
     read_project,
     stored_versions,
     use_model_version,
 )
 from importers.label_studio.webhook import mend_webhook
-from ls_backend.errors import LabelStudioError
+from importers.ledger import Ledger
+from importers.up_to_date import MODEL_VERSION_NOTE
+from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
 
 OUR_TITLES = "clip:"
@@ -244,3 +250,60 @@ def _auth_settings(basic_auth: tuple[str, str] | None) -> dict[str, str]:
         return {"auth_method": "NONE"}
     user, password = basic_auth
     return {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
+
+
+log = logging.getLogger(__name__)
+
+
+def connect_project(ls: LabelStudio, project_id: int, backend_url: str) -> ConnectReport:
+    """Connect the backend to any project; Label Studio alone needs to reach it.
+
+    Raises:
+        ConfigError: the backend cannot answer the project's labeling config.
+        LabelStudioError: Label Studio refuses, or cannot use the backend.
+    """
+    config = read_project(ls, project_id)["label_config"]
+    version: str | None = None
+    try:
+        version = backend_version(backend_url, config, project_id, basic_auth())
+    except ConfigError as error:
+        if error.code != "backend_unreachable":
+            raise
+        log.warning("%s is not reached from here: Label Studio is to ask it.", backend_url)
+    return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
+
+
+def connect_campaign(ls: LabelStudio, ledger: Ledger, backend_url: str) -> ConnectReport:
+    """Connect the backend to the campaign's project; Label Studio alone needs to reach it.
+
+    Raises:
+        ConfigError: the backend cannot answer the campaign's labeling config.
+        LabelStudioError: nothing was pushed yet, or Label Studio refuses or cannot use the backend.
+    """
+    project = campaign_project(ls, ledger)
+    project_id = int(project["id"])
+    scored = ledger.note(MODEL_VERSION_NOTE)
+    try:
+        version = backend_version(backend_url, project["label_config"], project_id, basic_auth())
+    except ConfigError as error:
+        if error.code != "backend_unreachable" or scored is None:
+            raise
+        log.warning(
+            "%s is not reached from here, only by Label Studio at best: taken on trust that it "
+            "answers with %s.",
+            backend_url,
+            scored,
+        )
+        version = scored
+    return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
+
+
+def basic_auth() -> tuple[str, str] | None:
+    """User name and password of the backend, from BASIC_AUTH_USER and BASIC_AUTH_PASS."""
+    user = os.environ.get("BASIC_AUTH_USER")
+    return (user, os.environ.get("BASIC_AUTH_PASS", "")) if user else None
+
+
+def webhook_secret() -> str | None:
+    """What X-Clip-Secret must say, from CLIP_WEBHOOK_SECRET."""
+    return os.environ.get("CLIP_WEBHOOK_SECRET", "").strip() or None

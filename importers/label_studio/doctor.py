@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from importers.doctor.patient import Patient
 from importers.label_studio import doctor_project, doctor_servers
-from importers.label_studio.doctor_checks import Check, DoctorReport, run_checks
+from importers.label_studio.doctor_checks import Check, DoctorReport, Patient, run_checks
 
 CHECKS = (
     Check("Label Studio", doctor_servers.label_studio_answers),

@@ -4,10 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
-from importers.doctor.patient import Patient
+from importers.label_studio.connect import OUR_TITLES, registered_backends
+from importers.label_studio.predictions import project_tasks
+from importers.label_studio.project import read_project
 from ls_backend.errors import LsClipError
+from ls_backend.label_studio import Credentials, LabelStudio, credentials_from_env
+from ls_backend.labels.config import read_label_config
+from ls_backend.labels.target import LabelTarget
+from ls_backend.settings import Settings, settings_from_env
+
+DEFAULT_URL = "http://127.0.0.1:9090"
+
+
+class Patient:
+    """A Label Studio, one of its projects perhaps, and an ML backend.
+
+    Every attribute raises the LsClipError that says why it cannot be had.
+
+    Args:
+        project_id: None where only servers are looked at.
+        url: Address of the ML backend; None: what the project has registered, or the usual one.
+    """
+
+    def __init__(self, project_id: int | None = None, url: str | None = None) -> None:
+        self.project_id = project_id
+        self._url = url
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        return credentials_from_env()
+
+    @cached_property
+    def ls(self) -> LabelStudio:
+        return LabelStudio(self.credentials)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return settings_from_env()
+
+    @cached_property
+    def project(self) -> dict[str, Any]:
+        assert self.project_id is not None, "checks of a project ask for one first"
+        return read_project(self.ls, self.project_id)
+
+    @cached_property
+    def target(self) -> LabelTarget:
+        return read_label_config(self.project["label_config"])
+
+    @cached_property
+    def backends(self) -> list[dict[str, Any]]:
+        """What is registered; Label Studio has just asked each how it is."""
+        return registered_backends(self.ls, int(self.project["id"]))
+
+    @cached_property
+    def backend(self) -> dict[str, Any] | None:
+        """The registration of the backend that is looked at."""
+        if self._url is not None:
+            wanted = self._url.rstrip("/")
+            return next((b for b in self.backends if b["url"].rstrip("/") == wanted), None)
+        ours = [b for b in self.backends if (b["title"] or "").startswith(OUR_TITLES)]
+        return next(iter(ours + self.backends), None)
+
+    @property
+    def url(self) -> str:
+        """Address of the ML backend, without a slash at its end."""
+        return (self._url or self._registered_url() or DEFAULT_URL).rstrip("/")
+
+    def _registered_url(self) -> str | None:
+        if self.project_id is None:
+            return None
+        try:
+            return str(self.backend["url"]) if self.backend else None
+        except LsClipError:  # a check of its own says so
+            return None
+
+    @cached_property
+    def first_task(self) -> dict[str, Any] | None:
+        """The project's oldest task with its predictions."""
+        page = next(project_tasks(self.ls, int(self.project["id"]), 1), None)
+        return page[0] if page else None
+
+    def close(self) -> None:
+        if "ls" in self.__dict__:
+            self.ls.close()
+
 
 State = Literal["ok", "warning", "failed", "skipped"]
 FIRST_EXIT_CODE = 10

@@ -6,10 +6,9 @@ from typing import Any
 
 import requests
 
-from importers.connecting import basic_auth, webhook_secret
-from importers.doctor.patient import Patient
 from importers.label_studio.backend import backend_version, unauthorized
-from importers.label_studio.doctor_checks import Concern, NotNow
+from importers.label_studio.connect import basic_auth, webhook_secret
+from importers.label_studio.doctor_checks import Concern, NotNow, Patient
 from importers.label_studio.doctor_servers import reached_from_here
 from importers.label_studio.project import UNCERTAINTY_SAMPLING, stored_versions
 from importers.label_studio.webhook import faults, webhook_url, webhooks_of

@@ -6,10 +6,9 @@ from typing import Any
 
 import requests
 
-from importers.connecting import basic_auth
-from importers.doctor.patient import Patient
 from importers.label_studio.backend import is_refused_address, unauthorized
-from importers.label_studio.doctor_checks import Concern, NotNow
+from importers.label_studio.connect import basic_auth
+from importers.label_studio.doctor_checks import Concern, NotNow, Patient
 from importers.label_studio.webhook import is_no_address, webhook_needs_a_dot, webhook_url
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio_errors import not_label_studio, translation

@@ -5,12 +5,156 @@ The queue, the audit, a sheet of pictures per label, and one of those that CLIP 
 
 from __future__ import annotations
 
+import json
+import math
+from dataclasses import dataclass
 from typing import Any
 
 from importers.config.campaign import Campaign
-from importers.label_studio.order import promised_field
+from importers.label_studio.project import UNCERTAINTY_SAMPLING, read_project, stored_versions
 from importers.label_studio.queries import all_of, item
 from ls_backend.label_studio import LabelStudio
+
+_FIRST = 25
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class ServedTask:
+    """A task that waits for review.
+
+    Attributes:
+        score: What Label Studio orders by, in [0, 1]; None where it sees no prediction.
+        promised: What the campaign orders by, in [-1, 1].
+    """
+
+    task_id: int
+    sample: str
+    score: float | None
+    promised: float
+
+
+@dataclass(frozen=True)
+class OrderReport:
+    """If the queue is served as promised.
+
+    Attributes:
+        as_promised: The doubtful ones come first.
+        explanation: A sentence for people; names the reason and the remedy where it is not so.
+        first: The first tasks, as Label Studio orders them.
+    """
+
+    as_promised: bool
+    explanation: str
+    first: tuple[ServedTask, ...]
+
+
+def check_order(ls: LabelStudio, project_id: int, campaign: Campaign) -> OrderReport:
+    """Read back what Label Studio serves first and compare it with the campaign's order."""
+    project = read_project(ls, project_id)
+    served = first_served(ls, project_id, campaign)
+    complaint = (
+        _wrong_settings(project)
+        or _no_scores(ls, project, served)
+        or _wrong_order(served, first_served(ls, project_id, campaign, by="promised"))
+    )
+    if complaint:
+        return OrderReport(False, complaint, tuple(served))
+    return OrderReport(True, _praise(served), tuple(served))
+
+
+def first_served(
+    ls: LabelStudio, project_id: int, campaign: Campaign, by: str = "score", count: int = _FIRST
+) -> list[ServedTask]:
+    """The first tasks without an answer, by Label Studio's score or by what is promised."""
+    field = promised_field(campaign)
+    ordering = "tasks:predictions_score" if by == "score" else f"tasks:{field}"
+    query = {
+        **all_of(
+            item("total_annotations", "equal", "Number", 0),
+            item("cancelled_annotations", "equal", "Number", 0),
+        ),
+        "ordering": [ordering],
+    }
+    answer = ls.json(
+        "GET",
+        "/api/tasks",
+        what=f"read the queue of project {project_id}",
+        params={
+            "project": project_id,
+            "fields": "all",
+            "page_size": count,
+            "query": json.dumps(query),
+        },
+    )
+    name = field.removeprefix("data.")
+    return [
+        ServedTask(
+            task_id=int(task["id"]),
+            sample=str(task["data"].get("sample", "")),
+            score=task["predictions_score"],
+            promised=float(task["data"].get(name, math.nan)),
+        )
+        for task in answer["tasks"]
+    ]
+
+
+def promised_field(campaign: Campaign) -> str:
+    """The Data Manager column of what the campaign orders by."""
+    return "data.clip_similarity" if campaign.review.order == "similarity" else "data.clip_score"
+
+
+def _wrong_settings(project: dict[str, Any]) -> str | None:
+    if project["sampling"] != UNCERTAINTY_SAMPLING:
+        return (
+            f"The project's task sampling is {project['sampling']!r}: Label Studio does not go by "
+            f"score. Set it to {UNCERTAINTY_SAMPLING!r} in Settings > General."
+        )
+    if project["maximum_annotations"] > 1:
+        return (
+            f"The project asks for {project['maximum_annotations']} annotations per task: Label "
+            "Studio first serves those that others have begun. Set it to 1 in Settings > Quality, "
+            "or work from the tab and choose 'Label Tasks As Displayed'."
+        )
+    return None
+
+
+def _no_scores(ls: LabelStudio, project: dict[str, Any], served: list[ServedTask]) -> str | None:
+    unscored = sum(task.score is None for task in served)
+    if not unscored:
+        return None
+    versions = stored_versions(ls, project["id"])
+    if project["model_version"] not in versions:
+        return (
+            f"The project goes by model version {project['model_version'] or 'none'!r}, but its "
+            f"predictions are of {', '.join(map(repr, versions)) or 'none'}: Label Studio serves "
+            "them at random. Run `ls-clip push` again, or choose that version in Settings > "
+            "Annotation."
+        )
+    return (
+        f"{unscored} of the next {len(served)} tasks have no prediction of model version "
+        f"{project['model_version']!r}. Score and push the campaign again."
+    )
+
+
+def _wrong_order(served: list[ServedTask], promised: list[ServedTask]) -> str | None:
+    for got, wanted in zip(served, promised, strict=True):
+        expected = min(max(wanted.promised, 0.0), 1.0)
+        if got.score is None or not math.isclose(got.score, expected, abs_tol=1e-6):
+            return (
+                f"Label Studio serves task {got.task_id} (score {got.score}) where task "
+                f"{wanted.task_id} (score {wanted.promised:.4f}) should stand. Run `ls-clip push` "
+                "again; if it stays so, work from the tab and choose 'Label Tasks As Displayed'."
+            )
+    return None
+
+
+def _praise(served: list[ServedTask]) -> str:
+    if not served:
+        return "No task waits for review."
+    scores = ", ".join(f"{task.score:.3f}" for task in served[:_SHOWN])
+    return f"Label Studio serves the lowest score first: {scores}{', …' * (len(served) > _SHOWN)}"
+
 
 REVIEW_TAB = "Review: lowest CLIP first"
 AUDIT_TAB = "Audit: random sample"

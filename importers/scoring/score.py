@@ -41,19 +41,6 @@ class Scored:
     unreadable: int = 0
 
 
-def open_model(campaign: Campaign) -> ClipModel:
-    """Load the campaign's CLIP model.
-
-    Raises:
-        ModelError: it cannot be found or loaded.
-    """
-    from importers.sketch import resolve_model
-    from ls_backend.clip.clip import Clip
-    from ls_backend.model import ClipModel
-
-    return ClipModel(Clip.load(resolve_model(campaign.score.model)))
-
-
 def to_score(
     campaign: Campaign, ledger: Ledger, target: LabelTarget, model_version: str
 ) -> list[Sample]:

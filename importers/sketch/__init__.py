@@ -6,6 +6,10 @@ Owns the name `sketch` under which that model is known to people.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ls_backend.model import ClipModel
 
 MODEL_NAME = "sketch"
 MODEL_FOLDER = Path(__file__).parent / "sketch-clip"
@@ -14,3 +18,15 @@ MODEL_FOLDER = Path(__file__).parent / "sketch-clip"
 def resolve_model(name: str) -> str:
     """The model that ``name`` stands for: "sketch" is the tiny CLIP's folder, else ``name``."""
     return str(MODEL_FOLDER) if name == MODEL_NAME else name
+
+
+def open_model(name: str) -> ClipModel:
+    """Load a CLIP model by the name that a campaign or a command gives it.
+
+    Raises:
+        ModelError: it cannot be found or loaded.
+    """
+    from ls_backend.clip.clip import Clip
+    from ls_backend.model import ClipModel
+
+    return ClipModel(Clip.load(resolve_model(name)))

@@ -17,19 +17,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from importers.config.job import Job
+from importers.label_studio.queries import LONG_AGO, PAGE, Newest, Task, TaskPages, earlier
 from importers.ledger import Ledger
 from importers.progress import Progress, silent
 from importers.review import UNDECIDED, VERDICTS, Review, ReviewedTask
 from importers.sample import Verdict
 from importers.training_storage.classes import counts_as, read_map
-from importers.training_storage.reviews.task_pages import (
-    LONG_AGO,
-    PAGE,
-    Newest,
-    Task,
-    TaskPages,
-    earlier,
-)
 from importers.training_storage.subject import Subject, subject_of
 from importers.training_storage.verdicts import Rules, judge, read_rules
 from ls_backend.label_studio import LabelStudio

@@ -13,9 +13,9 @@ from functools import cache
 from typing import Any
 
 from importers.config.job import Job
+from importers.generation.budget import noted_terms
 from importers.ledger import Ledger
 from importers.ledger.reviews import Picture
-from importers.money.terms import noted_terms
 from importers.progress import Progress, silent
 from importers.prompts.folder import MODEL as FOLDER
 from importers.prompts.folder import is_synthetic

@@ -14,8 +14,8 @@ from typing import Any
 
 from importers.config.job import Job
 from importers.label_studio.project import campaign_project, read_project
+from importers.label_studio.queries import is_later
 from importers.ledger import Ledger
-from importers.training_storage.reviews.task_pages import is_later
 from ls_backend.errors import LabelConfigError, LabelStudioError
 from ls_backend.label_attributes import field_of
 from ls_backend.label_studio import LabelStudio

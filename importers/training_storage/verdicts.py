@@ -25,6 +25,7 @@ from typing import Any
 
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
 from importers.config.storage_sections import ApprovalSettings
+from importers.label_studio.queries import read_time
 from importers.review import (
     APPROVED,
     CONTACT_SHEET,
@@ -41,7 +42,6 @@ from importers.review import (
     Review,
     Shown,
 )
-from importers.training_storage.reviews.times import read_time
 from importers.training_storage.rules import Rules, read_rules
 from ls_backend.labels.target import PATH_SEPARATOR
 

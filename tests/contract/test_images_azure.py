@@ -12,8 +12,8 @@ from images_server import B64, PNG
 
 from importers.config.sections import GeneratorSettings
 from importers.generators import GenerationRequest
-from importers.generators.azure import AZURE
 from importers.generators.base import Generator, generate_image
+from importers.generators.openai_kinds import AZURE
 from ls_backend.errors import GeneratorError, GeneratorUnauthorized, PromptRefused
 
 KEY = "azure-never-to-be-shown"

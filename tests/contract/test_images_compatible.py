@@ -16,7 +16,7 @@ from importers.config.campaign import load_campaign
 from importers.config.sections import GeneratorSettings
 from importers.generators import GeneratedImage, GenerationRequest
 from importers.generators.base import Generator, generate_image
-from importers.generators.compatible import COMPATIBLE
+from importers.generators.openai_kinds import COMPATIBLE
 from importers.ledger import Ledger
 from importers.pipeline import generate
 from ls_backend.errors import GeneratorError

@@ -25,8 +25,8 @@ from review_world import (
 )
 
 from importers.demo.services import LabelStudioServer
+from importers.label_studio import push
 from importers.label_studio import push as push_module
-from importers.label_studio import pusher
 from importers.ledger import Ledger
 from ls_backend.label_studio import Credentials, LabelStudio
 
@@ -140,7 +140,7 @@ def test_predictions_that_outlive_their_process_are_waited_for(make_world: MakeW
     for prediction in predictions_of(world, project_id):
         world.ls.request("DELETE", f"/api/predictions/{prediction['id']}")
     tasks = {sample.key: sample.task_id for sample in world.ledger.samples() if sample.task_id}
-    world.ledger.record_tasks(tasks, pusher.NO_VERSION)
+    world.ledger.record_tasks(tasks, push.NO_VERSION)
     posthumous = PosthumousLabelStudio(world.ls)
     with pytest.raises(Killed):
         World(posthumous, world.campaign, world.ledger).push()
@@ -169,7 +169,7 @@ def test_tasks_that_a_busy_sqlite_imports_without_predictions_get_them(
 def test_an_import_that_was_lost_is_done_again(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pusher, "IMPORT_MAY_TAKE_S", 0.1)
+    monkeypatch.setattr(push, "IMPORT_MAY_TAKE_S", 0.1)
     world = make_world()
     key = world.ledger.samples()[0].key
     world.ledger.set_note("import_under_way", json.dumps([time.time(), key]))

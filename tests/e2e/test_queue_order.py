@@ -9,7 +9,7 @@ from review_world import (
     project_of,
 )
 
-from importers.label_studio.order import check_order
+from importers.label_studio.queue import check_order
 
 
 def test_the_queue_is_reported_as_promised(make_world: MakeWorld) -> None:

@@ -18,11 +18,11 @@ from review_world import MakeWorld, World, add_samples, picture
 from importers.config.job import Job, campaign_job, load_job
 from importers.config.new import new_project_file
 from importers.config.storage_sections import ApprovalSettings
+from importers.label_studio import queries
 from importers.ledger import Ledger
 from importers.review import CONTACT_SHEET, ONE_BY_ONE, STORED
 from importers.training_storage.reading import TASK_GONE, Read, read_reviews
 from importers.training_storage.records import describe, picture_bytes
-from importers.training_storage.reviews import task_pages
 from importers.training_storage.subject import MADE_NOTE
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
@@ -138,7 +138,7 @@ def test_fields_that_are_not_asked_for_say_nothing_of_a_review(
     assert first.shown is not None
     assert first.shown.score == pytest.approx(0.1)
 
-    monkeypatch.setattr(task_pages, "_WHOLE", {"fields": "all"})
+    monkeypatch.setattr(queries, "_WHOLE", {"fields": "all"})
     tasks, changed, *_ = reading.counts(full=True)
     assert (tasks, changed) == (4, 0)
 
@@ -201,7 +201,7 @@ def test_the_number_of_a_deleted_task_is_given_to_another(make_world: MakeWorld)
 def test_a_read_that_is_killed_goes_on_and_loses_nothing(
     ls: LabelStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importers.training_storage.reviews.task_pages.PAGE", 2)
+    monkeypatch.setattr("importers.label_studio.queries.PAGE", 2)
     project = new_project(ls, [data_uri(picture(seed)) for seed in range(7)])
     with of_project(ls, project, tmp_path / "p") as reading:
 

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 from importers.config.campaign import NONE_OF_THESE, Campaign, load_campaign
 from importers.config.sections import DERIVED_TECHNIQUES, PROMPT_TECHNIQUES
 from importers.demo.services import LabelStudioServer, SketchServer
-from importers.generators.masks import white_is_painted
+from importers.generators.base import white_is_painted
 from importers.image_store import ImageStore
 from importers.label_studio.predictions import project_tasks
 from importers.label_studio.uploads import upload

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from importers.answer_spool import AnswerSpool
 from importers.config.campaign import load_campaign
+from importers.generation.request import AnswerSpool
 from importers.generation.stage import generate
 from importers.generators.openai_images import OpenAIImages
 from importers.image_store import ImageStore

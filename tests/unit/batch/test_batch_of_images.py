@@ -12,7 +12,7 @@ from batch_runs import outcomes, run
 from PIL import Image
 
 from importers.config.campaign import Campaign, load_campaign
-from importers.generators import openai_edits
+from importers.generators import openai_images
 from importers.ledger import Ledger
 from importers.sample import Sample
 from importers.sketch import server
@@ -88,7 +88,7 @@ def test_a_batch_draws_from_images_what_single_requests_draw(
 def test_images_that_cannot_be_sent_refuse_their_sample_alone(
     provider: BatchProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openai_edits, "LARGEST_IMAGE", 1_000_000)
+    monkeypatch.setattr(openai_images, "LARGEST_IMAGE", 1_000_000)
     campaign = campaign_in(tmp_path / "pets", provider)
     report = run(campaign)
     assert (report.generated, report.refused, report.missing) == (2, 3, 0)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from importers.generators.image_tokens import assumption_of, gpt_image_2_tokens, tokens_of
+from importers.generation.estimate import assumption_of, gpt_image_2_tokens, tokens_of
 from importers.generators.prices import cost_of_tokens, price_of
 
 PUBLISHED = {

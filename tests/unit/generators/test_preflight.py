@@ -9,7 +9,7 @@ import pytest
 
 from importers.config.sections import GeneratorSettings
 from importers.generators import open_generator, request_parameters
-from importers.generators.compatible import COMPATIBLE
+from importers.generators.openai_kinds import COMPATIBLE
 from importers.generators.preflight import check_settings
 from ls_backend.errors import ConfigError
 

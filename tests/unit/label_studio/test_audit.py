@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importers.config.campaign import Campaign
-from importers.label_studio.audit import draw, draw_audit
+from importers.label_studio.push import draw, draw_audit
 from importers.ledger import Ledger
 from importers.sample import PlannedSample, Prompt, Score
 

@@ -10,9 +10,9 @@ import pytest
 from paid_api import PaidApi, write_paid_campaign
 from paid_runs import NO_IMAGE, PER_IMAGE, run
 
-from importers.answer_spool import AnswerSpool
 from importers.config.campaign import Campaign
 from importers.generation.plan import plan
+from importers.generation.request import AnswerSpool
 from importers.generators import GenerationRequest, open_generator
 from importers.image_store import ImageStore
 from importers.ledger import Ledger

@@ -10,11 +10,11 @@ from paid_api import PaidApi, error, write_paid_campaign
 from paid_runs import PER_IMAGE, ls_clip, run
 
 from importers.config.campaign import load_campaign
+from importers.generation import budget
+from importers.generation.budget import TERMS_NOTE, noted_terms, show_terms_once
 from importers.generation.estimate import Estimator
 from importers.generation.plan import plan
 from importers.ledger import Ledger
-from importers.money import terms
-from importers.money.terms import TERMS_NOTE, noted_terms, show_terms_once
 
 # -- before and after --------------------------------------------------------------------------
 
@@ -124,7 +124,7 @@ def test_the_terms_are_shown_before_the_first_request(
     tmp_path: Path, api: PaidApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Our server stands in for OpenAI's: only its name is another."""
-    monkeypatch.setattr(terms, "OPENAI_HOST", "127.0.0.1")
+    monkeypatch.setattr(budget, "OPENAI_HOST", "127.0.0.1")
     folder = tmp_path / "pets"
     api.misbehave = lambda prompt: error(401, None)  # noqa: ARG005
     write_paid_campaign(folder, api.base_url)

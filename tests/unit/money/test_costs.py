@@ -18,7 +18,8 @@ from importers import cli
 from importers.commands.costs import cost_lines
 from importers.commands.output import rate
 from importers.config.campaign import Campaign, load_campaign
-from importers.generation.costs import campaign_costs, commitments
+from importers.generation.budget import commitments
+from importers.generation.costs import campaign_costs
 from importers.generation.plan import plan
 from importers.ledger import Ledger
 from importers.sample import Sample, Verdict

@@ -23,7 +23,7 @@ from importers.prompts.mention import mentions
 from importers.prompts.sampling import refused_texts
 from importers.prompts.writing import told, write
 from importers.sample import Verdict
-from importers.scoring.score import open_model
+from importers.sketch import open_model
 from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, OutcomeUnknown
 
 WritingCampaign = Callable[..., Campaign]
@@ -146,7 +146,7 @@ def test_the_campaigns_clip_tells_near_duplicates_apart(
 ) -> None:
     campaign = writing_campaign(near_duplicates=0.9)
     assert stage.write(campaign, ledger).written > 0
-    model = open_model(campaign)
+    model = open_model(campaign.score.model)
     for label in campaign.labels:
         texts = [t.text for t in ledger.writings.texts() if t.label == label]
         vectors = model.clip.encode_texts(texts)

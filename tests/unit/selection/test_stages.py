@@ -16,7 +16,7 @@ from importers.generation.stage import generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.pipeline import push, run, score, score_and_select, select
-from importers.scoring.score import open_model
+from importers.sketch import open_model
 from importers.sketch.draw import draw
 from importers.status import campaign_status
 from ls_backend.clip.clip import Clip
@@ -93,7 +93,8 @@ def test_an_image_is_encoded_once(
         return encode(self, images)
 
     campaign = load_campaign(write_campaign(score=SKETCH))
-    model = open_model(campaign)  # that encodes one, too, to see whether its weights are whole
+    # That encodes an image, too, to see whether its weights are whole.
+    model = open_model(campaign.score.model)
     monkeypatch.setattr(Clip, "encode_images", counting)
     with Ledger(campaign.ledger_path) as ledger:
         stored(campaign, ledger)

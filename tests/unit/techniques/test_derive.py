@@ -10,9 +10,9 @@ import pytest
 
 from importers.config.campaign import Campaign
 from importers.generation.plan import Known, planned_samples
+from importers.generation.sources import Derived
 from importers.prompts import derive
 from importers.sample import SourceImage
-from importers.techniques import Derived
 
 VARIATION = {
     "name": "variation",

@@ -15,9 +15,9 @@ from importers import cli
 from importers.generation.forecast import forecast
 from importers.generation.plan import known_to, plan, planned_samples
 from importers.generation.prompt_plan import prompt_plan
+from importers.generation.sources import gather, gathered_ahead
 from importers.ledger import Ledger
 from importers.sample import SourceImage
-from importers.techniques import gather, gathered_ahead
 
 Write = Callable[..., bytes]
 

@@ -11,7 +11,7 @@ from label_studio_sdk.converter.brush import mask2rle
 from PIL import Image, ImageDraw
 
 from importers.generation.masks import area_of_file, area_of_regions, background_area, mask_png
-from importers.generators.masks import white_is_painted, white_is_painted_png
+from importers.generators.base import white_is_painted, white_is_painted_png
 from ls_backend.errors import ImageError
 
 SIZE = (40, 20)

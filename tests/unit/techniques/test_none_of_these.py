@@ -14,8 +14,9 @@ from importers.config.review_config import review_config
 from importers.image_store import ImageStore
 from importers.label_studio.tasks import TaskBuilder, why
 from importers.ledger import Ledger
-from importers.pipeline import open_model, score
+from importers.pipeline import score
 from importers.sample import PlannedSample, Prompt, Score
+from importers.sketch import open_model
 from importers.sketch.draw import draw
 from ls_backend.clip.clip import Vectors
 from ls_backend.images.image_vectors import Look
@@ -41,7 +42,7 @@ def model() -> ClipModel:
             "score": {"model": "sketch"},
         }
     )
-    return open_model(campaign)
+    return open_model(campaign.score.model)
 
 
 def plan_and_draw(campaign: Campaign, ledger: Ledger, shown: str, seed: int) -> None:

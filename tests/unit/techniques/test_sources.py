@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from importers.config.campaign import NONE_OF_THESE
-from importers.generators.masks import white_is_painted
+from importers.generation.sources import gather
+from importers.generators.base import white_is_painted
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.sample import PlannedSample, Prompt, SourceImage, Verdict
-from importers.techniques import gather
 from ls_backend.errors import ConfigError
 
 Write = Callable[..., bytes]

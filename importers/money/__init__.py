@@ -1,1 +1,0 @@
-"""What images cost: estimates before, caps meanwhile, accounts after, and the provider's terms."""
