@@ -25,8 +25,7 @@ from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
 from importers.generators.openai_batch_lines import Endpoint, endpoint_of, request_line, write_lines
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.ledger.batches import Batch
-from importers.ledger.requests import outcome_of
+from importers.ledger.requests import Batch, outcome_of
 from importers.openai_api.errors import Temporary
 from importers.progress import Progress
 from importers.sample import PlannedSample

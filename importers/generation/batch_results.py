@@ -17,8 +17,7 @@ from importers.generators.openai_batch_lines import Result, ResultsGone, read_re
 from importers.generators.prices import cost_usd as cost_usd_of
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.ledger.batches import Batch
-from importers.ledger.requests import outcome_of
+from importers.ledger.requests import Batch, outcome_of
 from importers.openai_api.errors import Temporary
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 

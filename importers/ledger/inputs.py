@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from typing import Any
 
 from importers.ledger.database import Database
 from importers.ledger.tables import now
+from importers.sample import SourceImage
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,45 @@ class Writings:
                 row["outcome"],
                 datetime.fromisoformat(row["started_at"]),
                 None if row["cost_usd"] is None else Decimal(row["cost_usd"]),
+            )
+            for row in rows
+        ]
+
+
+class Sources:
+    """Source images in the order in which they were found; one that is known is not added again.
+
+    None is ever removed, so that each keeps its place: one that is a source no longer has the
+    label "".
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def add(self, images: Iterable[SourceImage]) -> int:
+        """Add images whose (technique, origin) is not known yet; returns how many were new."""
+        return self._db.write_many(
+            "INSERT OR IGNORE INTO sources (sha256, technique, origin, label, mask, added_at) "
+            "VALUES (?,?,?,?,?,?)",
+            [(i.sha256, i.technique, i.origin, i.label, i.mask, now()) for i in images],
+        )
+
+    def relabel(self, technique: int, labels: Mapping[str, str]) -> None:
+        """Set the label of each origin of a technique."""
+        self._db.write_many(
+            "UPDATE sources SET label = ? WHERE technique = ? AND origin = ?",
+            [(label, technique, origin) for origin, label in labels.items()],
+        )
+
+    def all(self) -> list[SourceImage]:
+        rows = self._db.read("SELECT * FROM sources ORDER BY position")
+        return [
+            SourceImage(
+                sha256=row["sha256"],
+                technique=row["technique"],
+                origin=row["origin"],
+                label=row["label"],
+                mask=row["mask"],
             )
             for row in rows
         ]

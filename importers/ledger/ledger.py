@@ -15,12 +15,10 @@ from typing import Any
 
 from typing_extensions import Self
 
-from importers.ledger.batches import Batches
 from importers.ledger.database import Database
-from importers.ledger.inputs import Writings
-from importers.ledger.requests import Requests
+from importers.ledger.inputs import Sources, Writings
+from importers.ledger.requests import Batches, Requests
 from importers.ledger.reviews import Reviews
-from importers.ledger.sources import Sources
 from importers.ledger.tables import SELECT_SAMPLES, now, planned_row, sample_from, verdict_row
 from importers.ledger.vectors import Selections
 from importers.sample import PlannedSample, Sample, Score, Verdict
