@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importers.generation.costs import Cost, CostReport
     from importers.generation.forecast import Forecast
     from importers.generation.one_by_one import GivenUp
-    from importers.generators.prices import Price
+    from importers.openai_api.prices import Price
 
 
 def costs(path: CampaignPath, json: AsJson = False) -> None:

@@ -14,11 +14,11 @@ from importers.generation.request import AnswerSpool, Drawn, request_for
 from importers.generators import Answer, Generator
 from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
 from importers.generators.openai_batch_lines import Result, ResultsGone, read_result
-from importers.generators.prices import cost_usd as cost_usd_of
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.ledger.requests import Batch, outcome_of
 from importers.openai_api.errors import Temporary
+from importers.openai_api.prices import cost_usd as cost_usd_of
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
 TOLD_EVERY = 100

@@ -20,11 +20,11 @@ from importers.config.campaign import Campaign
 from importers.config.sections import BudgetSettings, GeneratorSettings
 from importers.generation.estimate import Estimator, utc_today
 from importers.generators import check as check_generator
-from importers.generators.base import operation
 from importers.ledger import Ledger
 from importers.ledger.inputs import WritingAccount
 from importers.ledger.requests import Account
 from importers.openai_api.connection import OPENAI_HOST
+from importers.openai_api.models import operation
 from importers.sample import PlannedSample
 from ls_backend.errors import ConfigError
 

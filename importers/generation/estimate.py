@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from importers.config.sections import GeneratorSettings
-from importers.generators.prices import FREE_MODELS, Tier, cost_of_tokens, price_of
+from importers.openai_api.prices import FREE_MODELS, Tier, cost_of_tokens, price_of
 from importers.sample import PlannedSample, Sample
 
 _FACTORS = {"low": 16, "medium": 48, "high": 96}

@@ -29,9 +29,9 @@ from importers.generation.one_by_one import rules_of
 from importers.generation.plan import known_to, planned_samples
 from importers.generation.sources import NotLookedAt, gathered_ahead
 from importers.generators import kind_of
-from importers.generators.prices import Price, price_of
 from importers.ledger import Ledger
 from importers.ledger.requests import Account
+from importers.openai_api.prices import Price, price_of
 from importers.prompts.folder import check_folder
 from importers.sample import PlannedSample
 from ls_backend.errors import ConfigError

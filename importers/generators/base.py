@@ -126,10 +126,6 @@ class SizeNotices:
         _log.warning("%s was asked for and %s came: images are kept as they are.", asked, drawn)
 
 
-OPERATIONS = ("generate", "vary", "fuse", "inpaint")
-"""From text alone; from one image; from two; from an image and a mask."""
-
-
 class GeneratorKind(Protocol):
     """What an entry point of the group "label_studio_clip.generators" names."""
 
@@ -160,11 +156,6 @@ class GeneratorKind(Protocol):
     def open(self, settings: GeneratorSettings) -> Generator:
         """The generator; one for all threads. Sends nothing yet."""
         ...
-
-
-def operation(images: int, *, masked: bool) -> str:
-    """Which of `OPERATIONS` a request with so many images is."""
-    return "inpaint" if masked else OPERATIONS[min(images, 2)]
 
 
 def request_parameters(settings: GeneratorSettings) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from importers.generators.base import (
     GeneratedImage,
     GenerationRequest,
     free_image,
-    operation,
     request_parameters,
     white_is_painted,
 )
 from importers.generators.diffusers_pipelines import DTYPES, Pipelines, family_problem, load
+from importers.openai_api.models import operation
 from ls_backend.errors import ConfigError, GeneratorError, PromptRefused
 
 if TYPE_CHECKING:

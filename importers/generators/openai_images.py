@@ -21,8 +21,6 @@ from importers.generators.base import (
     GenerationRequest,
     white_is_painted_png,
 )
-from importers.generators.pace import PATIENCE_S, Pace
-from importers.generators.prices import cost_usd
 from importers.image_store import image_format
 from importers.openai_api.connection import Connection, connection_of
 from importers.openai_api.errors import (
@@ -32,7 +30,8 @@ from importers.openai_api.errors import (
     not_an_images_api,
 )
 from importers.openai_api.models import capability_of
-from importers.openai_api.retries import retrying
+from importers.openai_api.prices import cost_usd
+from importers.openai_api.retries import PATIENCE_S, Pace, retrying
 from ls_backend.errors import GeneratorError, GeneratorUnreachable, ImageError, PromptRefused
 from ls_backend.images.pixels import ORIENTATION, decode_image
 

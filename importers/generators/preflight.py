@@ -12,18 +12,19 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from importers.generators.base import OPERATIONS, request_parameters
-from importers.generators.prices import FREE_MODELS, price_of
+from importers.generators.base import request_parameters
 from importers.openai_api.connection import Connection, connection_of
 from importers.openai_api.errors import as_generator_error, not_an_images_api, unknown_model
 from importers.openai_api.models import (
     LIVING,
+    OPERATIONS,
     RESERVED,
     Capability,
     azure_retirement_of,
     capability_for,
     is_near,
 )
+from importers.openai_api.prices import FREE_MODELS, price_of
 from ls_backend.errors import ConfigError, GeneratorError
 
 if TYPE_CHECKING:

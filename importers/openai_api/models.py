@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from importers.generators.base import OPERATIONS
-
 if TYPE_CHECKING:
     from importers.config.sections import GeneratorSettings
+
+OPERATIONS = ("generate", "vary", "fuse", "inpaint")
+"""From text alone; from one image; from two; from an image and a mask."""
+
 
 _SizeCheck = Callable[[str], "str | None"]
 
@@ -238,3 +240,8 @@ def azure_retirement_of(model: str) -> date | None:
 def is_near(end: date, today: date) -> bool:
     """Whether people should know of an end now: within `WARNING_DAYS`, or past."""
     return (end - today).days <= WARNING_DAYS
+
+
+def operation(images: int, *, masked: bool) -> str:
+    """Which of `OPERATIONS` a request with so many images is."""
+    return "inpaint" if masked else OPERATIONS[min(images, 2)]

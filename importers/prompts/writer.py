@@ -24,9 +24,9 @@ from importers.openai_api.errors import (
     as_generator_error,
     not_an_images_api,
 )
+from importers.openai_api.prices import TEXT_PRICES, text_cost_usd
 from importers.openai_api.retries import retrying
 from importers.prompts.asking import Asked
-from importers.prompts.prices import TEXT_PRICES, text_cost_usd
 from ls_backend.errors import ConfigError, GeneratorUnreachable
 
 if TYPE_CHECKING:

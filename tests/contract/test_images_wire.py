@@ -12,8 +12,8 @@ from openai_wire import WireServer, openai_fixture  # noqa: F401
 from importers.config.sections import GeneratorSettings
 from importers.generation.masks import background_area, mask_png
 from importers.generators import GenerationRequest, check, open_generator, request_parameters
-from importers.generators.base import generate_image, operation
-from importers.openai_api.models import LIVING
+from importers.generators.base import generate_image
+from importers.openai_api.models import LIVING, operation
 from importers.sketch.draw import draw as sketch
 
 CAT, DOG = sketch("a red cat", 1, 256).png, sketch("a blue dog", 2, 256).png

@@ -35,8 +35,8 @@ from importers.generation import batch
 from importers.generation.estimate import Estimator
 from importers.generation.stage import GenerationStopped, generate
 from importers.generators.openai_batch_lines import write_lines
-from importers.generators.prices import cost_usd
 from importers.ledger import Ledger
+from importers.openai_api.prices import cost_usd
 from importers.sketch.batch_api import BatchLimits
 from importers.status import campaign_status
 from ls_backend.errors import ConfigError

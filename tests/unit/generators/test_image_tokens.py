@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from importers.generation.estimate import assumption_of, gpt_image_2_tokens, tokens_of
-from importers.generators.prices import cost_of_tokens, price_of
+from importers.openai_api.prices import cost_of_tokens, price_of
 
 PUBLISHED = {
     ("low", 1024, 1024): "0.006",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from importers.generators.pace import Pace
 from importers.openai_api.errors import RateLimited
+from importers.openai_api.retries import Pace
 
 
 @dataclass

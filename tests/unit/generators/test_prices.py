@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from importers.generators.prices import PRICES, cost_usd, price_of
 from importers.openai_api.models import LIVING
+from importers.openai_api.prices import PRICES, cost_usd, price_of
 
 TODAY = date(2026, 11, 22)
 
