@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from importers.config.campaign import Campaign
 from importers.generation.sources import NotLookedAt, gathered_ahead
 from importers.ledger.inputs import WrittenText
-from importers.prompts.compositional import compositional
 from importers.prompts.derive import derive
 from importers.prompts.folder import folder_samples
+from importers.prompts.mention import compositional
 from importers.prompts.sampling import RefusedText, refused_texts, write_prompts
 from importers.sample import Prompt
 from ls_backend.errors import ConfigError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from importers.config.campaign import Campaign
-from importers.prompts.compositional import compositional
+from importers.prompts.mention import compositional
 from importers.sample import Sample, Score
 from importers.scoring.select import is_confident
 from ls_backend.answers import answer, prediction

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from importers.config.campaign import NONE_OF_THESE, Campaign
-from importers.prompts.asking import first_line, instructions
 from importers.prompts.sampling import WHOLE
+from importers.prompts.writer import first_line, instructions
 from importers.sample import Prompt, Sample
 from ls_backend.errors import StorageError
 

@@ -17,8 +17,7 @@ from typing import Any
 
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE, Campaign
 from importers.config.sections import PROMPT_TECHNIQUES
-from importers.prompts.checks import ADVERSARIAL, unmentioned
-from importers.prompts.mention import mentioned
+from importers.prompts.mention import ADVERSARIAL, mentioned, unmentioned
 from importers.sample import Prompt
 from ls_backend.errors import ConfigError
 

@@ -14,7 +14,7 @@ from importers.config.campaign import Campaign
 from importers.config.sections import PromptTechnique
 from importers.ledger.inputs import WrittenText
 from importers.prompts.balance import turns
-from importers.prompts.checks import ADVERSARIAL, unmentioned
+from importers.prompts.mention import ADVERSARIAL, unmentioned
 from importers.prompts.prompt_file import read_prompt_file
 from importers.prompts.templates import template_prompts, templates_of
 from importers.sample import Prompt

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importers.config.campaign import NONE_OF_THESE, Campaign
 from importers.config.sections import PromptTechnique, template_slots
 from importers.prompts.balance import BalancedRows
-from importers.prompts.checks import ADVERSARIAL
+from importers.prompts.mention import ADVERSARIAL
 from importers.sample import Prompt
 from ls_backend.errors import ConfigError
 

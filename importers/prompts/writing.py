@@ -8,28 +8,139 @@ larger `count` allows four more. Nothing is asked for that is there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from importers.config.campaign import Campaign
+from importers.config.sections import template_slots
 from importers.ledger import Ledger
 from importers.ledger.inputs import WrittenText
 from importers.ledger.requests import outcome_of
 from importers.progress import Progress, silent
-from importers.prompts.asking import ask_for
-from importers.prompts.checks import ADVERSARIAL
-from importers.prompts.duplicates import without_duplicates
-from importers.prompts.sampling import WHOLE, refused_texts
-from importers.prompts.wanted import Wanted, usable_texts, wanted_texts
+from importers.prompts.mention import ADVERSARIAL
+from importers.prompts.sampling import WHOLE, refused_texts, takes_whole
+from importers.prompts.templates import templates_of
+from importers.prompts.writer import ask_for
 from importers.sample import Prompt
-from ls_backend.errors import GeneratorError, PromptRefused
+from ls_backend.errors import ConfigError, GeneratorError, PromptRefused
 
 if TYPE_CHECKING:
-    from importers.prompts.duplicates import Encode
+    import numpy as np
+    from numpy.typing import NDArray
+
     from importers.prompts.writer import Reply, Writer
+
+    Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+    "Texts → unit vectors, shape (n, d)."
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Texts of one kind for one label.
+
+    Attributes:
+        kind: "prompt", or the name of a factor.
+        count: How many that can be used.
+    """
+
+    label: str
+    kind: str
+    count: int
+
+    @property
+    def name(self) -> str:
+        """How the ledger names a request for it."""
+        return f"{self.count} {self.kind} for {self.label}"
+
+
+def wanted_texts(campaign: Campaign) -> list[Wanted]:
+    """What the campaign's writer is to write; nothing where there is none.
+
+    Raises:
+        ConfigError: no technique or template would use what is written.
+    """
+    settings = campaign.prompts
+    if settings.writer is None or not campaign.prompt_techniques:
+        return []
+    kinds = settings.writing.writes
+    if kinds == ["prompts"]:
+        kinds = [WHOLE]
+        _check_somebody_takes_whole(campaign)
+    else:
+        _check_templates_use(campaign, kinds)
+    count = settings.writing.count
+    return [Wanted(label, kind, count) for label in campaign.labels for kind in kinds]
+
+
+def _check_somebody_takes_whole(campaign: Campaign) -> None:
+    if not any(takes_whole(technique) for technique in campaign.prompt_techniques):
+        raise ConfigError(
+            "Every technique has templates of its own: prompts that are written would not be used.",
+            hint="Leave the templates of one technique out, or name factors in writing.writes.",
+        )
+
+
+def _check_templates_use(campaign: Campaign, kinds: Sequence[str]) -> None:
+    techniques = campaign.prompt_techniques
+    templates = [template for t in techniques for template in templates_of(campaign, t)]
+    slots = {slot for template in templates for slot in template_slots(template)}
+    for kind in kinds:
+        if kind not in slots:
+            raise ConfigError(
+                f"No template has a slot {{{kind}}}: what is written for it would not be used.",
+                hint='Put it into a template, or take it out of writing.writes; ["prompts"] is '
+                "for whole prompts.",
+            )
+
+
+def usable_texts(campaign: Campaign, written: Sequence[WrittenText], wanted: Wanted) -> list[str]:
+    """The written texts of a kind that can be used."""
+    mine = [text for text in written if (text.label, text.kind) == (wanted.label, wanted.kind)]
+    refused = {text.text for text in refused_texts(campaign, mine)}
+    return [text.text for text in mine if text.text not in refused]
+
+
+def normalised(text: str) -> str:
+    """The text without case, punctuation and surplus space: exact duplicates have it in common."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    kept = "".join(c if c.isalnum() else " " for c in plain)
+    return " ".join(kept.split())
+
+
+def without_duplicates(
+    texts: Sequence[str], known: Sequence[str], encode: Encode | None, near: float
+) -> list[str]:
+    """The texts that say something that neither the known ones nor an earlier one says.
+
+    Args:
+        encode: The text tower; None compares exactly alone.
+        near: Cosine from which two texts say the same, in (0, 1]; 1 compares exactly alone.
+    """
+    seen = {normalised(text) for text in known}
+    fresh: list[str] = []
+    for text in (" ".join(text.split()) for text in texts):
+        if normalised(text) and normalised(text) not in seen:
+            seen.add(normalised(text))
+            fresh.append(text)
+    if encode is None or near >= 1 or not fresh:
+        return fresh
+    return _without_near(fresh, known, encode, near)
+
+
+def _without_near(
+    texts: Sequence[str], known: Sequence[str], encode: Encode, near: float
+) -> list[str]:
+    vectors = encode([*known, *texts])
+    kept = list(range(len(known)))
+    for index in range(len(known), len(vectors)):
+        if not kept or float((vectors[kept] @ vectors[index]).max()) < near:
+            kept.append(index)
+    return [texts[index - len(known)] for index in kept[len(known) :]]
+
 
 MOST_REQUESTS = 4
 """For one kind of text of one label: once, and three times for the shortfall."""

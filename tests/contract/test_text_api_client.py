@@ -14,8 +14,7 @@ from flask import Flask, request
 from images_server import error, html
 
 from importers.config.sections import PromptSettings
-from importers.prompts.asking import Asked
-from importers.prompts.writer import Reply, Writer
+from importers.prompts.writer import Asked, Reply, Writer
 from ls_backend.errors import (
     ConfigError,
     GeneratorError,

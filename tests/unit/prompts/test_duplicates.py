@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from importers.openai_api.prices import TEXT_PRICES, text_cost_usd
-from importers.prompts.duplicates import without_duplicates
+from importers.prompts.writing import without_duplicates
 from importers.sketch import resolve_model
 from ls_backend.clip.clip import Clip
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from importers.prompts.compositional import compositional
-from importers.prompts.mention import mentioned, mentions
+from importers.prompts.mention import compositional, mentioned, mentions
 
 
 @pytest.mark.parametrize(

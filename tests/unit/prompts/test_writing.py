@@ -18,10 +18,9 @@ from importers.generation.plan import Known, planned_samples
 from importers.ledger import Ledger
 from importers.ledger.inputs import WrittenText
 from importers.prompts import write_prompts
-from importers.prompts.duplicates import normalised
 from importers.prompts.mention import mentions
 from importers.prompts.sampling import refused_texts
-from importers.prompts.writing import told, write
+from importers.prompts.writing import normalised, told, write
 from importers.sample import Verdict
 from importers.sketch import open_model
 from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, OutcomeUnknown
