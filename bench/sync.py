@@ -169,7 +169,7 @@ def _add_samples(campaign: Campaign, ledger: Ledger, tasks: int) -> None:
     from importers.image_store import ImageStore
     from importers.sample import PlannedSample, Prompt, Score, sample_key
     from importers.scoring.looks import packed
-    from importers.up_to_date import MODEL_VERSION_NOTE
+    from importers.scoring.select import MODEL_VERSION_NOTE
 
     store = ImageStore(campaign.images_path)
     scores = {}

@@ -18,14 +18,14 @@ from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.progress import PaidProgress, Progress, silent
 from importers.scoring.score import score_samples, to_score
-from importers.sketch import open_model
-from importers.up_to_date import (
+from importers.scoring.select import (
     note_scored,
     note_selected,
     note_unselected,
     scored_version,
     selected_version,
 )
+from importers.sketch import open_model
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:

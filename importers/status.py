@@ -13,8 +13,7 @@ from importers.ledger import Ledger
 from importers.ledger.requests import Spending
 from importers.pipeline import PROJECT_URL_NOTE
 from importers.sample import PlannedSample, Sample
-from importers.scoring.select import held, held_because
-from importers.up_to_date import MODEL_VERSION_NOTE
+from importers.scoring.select import MODEL_VERSION_NOTE, held, held_because
 
 
 @dataclass(frozen=True)

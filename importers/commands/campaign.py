@@ -137,7 +137,7 @@ def gc(
     """
     from importers.commands import campaign_words
     from importers.scoring.gc import collect
-    from importers.up_to_date import selected_version
+    from importers.scoring.select import selected_version
 
     with opened(path) as (campaign, ledger):
         selected_version(campaign, ledger)

@@ -32,7 +32,7 @@ from importers.label_studio.project import (
 )
 from importers.label_studio.webhook import mend_webhook
 from importers.ledger import Ledger
-from importers.up_to_date import MODEL_VERSION_NOTE
+from importers.scoring.select import MODEL_VERSION_NOTE
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
 

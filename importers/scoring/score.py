@@ -12,8 +12,7 @@ from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.progress import Progress
 from importers.sample import Sample, Score
-from importers.scoring.looks import Vectors, packed
-from importers.unusable import BROKEN, flaw_of
+from importers.scoring.looks import BROKEN, Vectors, flaw_of, packed
 from ls_backend.errors import ImageError
 from ls_backend.images.pixels import decode_image
 

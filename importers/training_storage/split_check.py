@@ -16,8 +16,8 @@ from importers.ledger import Ledger
 from importers.ledger.reviews import RELEASE_NOTE
 from importers.record import SPLITS, TEST, Record
 from importers.scoring.looks import unpacked
+from importers.scoring.select import MODEL_VERSION_NOTE
 from importers.training_storage.kinship import drawn_from
-from importers.up_to_date import MODEL_VERSION_NOTE
 
 AT_ONCE = 512
 

@@ -19,8 +19,8 @@ from importers.ledger import Ledger
 from importers.ledger.reviews import Placed
 from importers.record import SPLITS, TEST, Record
 from importers.scoring.looks import unpacked
+from importers.scoring.select import MODEL_VERSION_NOTE
 from importers.training_storage.kinship import Families, alike, pictures, ties
-from importers.up_to_date import MODEL_VERSION_NOTE
 
 
 def split_samples(

@@ -31,6 +31,7 @@ from importers.review import (
     Review,
     ReviewedTask,
 )
+from importers.scoring.select import MODEL_VERSION_NOTE
 from importers.training_storage.card.card_of import card_of
 from importers.training_storage.classes import (
     CLASSES_NOTE,
@@ -53,7 +54,6 @@ from importers.training_storage.releases.write import Draft, write_release
 from importers.training_storage.report import SyncReport, report_of, unchanged_report
 from importers.training_storage.splits import note_compared, split_samples
 from importers.training_storage.storages.fsspec_storage import Storage, open_storage
-from importers.up_to_date import MODEL_VERSION_NOTE
 from ls_backend.label_studio import LabelStudio
 
 DESCRIBED_NOTE = "described_with"

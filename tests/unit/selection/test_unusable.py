@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from importers.scoring.looks import BLANK, BRIGHT, DARK, ONE_COLOUR, flaw_of
 from importers.sketch.draw import draw
 from importers.sketch.spec import COLORS, OBJECTS, SETTINGS, STYLES
-from importers.unusable import BLANK, BRIGHT, DARK, ONE_COLOUR, flaw_of
 
 SIDE = 256
 

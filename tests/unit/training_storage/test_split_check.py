@@ -15,6 +15,7 @@ from importers import cli
 from importers.config.campaign import NONE_OF_THESE
 from importers.ledger import Ledger
 from importers.record import Record
+from importers.scoring.select import MODEL_VERSION_NOTE
 from importers.training_storage.classes import (
     CLASSES_NOTE,
     ClassList,
@@ -22,7 +23,6 @@ from importers.training_storage.classes import (
     decisions,
 )
 from importers.training_storage.split_check import torn
-from importers.up_to_date import MODEL_VERSION_NOTE
 
 PARENT = (sha("photo"),)
 

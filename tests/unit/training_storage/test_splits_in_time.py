@@ -16,10 +16,10 @@ from importers.ledger import Ledger
 from importers.ledger.reviews import Placed
 from importers.record import Record
 from importers.scoring.looks import packed
+from importers.scoring.select import MODEL_VERSION_NOTE
 from importers.training_storage.kinship import pictures
 from importers.training_storage.split_check import torn
 from importers.training_storage.splits import note_compared, split_samples
-from importers.up_to_date import MODEL_VERSION_NOTE
 
 
 @pytest.fixture
