@@ -17,9 +17,8 @@ from PIL import Image
 
 from bench.sketch_training.vocabulary import CONTEXT_LENGTH, load_tokenizer
 from importers.sketch.grammar import caption, empty_caption, naming
-from importers.sketch.randomness import rng_for
 from importers.sketch.render import Mishap, render
-from importers.sketch.spec import Spec, random_spec
+from importers.sketch.spec import Spec, random_spec, rng_for
 
 IMAGE_SIZE = 64
 CAPTIONS = 10

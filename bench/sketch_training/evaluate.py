@@ -24,8 +24,7 @@ from importers.sketch import resolve_model
 from importers.sketch.draw import Truth, draw
 from importers.sketch.failures import ALL, BLATANT
 from importers.sketch.grammar import caption, plural
-from importers.sketch.randomness import rng_for
-from importers.sketch.spec import OBJECTS, OUTSIDE_OBJECTS, Spec, random_spec
+from importers.sketch.spec import OBJECTS, OUTSIDE_OBJECTS, Spec, random_spec, rng_for
 from ls_backend.labels.target import LabelTarget
 
 if TYPE_CHECKING:

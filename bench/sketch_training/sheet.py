@@ -9,9 +9,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from importers.sketch.failures import ALL, fail
-from importers.sketch.randomness import rng_for
 from importers.sketch.render import Mishap, render
-from importers.sketch.spec import COLORS, OBJECTS, OUTSIDE_OBJECTS, SETTINGS, STYLES, Spec
+from importers.sketch.spec import COLORS, OBJECTS, OUTSIDE_OBJECTS, SETTINGS, STYLES, Spec, rng_for
 
 Cell = tuple[str, Image.Image]
 

@@ -16,9 +16,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from importers.sketch.failures import ALL, Failed, fail
 from importers.sketch.grammar import parse
-from importers.sketch.randomness import rng_for
 from importers.sketch.render import Mishap, render
-from importers.sketch.spec import Spec
+from importers.sketch.spec import Spec, rng_for
 from ls_backend.errors import ConfigError, ImageError
 
 TRUTH_CHUNK = "ls-clip-truth"

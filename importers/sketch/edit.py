@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from importers.sketch.draw import Truth, draw_spec, read_truth, with_truth
 from importers.sketch.edits_wire import EditedImage, EditRequest
 from importers.sketch.grammar import parse
-from importers.sketch.randomness import rng_for
 from importers.sketch.render import Companion, Mishap, render
-from importers.sketch.spec import PartialSpec, Spec
+from importers.sketch.spec import PartialSpec, Spec, rng_for
 from ls_backend.errors import ImageError
 
 if TYPE_CHECKING:

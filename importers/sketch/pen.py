@@ -6,6 +6,7 @@ look in a style. Knows nothing of objects, settings or what happens to the layer
 
 from __future__ import annotations
 
+import colorsys
 import math
 import random
 from collections.abc import Sequence
@@ -13,8 +14,152 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from importers.sketch.colors import INK, RGB, ROSE, WHITE
-from importers.sketch.geometry import Point, closed_curve, ellipse, open_curve, rounded_box
+Point = tuple[float, float]
+
+
+def between(a: Point, b: Point, share: float) -> Point:
+    """The point that lies ``share`` (0..1) of the way from ``a`` to ``b``."""
+    return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
+
+
+def turned(points: Sequence[Point], angle: float) -> list[Point]:
+    """The points turned about the origin by ``angle`` radians."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    return [(x * cos - y * sin, x * sin + y * cos) for x, y in points]
+
+
+def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> list[Point]:
+    """The outline of an ellipse about (x, y) as a polygon, fine enough for its size."""
+    corners = 36 if max(rx, ry) > 0.15 else 16
+    steps = (2 * math.pi * i / corners for i in range(corners))
+    outline = turned([(rx * math.cos(t), ry * math.sin(t)) for t in steps], angle)
+    return [(x + dx, y + dy) for dx, dy in outline]
+
+
+def rounded_box(x0: float, y0: float, x1: float, y1: float, radius: float) -> list[Point]:
+    """The outline of a box whose corners are rounded with ``radius``."""
+    radius = min(radius, abs(x1 - x0) / 2, abs(y1 - y0) / 2)
+    if radius <= 0:
+        return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    corners = (
+        *((x1 - radius, y0 + radius, -90), (x1 - radius, y1 - radius, 0)),
+        *((x0 + radius, y1 - radius, 90), (x0 + radius, y0 + radius, 180)),
+    )
+    return [
+        (
+            x + radius * math.cos(math.radians(start + turn)),
+            y + radius * math.sin(math.radians(start + turn)),
+        )
+        for x, y, start in corners
+        for turn in range(0, 91, 15)
+    ]
+
+
+def closed_curve(points: Sequence[Point]) -> list[Point]:
+    """A smooth outline through all ``points``, back to the first (Catmull-Rom)."""
+    count = len(points)
+    curve: list[Point] = []
+    for i in range(count):
+        curve += _span(points[i - 1], points[i], points[(i + 1) % count], points[(i + 2) % count])
+    return curve
+
+
+def open_curve(points: Sequence[Point]) -> list[Point]:
+    """A smooth line through all ``points`` from the first to the last."""
+    before = (2 * points[0][0] - points[1][0], 2 * points[0][1] - points[1][1])
+    after = (2 * points[-1][0] - points[-2][0], 2 * points[-1][1] - points[-2][1])
+    path = [before, *points, after]
+    curve: list[Point] = []
+    for i in range(1, len(path) - 2):
+        curve += _span(path[i - 1], path[i], path[i + 1], path[i + 2])
+    return [*curve, points[-1]]
+
+
+def _span(before: Point, start: Point, end: Point, after: Point, steps: int = 8) -> list[Point]:
+    """The curve from ``start`` up to, not including, ``end``."""
+    return [
+        (
+            _cubic(before[0], start[0], end[0], after[0], i / steps),
+            _cubic(before[1], start[1], end[1], after[1], i / steps),
+        )
+        for i in range(steps)
+    ]
+
+
+def _cubic(a: float, b: float, c: float, d: float, t: float) -> float:
+    linear, square = c - a, 2 * a - 5 * b + 4 * c - d
+    return 0.5 * (2 * b + linear * t + square * t * t + (3 * b - a - 3 * c + d) * t**3)
+
+
+RGB = tuple[int, int, int]
+
+PALETTE: dict[str, RGB] = {
+    "red": (222, 48, 46),
+    "orange": (246, 140, 30),
+    "yellow": (252, 212, 50),
+    "green": (72, 172, 74),
+    "blue": (48, 116, 222),
+    "purple": (142, 74, 190),
+    "pink": (250, 136, 182),
+    "brown": (142, 92, 56),
+}
+WHITE: RGB = (252, 252, 250)
+CREAM: RGB = (252, 240, 214)
+INK: RGB = (42, 36, 48)
+PENCIL: RGB = (58, 56, 64)
+GLASS: RGB = (178, 224, 246)
+WOOD: RGB = (126, 86, 54)
+ROSE: RGB = (250, 150, 150)
+LAMP: RGB = (255, 240, 160)
+
+_SHADOW: RGB = (24, 16, 40)
+_LIGHT: RGB = (255, 255, 255)
+
+
+def mix(a: RGB, b: RGB, share: float) -> RGB:
+    """``a`` with a ``share`` (0..1) of ``b``."""
+    red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
+    return red, green, blue
+
+
+def darker(color: RGB, share: float = 0.3) -> RGB:
+    """Towards a warm shadow."""
+    return mix(color, _SHADOW, share)
+
+
+def lighter(color: RGB, share: float = 0.45) -> RGB:
+    """Towards white."""
+    return mix(color, _LIGHT, share)
+
+
+@dataclass(frozen=True)
+class Tint:
+    """The colour of one object: its name, for what must differ from it, and its exact RGB."""
+
+    name: str
+    rgb: RGB
+
+    def darker(self, share: float = 0.3) -> RGB:
+        return darker(self.rgb, share)
+
+    def lighter(self, share: float = 0.45) -> RGB:
+        return lighter(self.rgb, share)
+
+    def unless(self, name: str, color: RGB, instead: RGB) -> RGB:
+        """``color``, or ``instead`` on an object whose colour is ``name``."""
+        return instead if self.name == name else color
+
+
+def tint(name: str, rng: random.Random) -> Tint:
+    """The named colour, a little different each time."""
+    hue, saturation, value = colorsys.rgb_to_hsv(*(part / 255 for part in PALETTE[name]))
+    varied = colorsys.hsv_to_rgb(
+        (hue + rng.uniform(-0.014, 0.014)) % 1,
+        min(1.0, saturation * rng.uniform(0.9, 1.08)),
+        min(1.0, value * rng.uniform(0.92, 1.06)),
+    )
+    red, green, blue = (int(part * 255) for part in varied)
+    return Tint(name, (red, green, blue))
 
 
 @dataclass(frozen=True)

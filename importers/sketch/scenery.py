@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from importers.sketch.colors import RGB, WHITE, lighter, mix
-from importers.sketch.pen import Pen, Placement, Stroke
+from importers.sketch.pen import RGB, WHITE, Pen, Placement, Stroke, lighter, mix
 
 _STUDIO_WALLS: tuple[RGB, ...] = (
     *((206, 206, 212), (224, 216, 204)),

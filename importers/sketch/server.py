@@ -19,12 +19,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from importers.sketch import edits_api, wire
+from importers.sketch import edits_wire, wire
 from importers.sketch.account import NO_LIMITS, Account, Limits
 from importers.sketch.batch_api import USUAL, BatchLimits, add_routes
 from importers.sketch.draw import draw
+from importers.sketch.edit import edit
 from importers.sketch.failures import ALL
 from importers.sketch.text_api import add_text_routes
 from ls_backend.errors import ConfigError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
 LARGEST_BODY = 1_000_000
+LARGEST_BODY_WITH_IMAGES = 256 * 2**20
 
 Paint = Callable[[int], bytes]
 """A seed → a PNG."""
@@ -85,7 +87,7 @@ def create_app(
         images = easel.draw(asked, request_id)
         return _answer(wire.images_answer(asked, images), request_id=request_id)
 
-    edits_api.register(app, account, easel, _answer)
+    register(app, account, easel, _answer)
 
     @app.get("/v1/models")
     def models() -> Response:
@@ -271,3 +273,55 @@ def _answer_errors_in_json(app: Flask) -> None:
                 type="server_error" if status >= 500 else "invalid_request_error",
             )
         )
+
+
+class Answer(Protocol):
+    def __call__(self, body: dict[str, Any], *, request_id: str) -> Response: ...
+
+
+class Easel(Protocol):
+    """What draws the images of a request and writes them down."""
+
+    failure_rate: float
+    kinds: tuple[str, ...]
+
+    def draw(
+        self, asked: wire.ImageRequest, request_id: str, paint: Callable[[int], bytes]
+    ) -> Sequence[bytes]: ...
+
+
+def register(app: Flask, account: Account, easel: Easel, answer: Answer) -> None:
+    """Add POST /v1/images/edits, multipart and JSON, and POST /v1/images/variations."""
+    from flask import request
+
+    def drawn(read: edits_wire.EditRequest, request_id: str) -> Response:
+        account.spend(read.asked.n)
+        images = easel.draw(
+            read.asked,
+            request_id,
+            lambda seed: edit(read, seed, easel.failure_rate, easel.kinds),
+        )
+        body = wire.images_answer(read.asked, images, read.image_tokens)
+        return answer(body, request_id=request_id)
+
+    def form() -> tuple[list[tuple[str, str]], list[edits_wire.File]]:
+        files = []
+        for name, file in request.files.items(multi=True):
+            files.append(edits_wire.File(name, file.mimetype, file.read()))
+            file.close()
+        return list(request.form.items(multi=True)), files
+
+    @app.post("/v1/images/edits")
+    def edits() -> Response:
+        request_id = wire.new_request_id()
+        request.max_content_length = LARGEST_BODY_WITH_IMAGES
+        if request.mimetype == "application/json":
+            body = request.get_json(force=True, silent=True)
+            return drawn(edits_wire.read_json(body, request_id), request_id)
+        return drawn(edits_wire.read_form(*form(), request_id), request_id)
+
+    @app.post("/v1/images/variations")
+    def variations() -> Response:
+        request_id = wire.new_request_id()
+        request.max_content_length = LARGEST_BODY_WITH_IMAGES
+        return drawn(edits_wire.read_variation(*form(), request_id), request_id)

@@ -6,6 +6,7 @@ actions, sizes). How these are said in English is `words.py`, how they are drawn
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -80,3 +81,11 @@ def random_spec(
         )
         if accept(spec):
             return spec
+
+
+def rng_for(*parts: object) -> random.Random:
+    """A generator seeded by the text of ``parts``: the same in any process and on any machine."""
+    text = "|".join(map(str, parts))
+    # A prompt from JSON may hold half of a surrogate pair, which UTF-8 alone cannot write.
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return random.Random(int.from_bytes(digest[:8], "big"))

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 
-from importers.sketch.colors import INK, PENCIL
-from importers.sketch.pen import Stroke
+from importers.sketch.pen import INK, PENCIL, Stroke
 
 Floats = NDArray[np.floating[Any]]
 Finish = Callable[[Image.Image, Image.Image, random.Random], Image.Image]

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from importers.sketch.grammar import caption, parse, with_article
-from importers.sketch.randomness import rng_for
-from importers.sketch.spec import ACTIONS, COLORS, STYLES, random_spec
+from importers.sketch.spec import ACTIONS, COLORS, STYLES, random_spec, rng_for
 from importers.sketch.wire import REFUSED_WORDS
 from importers.sketch.words import PLACES, SIZE_WORDS, STYLE_OPENERS
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from importers.sketch.colors import Tint
 from importers.sketch.objects import animals, nature, outside, things, vehicles
-from importers.sketch.pen import Pen
+from importers.sketch.pen import Pen, Tint
 
 Painter = Callable[[Pen, Tint, random.Random], None]
 

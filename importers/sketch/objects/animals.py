@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 
-from importers.sketch.colors import GLASS, INK, WHITE, Tint, lighter, mix
-from importers.sketch.pen import Pen
+from importers.sketch.pen import GLASS, INK, WHITE, Pen, Tint, lighter, mix
 
 _NOSE = (240, 110, 120)
 

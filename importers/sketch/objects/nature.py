@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from importers.sketch.colors import CREAM, RGB, WHITE, Tint
-from importers.sketch.geometry import Point, between
-from importers.sketch.pen import Pen
+from importers.sketch.pen import CREAM, RGB, WHITE, Pen, Point, Tint, between
 
 _STEM = (70, 150, 66)
 _LEAF = (92, 178, 78)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from importers.sketch.colors import INK, WHITE, Tint
-from importers.sketch.pen import Pen
+from importers.sketch.pen import INK, WHITE, Pen, Tint
 
 _ORANGE = (246, 140, 40)
 

@@ -6,9 +6,7 @@ import math
 import random
 from itertools import pairwise
 
-from importers.sketch.colors import INK, LAMP, WHITE, WOOD, Tint
-from importers.sketch.geometry import Point, turned
-from importers.sketch.pen import Pen
+from importers.sketch.pen import INK, LAMP, WHITE, WOOD, Pen, Point, Tint, turned
 
 
 def ball(pen: Pen, tint: Tint, rng: random.Random) -> None:

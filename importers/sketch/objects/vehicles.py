@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 
-from importers.sketch.colors import GLASS, LAMP, WHITE, WOOD, Tint, lighter
-from importers.sketch.pen import Pen
+from importers.sketch.pen import GLASS, LAMP, WHITE, WOOD, Pen, Tint, lighter
 
 
 def wheel(pen: Pen, x: float, y: float, radius: float) -> None:

@@ -25,8 +25,7 @@ from bench.sketch_training.vocabulary import (
     needed_words,
 )
 from importers.sketch.grammar import parse
-from importers.sketch.randomness import rng_for
-from importers.sketch.spec import COLORS, OBJECTS, SETTINGS, STYLES, Spec, random_spec
+from importers.sketch.spec import COLORS, OBJECTS, SETTINGS, STYLES, Spec, random_spec, rng_for
 from ls_backend.clip.clip import Clip
 
 
