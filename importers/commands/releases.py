@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from importers.training_storage.releases.gc import ReleasesGcReport
-    from importers.training_storage.releases.told import ReleaseDetails, ReleaseList
+    from importers.training_storage.releases.read import ReleaseDetails, ReleaseList
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +28,7 @@ app = typer.Typer(
 @app.command("list", epilog="Example: ls-clip releases list pets")
 def list_all(storage: StoragePlace, json: AsJson = False) -> None:
     """List the releases, newest first."""
-    from importers.training_storage.releases.told import release_list
+    from importers.training_storage.releases.read import release_list
 
     report = release_list(storage_url(storage))
     show_lines(list_lines(report), report, json)
@@ -43,7 +43,7 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Show what one release holds, how it was reviewed, and who left."""
-    from importers.training_storage.releases.told import release_details
+    from importers.training_storage.releases.read import release_details
 
     report = release_details(storage_url(storage), release)
     show_lines(details_lines(report), report, json)

@@ -27,8 +27,7 @@ from importers.commands.output import (
 from importers.progress import silent
 
 if TYPE_CHECKING:
-    from importers.training_storage.difference import Change
-    from importers.training_storage.report import SyncReport
+    from importers.training_storage.report import Change, SyncReport
 
 
 def sync(

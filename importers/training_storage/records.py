@@ -6,11 +6,14 @@ the ledger only the samples of these tasks are read, and those that they were ma
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cache
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from importers.config.job import Job
 from importers.generation.budget import noted_terms
@@ -22,9 +25,37 @@ from importers.prompts.folder import is_synthetic
 from importers.record import Record
 from importers.review import ONE_BY_ONE, STORED, Review, ReviewedTask
 from importers.sample import Ancestors, Sample, all_ancestors
-from importers.training_storage.names import name_in_folder, name_of_source
 from importers.training_storage.originals import drawn_pictures, picture_bytes, read_pictures
 from ls_backend.label_studio import LabelStudio
+
+_UPLOADED = re.compile(r".*/data/upload/\d+/(?:[0-9a-f]{8}-)?(?P<name>[^/]+)")
+"""Label Studio puts eight digits and a dash before the name."""
+_LOCAL_FILES = "/data/local-files"
+
+
+def name_of_source(source: str) -> str | None:
+    """The name in a task's value for an image: an upload, a local file, a URL, a cloud file.
+
+    Returns:
+        The file's name, unquoted; None where the value has none, as a data URI.
+    """
+    if source[:5].lower() == "data:":
+        return None
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        return None
+    if uploaded := _UPLOADED.fullmatch(parts.path):
+        return unquote(uploaded["name"])
+    if parts.path.rstrip("/").endswith(_LOCAL_FILES):
+        return name_in_folder(next(iter(parse_qs(parts.query).get("d", ())), None))
+    return name_in_folder(unquote(parts.path))
+
+
+def name_in_folder(file: object) -> str | None:
+    """The last part of a path with "/"; None where there is none."""
+    return PurePosixPath(file).name or None if isinstance(file, str) else None
+
 
 __all__ = ["describe", "picture_bytes"]
 

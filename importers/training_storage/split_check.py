@@ -17,7 +17,7 @@ from importers.ledger.reviews import RELEASE_NOTE
 from importers.record import SPLITS, TEST, Record
 from importers.scoring.looks import unpacked
 from importers.scoring.select import MODEL_VERSION_NOTE
-from importers.training_storage.kinship import drawn_from
+from importers.training_storage.splits import drawn_from
 
 AT_ONCE = 512
 

@@ -44,16 +44,23 @@ from importers.training_storage.classes import (
     follow,
     read_map,
 )
-from importers.training_storage.difference import REMOVED, Change, difference
 from importers.training_storage.layouts.base import Contents
 from importers.training_storage.reading import Read, read_reviews
 from importers.training_storage.records import describe, picture_bytes
+from importers.training_storage.releases.read import Tombstone
 from importers.training_storage.releases.release import Release, latest_name, latest_of, records_of
-from importers.training_storage.releases.tombstones import Tombstone
 from importers.training_storage.releases.write import Draft, write_release
-from importers.training_storage.report import SyncReport, report_of, unchanged_report
+from importers.training_storage.report import (
+    REMOVED,
+    Change,
+    SyncReport,
+    difference,
+    report_of,
+    unchanged_report,
+)
 from importers.training_storage.splits import note_compared, split_samples
-from importers.training_storage.storages.fsspec_storage import Storage, open_storage
+from importers.training_storage.storages import open_storage
+from importers.training_storage.storages.fsspec_storage import Storage
 from ls_backend.label_studio import LabelStudio
 
 DESCRIBED_NOTE = "described_with"

@@ -33,7 +33,7 @@ from importers.label_studio.push import push
 from importers.ledger import Ledger
 from importers.training_storage.releases.release import BEGUN, RELEASES, read_release
 from importers.training_storage.releases.verify import verify
-from importers.training_storage.storages.fsspec_storage import open_storage
+from importers.training_storage.storages import open_storage
 from importers.training_storage.sync import SyncReport, sync
 
 KILLS = 20

@@ -10,16 +10,16 @@ from importers.training_storage.layouts.base import Layout
 
 LAYOUTS = MappingProxyType(
     {
-        "imagefolder": "imagefolder",
-        "webdataset": "webdataset",
-        "parquet": "parquet",
-        "coco": "coco",
-        "yolo": "yolo",
-        "csv": "csv_table",
-        "jsonl": "jsonl",
+        "imagefolder": ("imagefolder", "lay_out"),
+        "webdataset": ("webdataset", "lay_out"),
+        "parquet": ("parquet", "lay_out"),
+        "coco": ("coco", "lay_out"),
+        "yolo": ("yolo", "lay_out"),
+        "csv": ("tables", "lay_out_csv"),
+        "jsonl": ("tables", "lay_out_jsonl"),
     }
 )
-"""Name of each layout in `[storage] layout` → its module in this package."""
+"""Name of each layout in `[storage] layout` → its module in this package and its function."""
 
 
 def layout(name: str) -> Layout:
@@ -29,7 +29,7 @@ def layout(name: str) -> Layout:
         KeyError: there is none.
         ModuleNotFoundError: a package that it needs is not installed.
     """
-    return cast(Layout, _module(name).lay_out)
+    return cast(Layout, getattr(_module(name), LAYOUTS[name][1]))
 
 
 def version(name: str) -> str:
@@ -38,4 +38,4 @@ def version(name: str) -> str:
 
 
 def _module(name: str) -> ModuleType:
-    return import_module(f"{__name__}.{LAYOUTS[name]}")
+    return import_module(f"{__name__}.{LAYOUTS[name][0]}")

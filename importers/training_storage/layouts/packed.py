@@ -7,12 +7,78 @@ Which files belong to a split stands in `<split>.txt`, in the release's own fold
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from importers.record import SPLITS, Record, record_json
+from importers.review import Box
 from importers.training_storage.layouts.base import Contents, Output
-from importers.training_storage.shards import content_name, shards
+
+WHOLE = "all"
+"""The prefix of the shard that holds every key."""
+
+_BITS = 128
+
+
+def shards(
+    keys: Iterable[str],
+    most: int,
+    sizes: Mapping[str, int] | None = None,
+    most_bytes: int = 0,
+) -> dict[str, list[str]]:
+    """Split keys into shards of at most `most`.
+
+    Args:
+        most: At least 1.
+        sizes: Bytes of each key's content, where shards are to be limited by that too.
+        most_bytes: The most that a shard's content may add up to, unless one key alone has more.
+
+    Returns:
+        Sorted keys by prefix, in the order of the prefixes: the leading bits of the keys' hashes
+        as zeros and ones, `WHOLE` where there are none. No shard is empty, no prefix the beginning
+        of another.
+    """
+    placed = sorted((_hash(key), key) for key in set(keys))
+    before = list(accumulate((sizes[key] if sizes else 0 for _, key in placed), initial=0))
+
+    def fits(start: int, end: int) -> bool:
+        return end - start <= most and (
+            end - start == 1 or before[end] - before[start] <= most_bytes
+        )
+
+    def split(prefix: str, start: int, end: int) -> Iterator[tuple[str, list[str]]]:
+        if start == end:
+            return
+        if fits(start, end):
+            yield prefix or WHOLE, sorted(key for _, key in placed[start:end])
+            return
+        half = int(f"{prefix}1", 2) << (_BITS - len(prefix) - 1)
+        middle = bisect_left(placed, (half, ""), start, end)
+        yield from split(f"{prefix}0", start, middle)
+        yield from split(f"{prefix}1", middle, end)
+
+    return dict(split("", 0, len(placed)))
+
+
+def content_name(parts: Iterable[str]) -> str:
+    """A name for what the parts say, in their order: 16 hexadecimal digits of a sha256."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "big") + data)  # no two lists of parts run together
+    return digest.hexdigest()[:16]
+
+
+def _hash(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[: _BITS // 8], "big")
+
 
 MOST_BYTES = 256 * 2**20
 """The most that the pictures of one file add up to, in bytes: a file is made in memory."""
@@ -63,3 +129,39 @@ def _file(split: str, prefix: str, records: Sequence[Record], out: Output, packi
     if not out.keep(path):
         out.share(path, packing.pack(records))
     return path
+
+
+Kind = Literal["text", "integer", "real", "truth", "texts", "json"]
+
+_KINDS: dict[Any, Kind] = {str: "text", int: "integer", float: "real", bool: "truth"}
+
+
+@cache
+def columns() -> dict[str, Kind]:
+    """The type of each of a record's values, by name, in the record's order."""
+    return {name: _kind(hint) for name, hint in get_type_hints(Record).items()}
+
+
+def flat(record: Record) -> dict[str, Any]:
+    """The record's values by column; None where one is not known."""
+    plain = json.loads(record_json(record))
+    return {name: _value(kind, plain[name]) for name, kind in columns().items()}
+
+
+def _kind(hint: Any) -> Kind:
+    parts = get_args(hint)
+    if NoneType in parts:
+        [hint] = [part for part in parts if part is not NoneType]
+    if hint in _KINDS:
+        return _KINDS[hint]
+    return "texts" if get_origin(hint) is tuple and Box not in get_args(hint) else "json"
+
+
+def _value(kind: Kind, value: Any) -> Any:
+    if value is None:
+        return None
+    if kind == "json":
+        return json.dumps(value, ensure_ascii=False)
+    if kind == "texts":
+        return [str(item) for item in value]
+    return float(value) if kind == "real" else value

@@ -14,9 +14,8 @@ from typing import Any
 
 from importers.record import Record
 from importers.training_storage.layouts.base import Contents, Output
-from importers.training_storage.layouts.columns import columns, flat
 from importers.training_storage.layouts.folders import class_names
-from importers.training_storage.layouts.packed import Packing, lay_out_packed
+from importers.training_storage.layouts.packed import Packing, columns, flat, lay_out_packed
 from ls_backend.errors import StorageError
 
 _VERSION = "parquet 1"

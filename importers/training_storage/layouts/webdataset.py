@@ -15,8 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from importers.record import Record
 from importers.training_storage.layouts.base import Contents, Output
-from importers.training_storage.layouts.columns import flat
-from importers.training_storage.layouts.packed import Packing, lay_out_packed
+from importers.training_storage.layouts.packed import Packing, flat, lay_out_packed
 
 _VERSION = "webdataset 1"
 """To be counted up with every change of the bytes that the same records give."""

@@ -23,7 +23,8 @@ from importers.training_storage.releases.release import (
     remove_release,
 )
 from importers.training_storage.releases.verify import left_by_killed
-from importers.training_storage.storages.fsspec_storage import PARTS, Storage, open_storage
+from importers.training_storage.storages import open_storage
+from importers.training_storage.storages.fsspec_storage import PARTS, Storage
 from ls_backend.errors import StorageError
 
 KEEP = 5

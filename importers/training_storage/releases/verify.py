@@ -27,7 +27,8 @@ from importers.training_storage.releases.release import (
     read_release,
     release_json,
 )
-from importers.training_storage.storages.fsspec_storage import PARTS, Storage, open_storage
+from importers.training_storage.storages import open_storage
+from importers.training_storage.storages.fsspec_storage import PARTS, Storage
 from ls_backend.errors import StorageError
 
 _SHARED = re.compile(

@@ -8,23 +8,32 @@ the pictures and shared files that are there, and removes the folder that was no
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from hashlib import sha256
 
 from importers.progress import Progress, silent
-from importers.record import Record
-from importers.training_storage.card.root_card import root_card
+from importers.record import Record, record_json
+from importers.training_storage.card.files import CAMPAIGN, README
+from importers.training_storage.card.picture_grid import PICTURES
 from importers.training_storage.layouts import layout, version
-from importers.training_storage.layouts.base import Contents
-from importers.training_storage.releases.files import ReleaseFiles
-from importers.training_storage.releases.manifest import Shard, shards_of, write_shards
-from importers.training_storage.releases.pictures import (
+from importers.training_storage.layouts.base import Contents, Output
+from importers.training_storage.layouts.packed import shards
+from importers.training_storage.releases.files import (
     Image,
+    ReleaseFiles,
     load,
     missing_pictures,
     picture,
+)
+from importers.training_storage.releases.read import (
+    REMOVED,
+    Tombstone,
+    tombstone_lines,
+    tombstones_before,
 )
 from importers.training_storage.releases.release import (
     ABOUT,
@@ -35,20 +44,64 @@ from importers.training_storage.releases.release import (
     Release,
     begun,
     content_of,
+    folder,
     latest_name,
     number,
     refuse_others,
     release_json,
     remove_release,
 )
-from importers.training_storage.releases.tombstones import (
-    REMOVED,
-    Tombstone,
-    tombstone_lines,
-    tombstones_before,
-)
 from importers.training_storage.storages.fsspec_storage import Storage
 from ls_backend.errors import StorageError
+
+_SHARD_RECORDS = 256
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file of the manifest, and the records that are its lines."""
+
+    file: File
+    records: Sequence[Record]
+
+
+def shards_of(records: Sequence[Record]) -> Iterator[Shard]:
+    """The shards of a manifest; the same records always make the same."""
+    by_key = {record.sample: record for record in records}
+    for prefix, keys in shards(by_key, _SHARD_RECORDS).items():
+        lines = [record_json(by_key[key]) for key in keys]
+        data = _data(lines)
+        digest = sha256(data).hexdigest()
+        file = File(f"{MANIFEST}/{prefix}-{digest[:16]}.jsonl", digest, len(data))
+        yield Shard(file, [by_key[key] for key in keys])
+
+
+def write_shards(part: Output, manifest: Iterable[Shard]) -> None:
+    """Hand out those that the last release has not."""
+    for shard in manifest:
+        if not part.keep(shard.file.path):
+            part.share(shard.file.path, _data(map(record_json, shard.records)))
+
+
+def _data(lines: Iterable[str]) -> bytes:
+    return "\n".join((*lines, "")).encode()
+
+
+_LINK = re.compile(rf"(?<!\\)\]\((?={re.escape(CAMPAIGN)}\)|{PICTURES}/)")
+
+
+def root_card(storage: Storage, release: str) -> list[tuple[str, bytes]]:
+    """Name and bytes of the card at the root, with links that lead into the release's folder.
+
+    Nothing where the storage shows none. What its metadata names starts at the root anyway.
+
+    Args:
+        release: Name of one whose card is written.
+    """
+    card = storage.read(f"{folder(release)}/{README}") if storage.root_card else None
+    if card is None:
+        return []
+    return [(README, _LINK.sub(f"]({folder(release)}/", card.decode()).encode())]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,11 @@ a killed process leaves lies in the folder `PARTS`, which the next one that writ
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -17,10 +20,63 @@ from uuid import uuid4
 
 from importers.progress import Progress, silent
 from importers.training_storage.storages.errors import EXTRAS, is_no_bucket, meaning
-from importers.training_storage.storages.parallel import bounded_map
 from importers.training_storage.storages.retries import persistent
-from importers.training_storage.storages.s3_options import asks_once, s3_options
 from ls_backend.errors import LsClipError, StorageError
+
+_CLIENT = {
+    "connect_timeout": 10,
+    "read_timeout": 60,
+    "max_pool_connections": 32,
+    "retries": {"total_max_attempts": 1, "mode": "standard"},
+}
+"""Of botocore; `retries` tries again, and the numbers of tries would multiply."""
+
+
+def s3_options() -> dict[str, Any]:
+    """Options of `s3fs.S3FileSystem`; what fsspec's own configuration says of the client wins."""
+    from fsspec.config import conf
+
+    given = conf.get("s3", {}).get("config_kwargs", {})
+    return {"config_kwargs": {**_CLIENT, **given}}
+
+
+def asks_once(filesystem: Any) -> Any:
+    """The same s3fs file system; it leaves trying again to others."""
+    filesystem.retries = 1
+    return filesystem
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def bounded_map(
+    work: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """`map` with `workers` threads, which takes from `items` only what it is about to need.
+
+    What the work or `items` raises is raised here, after what runs has ended; what waits is not
+    begun.
+    """
+    items = iter(items)
+    head = list(islice(items, 2))
+    items = chain(head, items)
+    if workers == 1 or len(head) < 2:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
 
 PARTS = ".ls-clip-parts"
 """The folder of files that are being written; none of them is content."""
@@ -31,23 +87,6 @@ AT_ONCE = 16
 _CHUNK = 1 << 20
 _S3 = {"s3", "s3a"}
 _WHOLE_UPLOADS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"}
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-def open_storage(url: str) -> Storage:
-    """The training storage at a URL; nothing is read or written yet.
-
-    Raises:
-        StorageError: nobody knows this kind of storage, or its package is not installed.
-    """
-    from importers.training_storage.storages.hub import HubStorage
-    from importers.training_storage.storages.local import LocalStorage
-
-    if url.startswith("hf://"):
-        return HubStorage(url)
-    is_local = url.partition("://")[0] in ("file", "local") if "://" in url else True
-    return LocalStorage(url) if is_local else Storage(url)
 
 
 class Storage:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from importers.progress import Progress, silent
 from importers.training_storage.storages import hub_requests
+from importers.training_storage.storages.errors import conflict, hub_errors, not_a_hub_url
 from importers.training_storage.storages.fsspec_storage import AT_ONCE, Storage
-from importers.training_storage.storages.hub_changes import (
+from importers.training_storage.storages.hub_requests import (
     MOST_FILES,
     Changes,
     Content,
@@ -27,12 +28,11 @@ from importers.training_storage.storages.hub_changes import (
     counted,
     different,
 )
-from importers.training_storage.storages.hub_errors import conflict, hub_errors, not_a_hub_url
 from importers.training_storage.storages.retries import is_passing, persistent
 from ls_backend.errors import StorageError
 
 if TYPE_CHECKING:
-    from importers.training_storage.storages.hub_changes import Operation
+    from importers.training_storage.storages.hub_requests import Operation
 
 _URL = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+)(?:/(.+))?")
 _DATASET = "dataset"

@@ -15,12 +15,13 @@ from importers.config.storage_sections import StorageSettings
 from importers.record import Record
 from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts.base import Contents, Layout, Output
+from importers.training_storage.layouts.packed import content_name, shards
 from importers.training_storage.releases import write
+from importers.training_storage.releases.read import Tombstone
 from importers.training_storage.releases.release import Release, latest, records_of
-from importers.training_storage.releases.tombstones import Tombstone
 from importers.training_storage.releases.write import Draft, Laid
-from importers.training_storage.shards import content_name, shards
-from importers.training_storage.storages.fsspec_storage import Storage, open_storage
+from importers.training_storage.storages import open_storage
+from importers.training_storage.storages.fsspec_storage import Storage
 
 LABELS = ("cat", "dog", "test tube")
 

@@ -6,7 +6,7 @@ import dataclasses
 
 from split_records import by_key, record
 
-from importers.training_storage.difference import Change, difference
+from importers.training_storage.report import Change, difference
 
 CAT = record("cat", label="cat", split="train", task_id=11)
 

@@ -9,12 +9,12 @@ from dataset_hub import REPO, Blob, Commit, DatasetHub, Fault
 from release_world import LABELS, LAYOUTS, World, picture
 
 from importers.record import Record
-from importers.training_storage.card.root_card import root_card
 from importers.training_storage.releases import write
 from importers.training_storage.releases.gc import collect_releases
 from importers.training_storage.releases.release import BEGUN, LATEST
 from importers.training_storage.releases.verify import verify
-from importers.training_storage.storages import hub_changes
+from importers.training_storage.releases.write import root_card
+from importers.training_storage.storages import hub_requests
 from importers.training_storage.storages.hub import HubStorage
 from ls_backend.errors import StorageError
 
@@ -75,7 +75,7 @@ def test_a_release_is_one_commit(world: World, hub_server: DatasetHub) -> None:
 def test_what_is_too_much_for_one_commit_comes_before_latest(
     world: World, hub_server: DatasetHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_changes, "MOST_FILES", 10)
+    monkeypatch.setattr(hub_requests, "MOST_FILES", 10)
     steps: list[tuple[int, int]] = []
 
     first = world.release(FIRST, progress=lambda *step: steps.append(step))
@@ -93,7 +93,7 @@ def test_a_run_that_dies_between_commits_leaves_the_release_before(
     world: World, hub_server: DatasetHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.release(FIRST)
-    monkeypatch.setattr(hub_changes, "MOST_FILES", 10)
+    monkeypatch.setattr(hub_requests, "MOST_FILES", 10)
     hub_server.faults += [Fault("POST", "/commit/", 403, after=1)]
 
     with pytest.raises(StorageError, match="no right to write"):

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from dataset_hub import PAGE, REPO, Blob, DatasetHub
 
-from importers.training_storage.storages import hub_changes
-from importers.training_storage.storages.fsspec_storage import open_storage
+from importers.training_storage.storages import hub_requests, open_storage
 from importers.training_storage.storages.hub import HubStorage
 
 # huggingface_hub hands its HTTP library a file in a way that is going out of use there.
@@ -70,8 +69,8 @@ def test_pictures_are_uploaded_by_lfs_and_only_once(
 def test_many_files_become_several_commits(
     storage: HubStorage, hub_server: DatasetHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_changes, "MOST_FILES", 100)
-    monkeypatch.setattr(hub_changes, "MOST_BYTES", 600)
+    monkeypatch.setattr(hub_requests, "MOST_FILES", 100)
+    monkeypatch.setattr(hub_requests, "MOST_BYTES", 600)
 
     storage.put_many((f"{number:03}.txt", b"0123456789") for number in range(150))
 

@@ -14,7 +14,7 @@ from importers.record import Record
 from importers.training_storage.layouts import imagefolder
 from importers.training_storage.releases.release import Release, latest, records_of
 from importers.training_storage.releases.write import Draft, write_release
-from importers.training_storage.storages.fsspec_storage import open_storage
+from importers.training_storage.storages import open_storage
 
 NAMES = ["cat", "dog"]
 SHOWN = [(label, split) for split in ("train", "validation") for label in NAMES * 3]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from importers.training_storage.names import name_of_source
+from importers.training_storage.records import name_of_source
 
 
 @pytest.mark.parametrize(

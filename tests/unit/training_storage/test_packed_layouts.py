@@ -15,7 +15,7 @@ from packed_world import CLASSES, LAYOUTS, Folder, contents, laid_out, sample, s
 from importers.record import Record
 from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts import packed
-from importers.training_storage.shards import shards
+from importers.training_storage.layouts.packed import shards
 
 MEGABYTE = 2**20
 

@@ -6,9 +6,8 @@ import pytest
 from killing import Killer, watched
 from release_world import World
 
-from importers.training_storage.releases.read import history
+from importers.training_storage.releases.read import history, tombstones_of
 from importers.training_storage.releases.release import BEGUN
-from importers.training_storage.releases.tombstones import tombstones_of
 from importers.training_storage.storages.fsspec_storage import PARTS
 
 BEFORE = {0: "cat", 1: "dog"}

@@ -9,7 +9,7 @@ import pytest
 from release_world import World, picture, record_of
 
 from importers.training_storage.releases import write
-from importers.training_storage.releases.read import history
+from importers.training_storage.releases.read import history, tombstones_of
 from importers.training_storage.releases.release import (
     BEGUN,
     LATEST,
@@ -17,7 +17,6 @@ from importers.training_storage.releases.release import (
     read_release,
     records_of,
 )
-from importers.training_storage.releases.tombstones import tombstones_of
 from ls_backend.errors import StorageError
 
 PETS = {0: "cat", 1: "dog", 2: "cat", 3: "test tube", 4: "dog"}

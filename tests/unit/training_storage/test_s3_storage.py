@@ -15,8 +15,9 @@ import requests
 from fsspec.registry import _registry
 from s3_servers import Fault, FaultyProxy, faulty_proxy, s3_server
 
+from importers.training_storage.storages import open_storage
 from importers.training_storage.storages import retries as storage_retries
-from importers.training_storage.storages.fsspec_storage import Storage, open_storage
+from importers.training_storage.storages.fsspec_storage import Storage
 from ls_backend.errors import StorageError
 
 URL = "s3://pets/training"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from importers.training_storage.shards import WHOLE, content_name, shards
+from importers.training_storage.layouts.packed import WHOLE, content_name, shards
 
 KEYS = st.sets(st.text("0123456789abcdef", min_size=32, max_size=32), max_size=60)
 MOST = st.integers(1, 9)

@@ -13,8 +13,8 @@ from split_records import by_key, in_split, looks, moved, record, sha, split
 
 from importers.config.storage_sections import SplitSettings
 from importers.record import Record
-from importers.training_storage import kinship
-from importers.training_storage.kinship import alike
+from importers.training_storage import splits
+from importers.training_storage.splits import alike
 
 
 def families(*records: Record, **more: Any) -> list[set[str]]:
@@ -172,7 +172,7 @@ def test_rows_that_look_the_same_through_others(seed: int, count: int, block: in
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     settled = int(random.integers(0, count))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kinship, "AT_ONCE", block)
+        patch.setattr(splits, "AT_ONCE", block)
         found = alike(rows, 0.95, settled)
     near = rows @ rows.T >= 0.95
     near[:settled, :settled] = np.eye(settled, dtype=bool)

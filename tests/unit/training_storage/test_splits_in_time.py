@@ -17,9 +17,8 @@ from importers.ledger.reviews import Placed
 from importers.record import Record
 from importers.scoring.looks import packed
 from importers.scoring.select import MODEL_VERSION_NOTE
-from importers.training_storage.kinship import pictures
 from importers.training_storage.split_check import torn
-from importers.training_storage.splits import note_compared, split_samples
+from importers.training_storage.splits import note_compared, pictures, split_samples
 
 
 @pytest.fixture

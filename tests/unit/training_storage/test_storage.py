@@ -10,8 +10,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
-from importers.training_storage.storages.fsspec_storage import PARTS, Storage, open_storage
-from importers.training_storage.storages.parallel import bounded_map
+from importers.training_storage.storages import open_storage
+from importers.training_storage.storages.fsspec_storage import PARTS, Storage, bounded_map
 from ls_backend.errors import LedgerError, StorageError
 
 

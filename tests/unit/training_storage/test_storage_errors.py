@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from importers.training_storage.storages import open_storage
 from importers.training_storage.storages.errors import meaning
-from importers.training_storage.storages.fsspec_storage import open_storage
 from importers.training_storage.storages.retries import is_passing
 from ls_backend.errors import StorageError
 

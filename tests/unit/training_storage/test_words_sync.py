@@ -9,7 +9,7 @@ import pytest
 
 from importers.commands.output import show
 from importers.commands.sync import sync_lines
-from importers.training_storage.difference import Change
+from importers.training_storage.report import Change
 from importers.training_storage.sync import SyncReport
 
 NOTHING = {field.name: 0 for field in fields(SyncReport) if field.type == "int"}
