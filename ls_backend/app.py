@@ -18,15 +18,16 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ls_backend.backend import Backend
+from ls_backend.backend import Backend, ModelLoader, NotReady
 from ls_backend.errors import ModelError
 from ls_backend.labels.config import read_label_config
-from ls_backend.loading import ModelLoader, NotReady
 from ls_backend.logs import name_requests
 from ls_backend.metrics import LATENCY, REGISTRY, REQUESTS
-from ls_backend.protocol import PREDICT, SETUP, read_body
-from ls_backend.refusals import (
+from ls_backend.protocol import (
+    PREDICT,
+    SETUP,
     answer_errors_in_json,
+    read_body,
     refused,
     refused_with_a_line,
     unauthorized,

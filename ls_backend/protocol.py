@@ -5,12 +5,18 @@ Only what is used is named here; all else that Label Studio sends is let through
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import logging
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import NotRequired, TypedDict
 
-from ls_backend.errors import LsClipError
+from ls_backend.backend import BusyError, NotReady
+from ls_backend.errors import LabelConfigError, LsClipError, ModelError
+
+if TYPE_CHECKING:
+    from flask import Flask, Response
+    from werkzeug.exceptions import HTTPException
 
 BodyKind = TypeVar("BodyKind")
 
@@ -89,3 +95,107 @@ def read_body(kind: TypeAdapter[BodyKind], body: bytes) -> BodyKind:
             hint="Send what Label Studio sends: POST /setup {schema}, /predict {tasks, "
             "label_config}.",
         ) from None
+
+
+LONGEST_REASON = 400
+LONGEST_PATH = 100
+NO_MARKUP = str.maketrans("<>&", "   ", "…")
+RETRY_AFTER_S = "5"
+
+STRAY = {404, 405}
+"""Answers to what is no request of Label Studio's: a browser, a probe."""
+
+log = logging.getLogger(__name__)
+
+
+STATUS: dict[type[LsClipError], int] = {
+    RequestError: 400,
+    LabelConfigError: 400,
+    BusyError: 503,
+    NotReady: 503,
+    ModelError: 503,
+}
+
+HINTS = {
+    404: "The routes are / /health /setup /predict /webhook /events /versions /ready /metrics.",
+    413: "Ask for fewer tasks at once; pictures belong into uploads, not into the tasks' data.",
+}
+
+
+def answer_errors_in_json(app: Flask) -> None:
+    """Every error of every route becomes a refusal; what nobody foresaw is logged and a 500."""
+    from werkzeug.exceptions import HTTPException
+
+    @app.errorhandler(LsClipError)
+    def ours(error: LsClipError) -> Response:
+        response = refused(error)
+        log_refusal(response.status_code, error.code, error.message, error.hint)
+        return response
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        status = error.code or 500
+        message, hint = f"{error.name}.", HINTS.get(status, HINTS[404])
+        say = refusal if status in STRAY else refused_with_a_line
+        return say(status, "http", message, hint)
+
+    @app.errorhandler(Exception)
+    def bug(error: Exception) -> Response:
+        log.error("a request failed", exc_info=error)
+        hint = "The backend's log has the reason."
+        return refusal(500, "internal", "The CLIP backend failed.", hint)
+
+
+def refused(error: LsClipError, **more: str) -> Response:
+    """The answer to an error of ours."""
+    status = STATUS.get(type(error), 500)
+    response = refusal(status, error.code, error.message, error.hint, **more)
+    if isinstance(error, (BusyError, NotReady)):
+        response.headers["Retry-After"] = RETRY_AFTER_S
+    return response
+
+
+def log_refusal(status: int, code: str, message: str, hint: str) -> None:
+    """The line of the log for a request that was refused."""
+    from flask import request
+
+    log.warning(
+        "%s %s refused with %s: [%s] %s %s",
+        request.method, request.path[:LONGEST_PATH], status, code, message, hint,
+        extra={"code": code, "hint": hint},
+    )  # fmt: skip
+
+
+def refusal(status: int, code: str, message: str, hint: str, **more: str) -> Response:
+    """A JSON answer whose reason phrase says it too."""
+    from flask import jsonify
+
+    response = jsonify(error=code, message=message, hint=hint, **more)
+    # Label Studio puts the phrase into its page: no line breaks, no markup.
+    reason = " ".join(f"{message} {hint}".translate(NO_MARKUP).split())[:LONGEST_REASON]
+    response.status = f"{status} {reason.encode('ascii', 'replace').decode()}"
+    return response
+
+
+def refused_with_a_line(status: int, code: str, message: str, hint: str) -> Response:
+    """A refusal of which the log tells, too."""
+    log_refusal(status, code, message, hint)
+    return refusal(status, code, message, hint)
+
+
+def unauthorized() -> Response:
+    """Asks for user and password."""
+    from flask import request
+
+    # A browser presents none until it is asked.
+    say = (
+        refusal if request.endpoint == "page" and not request.authorization else refused_with_a_line
+    )
+    response = say(
+        401,
+        "unauthorized",
+        "The CLIP backend does not know this user and password.",
+        "Enter BASIC_AUTH_USER and BASIC_AUTH_PASS of the backend in the model's settings.",
+    )
+    response.headers["WWW-Authenticate"] = 'Basic realm="ls-clip"'
+    return response

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ls_backend.backend import NotReady
 from ls_backend.errors import ModelError
-from ls_backend.loading import NotReady
 from ls_backend.logs import LAST_WARNINGS
 from ls_backend.metrics import CACHE, IMAGE_RATE, IMAGES, QUEUE_DEPTH, REQUESTS, by_label
 

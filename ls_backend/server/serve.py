@@ -19,7 +19,7 @@ from ls_backend.settings import Settings
 if TYPE_CHECKING:
     from flask import Flask
 
-    from ls_backend.loading import ModelLoader
+    from ls_backend.backend import ModelLoader
     from ls_backend.model import ClipModel
     from ls_backend.server.servers import Failed
 
@@ -52,7 +52,7 @@ def _has_gunicorn() -> bool:
 def _app(model: str, settings: Settings, url: str, failed: Failed) -> Flask:
     """The app, its model on the way; made in the process that answers."""
     from ls_backend.app import create_app
-    from ls_backend.loading import ModelLoader
+    from ls_backend.backend import ModelLoader
 
     def settled(loader: ModelLoader) -> None:
         if loader.error is not None:

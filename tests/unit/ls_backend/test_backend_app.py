@@ -13,10 +13,9 @@ from drawings import Draw
 from flask.testing import FlaskClient
 
 from ls_backend.app import create_app
-from ls_backend.backend import PREDICTIONS_AT_ONCE
+from ls_backend.backend import PREDICTIONS_AT_ONCE, ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ModelError
-from ls_backend.loading import ModelLoader
 from ls_backend.metrics import IMAGES, by_label
 from ls_backend.model import ClipModel
 

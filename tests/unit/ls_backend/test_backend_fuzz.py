@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ls_backend.app import create_app
+from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
-from ls_backend.loading import ModelLoader
 from ls_backend.model import ClipModel
 
 ROUTES = (

@@ -11,9 +11,9 @@ from backend_client import CONFIG, PLAIN, inline
 from drawings import Draw
 
 from ls_backend.app import create_app
+from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ModelError
-from ls_backend.loading import ModelLoader
 from ls_backend.model import ClipModel
 
 
