@@ -127,7 +127,7 @@ def golden(
     """Keep what a model folder answers now; from then on it is refused if that changes."""
     from rich.markup import escape
 
-    from ls_backend.weights_folder import keep_golden
+    from ls_backend.clip.weights_files import keep_golden
 
     show([f"written   {escape(str(keep_golden(folder.resolve())))}"])
 

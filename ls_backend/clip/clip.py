@@ -22,10 +22,43 @@ from ls_backend.clip.golden import measure, misfit, read_golden
 from ls_backend.clip.model_source import ModelSource, source_of
 from ls_backend.errors import ModelError
 from ls_backend.settings import Precision
-from ls_backend.text_tower import can_be_cut, encode_cut
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+def can_be_cut(network: Any) -> bool:
+    """Whether a text's vector hangs on nothing behind its end: OpenAI's text tower in open_clip.
+
+    Not so for SigLIP and other towers that look both ways, or take the vector elsewhere.
+    """
+    import open_clip
+
+    return (
+        type(network) is open_clip.CLIP
+        and network.text_pool_type == "argmax"
+        and network.attn_mask is not None
+    )
+
+
+def encode_cut(network: Any, tokens: Any) -> Any:
+    """What `network.encode_text` answers for tokens, shape (n, context), where it `can_be_cut`.
+
+    The end of a text is its largest token. Source: Radford et al. 2021, section 2.4, as in
+    `open_clip.CLIP.encode_text`.
+    """
+    import torch
+
+    ends = tokens.argmax(dim=-1)
+    length = int(ends.max()) + 1
+    x = network.token_embedding(tokens[:, :length]) + network.positional_embedding[:length]
+    x = network.transformer(x, attn_mask=network.attn_mask[:length, :length])
+    x = network.ln_final(x)[torch.arange(len(x), device=x.device), ends]
+    projection = network.text_projection
+    if projection is None:
+        return x
+    return projection(x) if isinstance(projection, torch.nn.Linear) else x @ projection
+
 
 IMAGES_AT_ONCE = 32
 TEXTS_AT_ONCE = 256

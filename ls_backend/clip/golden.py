@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ls_backend.clip.model_source import CONFIG_FILE
 from ls_backend.errors import ModelError
-from ls_backend.model_folder import CONFIG_FILE
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from importers.sketch import MODEL_FOLDER
-from ls_backend.model_folder import WEIGHTS_FILE as WEIGHTS
+from ls_backend.clip.model_source import WEIGHTS_FILE as WEIGHTS
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -13,8 +13,8 @@ import torch
 
 from importers.sketch import MODEL_FOLDER
 from ls_backend.clip.clip import Clip
+from ls_backend.clip.model_source import CONFIG_FILE, WEIGHTS_FILE
 from ls_backend.errors import ModelError
-from ls_backend.model_folder import CONFIG_FILE, WEIGHTS_FILE
 
 OPENAI = {
     "mean": [0.48145466, 0.4578275, 0.40821073],

@@ -14,9 +14,9 @@ from model_folders import SMALL_VIT, edit_config, random_model, refusal_of
 
 from ls_backend.clip.clip import Clip
 from ls_backend.clip.golden import GOLDEN_FILE
+from ls_backend.clip.model_source import CONFIG_FILE
+from ls_backend.clip.model_source import WEIGHTS_FILE as WEIGHTS
 from ls_backend.errors import ModelError
-from ls_backend.model_folder import CONFIG_FILE
-from ls_backend.model_folder import WEIGHTS_FILE as WEIGHTS
 
 
 def test_a_local_folder_is_a_model(clip: Clip) -> None:

@@ -13,8 +13,8 @@ from model_folders import refusal_of
 
 from importers.sketch import MODEL_FOLDER
 from ls_backend.clip.clip import Clip
-from ls_backend.model_folder import CONFIG_FILE
-from ls_backend.model_folder import WEIGHTS_FILE as WEIGHTS
+from ls_backend.clip.model_source import CONFIG_FILE
+from ls_backend.clip.model_source import WEIGHTS_FILE as WEIGHTS
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from model_folders import SMALL_VIT, edit_config, random_model, refusal_of
 from importers.sketch import MODEL_FOLDER
 from ls_backend.clip.clip import Clip
 from ls_backend.clip.golden import GOLDEN_FILE, TEXT, picture, read_golden, write_golden
+from ls_backend.clip.model_source import CONFIG_FILE
+from ls_backend.clip.weights_files import SUMS_FILE, keep_golden, read_sums, sha256_of
 from ls_backend.errors import ModelError
-from ls_backend.model_folder import CONFIG_FILE
-from ls_backend.weights_folder import SUMS_FILE, keep_golden, read_sums, sha256_of
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -11,8 +11,7 @@ import torch
 from model_folders import SMALL_VIT
 from open_clip import CLIP, CustomTextCLIP
 
-from ls_backend.clip.clip import Clip
-from ls_backend.text_tower import can_be_cut
+from ls_backend.clip.clip import Clip, can_be_cut
 
 TEXTS = ["", "a cat", "a photo of a very small cat on a red sofa", "a long caption " * 50]
 

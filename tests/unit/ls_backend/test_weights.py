@@ -11,7 +11,7 @@ from pathlib import Path
 from fake_hub import Hub, environment
 
 from importers.sketch import MODEL_FOLDER
-from ls_backend.model_folder import WEIGHTS_FILE as WEIGHTS
+from ls_backend.clip.model_source import WEIGHTS_FILE as WEIGHTS
 
 # open_clip learns the tiny CLIP as "tiny/v1"; a tokenizer lies in a repository of its own.
 RUN = """
