@@ -14,9 +14,9 @@ from concurrent.futures import TimeoutError as OpeningTimeout
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from ls_backend.addresses import shown
 from ls_backend.errors import ConfigError, ImageError
 from ls_backend.images.fetch import Limits, too_large, too_slow
+from ls_backend.images.sockets import shown
 
 CLOUD_VARIABLE = "CLIP_CLOUD_DIRECT"
 

@@ -15,9 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
-from ls_backend.addresses import Origin, origin_of, shown
 from ls_backend.errors import ImageError
-from ls_backend.images.sockets import PROXY_VARIABLE, Proxy, connect, exchange, host_header
+from ls_backend.images.sockets import (
+    PROXY_VARIABLE,
+    Origin,
+    Proxy,
+    connect,
+    exchange,
+    host_header,
+    origin_of,
+    shown,
+)
 from ls_backend.images.tls import TRUST_HINT
 
 MAX_REDIRECTS = 3

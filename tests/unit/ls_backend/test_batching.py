@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ls_backend.batching import Batcher
+from ls_backend.images.image_vectors import Batcher
 
 
 class Model:

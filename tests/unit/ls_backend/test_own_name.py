@@ -15,10 +15,9 @@ from ls_backend.app import create_app
 from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ImageError
-from ls_backend.images.task_images import TaskImages
+from ls_backend.images.task_images import TaskImages, own_name
 from ls_backend.label_studio import Credentials
 from ls_backend.model import ClipModel
-from ls_backend.own_name import own_name
 from ls_backend.settings import Settings, settings_from_env
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
