@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ls_backend.errors import LsClipError, ModelError
 from ls_backend.images.image_vectors import ImageVectors
 from ls_backend.images.task_images import TaskImages
-from ls_backend.label_study import LabelStudy
 from ls_backend.labels.target import LabelTarget
+from ls_backend.labels.vectors import LabelStudy
 from ls_backend.metrics import MODEL_STATE
 from ls_backend.model import ClipModel
 from ls_backend.settings import Settings

@@ -22,14 +22,12 @@ from ls_backend.answers import (
     prediction,
     region_prediction,
 )
-from ls_backend.claims import claims_of, count_claims
 from ls_backend.clip.clip import Clip, Vectors
 from ls_backend.errors import ImageError
 from ls_backend.images.image_vectors import OUT_OF_TIME, Look
-from ls_backend.label_study import LabelStudy, study_labels
 from ls_backend.labels.regions import Box, Region, drawn_in, regions_of
-from ls_backend.labels.target import LabelTarget
-from ls_backend.labels.vectors import LabelVectors
+from ls_backend.labels.target import LabelTarget, claims_of, count_claims
+from ls_backend.labels.vectors import LabelStudy, LabelVectors, study_labels
 from ls_backend.zero_shot import (
     Score,
     independent_probabilities,

@@ -17,8 +17,8 @@ from importers.label_studio.predictions import project_tasks
 from importers.label_studio.project import read_project
 from ls_backend.errors import ConfigError
 from ls_backend.images.task_images import TaskImages
-from ls_backend.label_attributes import field_of
 from ls_backend.label_studio import TOKEN_VARIABLE, URL_VARIABLE, Credentials, LabelStudio
+from ls_backend.labels.control import field_of
 from ls_backend.settings import Settings, settings_from_env
 
 BATCH = 128

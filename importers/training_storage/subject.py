@@ -17,8 +17,8 @@ from importers.label_studio.project import campaign_project, read_project
 from importers.label_studio.queries import is_later
 from importers.ledger import Ledger
 from ls_backend.errors import LabelConfigError, LabelStudioError
-from ls_backend.label_attributes import field_of
 from ls_backend.label_studio import LabelStudio
+from ls_backend.labels.control import field_of
 
 MADE_NOTE = "project_made"
 """Number of the project of somebody else, and when it was made: another server has another."""

@@ -27,8 +27,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from ls_backend.errors import LabelConfigError
-from ls_backend.label_attributes import field_of, is_true
-from ls_backend.labels.control import LABEL_TAGS, read_control
+from ls_backend.labels.control import LABEL_TAGS, field_of, is_true, read_control
 from ls_backend.labels.target import LabelTarget
 
 

@@ -11,10 +11,10 @@ from label_studio_sdk.label_interface import LabelInterface
 
 from importers.sketch.spec import OBJECTS
 from ls_backend.answers import Answer, answer, answer_of_several, prediction
-from ls_backend.claims import claims_of
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import LabelConfigError
 from ls_backend.labels.config import read_label_config
+from ls_backend.labels.target import claims_of
 from ls_backend.labels.texts import is_opaque
 from ls_backend.metrics import REGISTRY
 from ls_backend.model import ClipModel
