@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ls_backend.backend import PREDICTIONS_AT_ONCE
-from ls_backend.listening import bound, url_of
+from ls_backend.server.servers import bound, url_of
 from ls_backend.settings import Settings
 
 if TYPE_CHECKING:
