@@ -10,8 +10,7 @@ import pytest
 
 from importers.config.campaign import Campaign
 from importers.generation.plan import Known, planned_samples
-from importers.generation.sources import Derived
-from importers.prompts import derive
+from importers.prompts.derive import Derived, derive
 from importers.sample import SourceImage
 
 VARIATION = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from file_output import RELEASE, contents_of, lay_out, sample_records
 
-DOCS = Path(__file__).parents[3] / "docs" / "training-storage.md"
+DOCS = Path(__file__).parents[4] / "docs" / "training-storage.md"
 LIBRARY = r"^(?:from|import) (datasets|torchvision|pandas|pycocotools)"
 NAMES = ["train", None, "test tube", "cat"]
 SHOWN = [(label, split) for label in ("train", "cat") for split in ("train", "validation", "test")]

@@ -33,7 +33,7 @@ from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts.folders import class_names
 from ls_backend.errors import StorageError
 
-DOCS = Path(__file__).parents[3] / "docs" / "training-storage.md"
+DOCS = Path(__file__).parents[4] / "docs" / "training-storage.md"
 RECORDS = samples(60)
 BY_KEY = {record.sample: record for record in RECORDS}
 
