@@ -90,7 +90,7 @@ for _command, _panel, _example in (
     (sync.sync, _CAMPAIGN, "ls-clip sync pets"),
     (campaign.status, _CAMPAIGN, "ls-clip status pets"),
     (costs.costs, _CAMPAIGN, "ls-clip costs pets"),
-    (campaign.gc, _CAMPAIGN, "ls-clip gc pets --dry-run"),
+    (campaign.prune, _CAMPAIGN, "ls-clip prune pets --dry-run"),
     (verify.verify, _CAMPAIGN, "ls-clip verify s3://bucket/pets"),
     (servers.serve, _SERVERS, "ls-clip serve --model ViT-B-32/laion2b_s34b_b79k"),
     (project.connect, _PROJECT, "ls-clip connect pets --url http://192.168.1.20:9090"),

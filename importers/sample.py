@@ -121,7 +121,7 @@ class Sample:
         refused: Why the generator would not draw it.
         kept: Whether it is among the best of its group; None where that is not decided.
         flaw: Why people should not spend time on it: "blank", "near duplicate of KEY".
-        collected_at: When `ls-clip gc` deleted its image.
+        collected_at: When `ls-clip prune` deleted its image.
     """
 
     planned: PlannedSample

@@ -124,7 +124,7 @@ def status(path: CampaignPath, json: AsJson = False) -> None:
     )
 
 
-def gc(
+def prune(
     path: CampaignPath,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing, only say.")] = False,
     json: AsJson = False,
@@ -136,10 +136,10 @@ def gc(
     be had again but by paying for it.
     """
     from importers.commands import campaign_words
-    from importers.scoring.gc import collect
+    from importers.scoring.prune import prune as prune_images
     from importers.scoring.select import selected_version
 
     with opened(path) as (campaign, ledger):
         selected_version(campaign, ledger)
-        report = collect(campaign, ledger, dry_run=dry_run)
-    show(campaign_words.gc_lines(report), report, json)
+        report = prune_images(campaign, ledger, dry_run=dry_run)
+    show(campaign_words.prune_lines(report), report, json)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from importers.generation.stage import GenerateReport
     from importers.label_studio.push import PushReport
     from importers.pipeline import ScoreReport
-    from importers.scoring.gc import GcReport
+    from importers.scoring.prune import PruneReport
     from importers.status import CampaignStatus, Counts
 
 _ALWAYS_SHOWN = {
@@ -115,7 +115,7 @@ def push_lines(report: PushReport) -> list[str]:
     return lines
 
 
-def gc_lines(report: GcReport) -> list[str]:
+def prune_lines(report: PruneReport) -> list[str]:
     """What was deleted, or would be, and what stayed."""
     freed = f"{count(report.images, 'image')}, {report.bytes / 1e6:,.1f} MB"
     done = "would go" if report.dry_run else "deleted"

@@ -49,8 +49,8 @@ def show(
     show_lines(details_lines(report), report, json)
 
 
-@app.command(epilog="Example: ls-clip releases gc pets --keep 3 --dry-run")
-def gc(
+@app.command(epilog="Example: ls-clip releases prune pets --keep 3 --dry-run")
+def prune(
     storage: StoragePlace,
     keep: Annotated[int, typer.Option(min=1, help="How many of the newest stay.")] = 5,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing, only say.")] = False,
@@ -64,7 +64,7 @@ def gc(
 
     with _no_sync(storage) as url, watching() as watch:
         report = collect_releases(url, keep, dry_run=dry_run, progress=watch("Deleting"))
-    show_lines(gc_lines(report), report, json)
+    show_lines(prune_lines(report), report, json)
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def details_lines(report: ReleaseDetails) -> list[str]:
     ]
 
 
-def gc_lines(report: ReleasesGcReport) -> list[str]:
+def prune_lines(report: ReleasesGcReport) -> list[str]:
     """Which releases went, and what that gave back."""
     verb = "to delete" if report.dry_run else "deleted"
     kept = f"{count(len(report.kept), 'release')}, the newest is {report.kept[0]}"

@@ -59,7 +59,7 @@ class VerifyReport:
         files, bytes: What they name, each file once.
         missing, changed: Files that are not there, or have other bytes.
         extra: Files that no release names; empty where only one release was asked for.
-        leftovers, leftover_bytes: How many files killed runs have left, which `releases gc`
+        leftovers, leftover_bytes: How many files killed runs have left, which `releases prune`
             removes or the next sync takes up.
     """
 

@@ -84,22 +84,22 @@ def test_verify_ends_with_1_where_something_is_wrong(storage: World) -> None:
     assert json.loads(told.stdout)["extra"] == ["notes [1].txt"]
 
 
-def test_gc_says_what_it_deletes(storage: World) -> None:
+def test_prune_says_what_it_deletes(storage: World) -> None:
     campaign = Path(storage.url).parent
     before = storage.files()
-    told = ls_clip("releases", "gc", campaign, "--keep", 1, "--dry-run")
+    told = ls_clip("releases", "prune", campaign, "--keep", 1, "--dry-run")
     assert "to delete  1 release, " in told.stdout
     assert storage.files() == before
-    assert "deleted    1 release, " in ls_clip("releases", "gc", campaign, "--keep", 1).stdout
-    assert "nothing to delete" in ls_clip("releases", "gc", campaign, "--keep", 1).stdout
-    assert ls_clip("releases", "gc", campaign, "--keep", 0).exit_code == 2
+    assert "deleted    1 release, " in ls_clip("releases", "prune", campaign, "--keep", 1).stdout
+    assert "nothing to delete" in ls_clip("releases", "prune", campaign, "--keep", 1).stdout
+    assert ls_clip("releases", "prune", campaign, "--keep", 0).exit_code == 2
     assert ls_clip("verify", campaign).exit_code == 0
 
 
-def test_gc_waits_for_no_sync_but_stops(storage: World) -> None:
+def test_prune_waits_for_no_sync_but_stops(storage: World) -> None:
     campaign = Path(storage.url).parent
     with Ledger(campaign / "ledger.sqlite"):
-        result = ls_clip("releases", "gc", campaign, "--keep", 1)
+        result = ls_clip("releases", "prune", campaign, "--keep", 1)
     assert result.exit_code == 1
     assert len(names(storage)) == 2
 

@@ -21,7 +21,7 @@ from importers.scoring.select import WAITING, held, held_because
 
 
 @dataclass(frozen=True)
-class GcReport:
+class PruneReport:
     """What was deleted, or would be.
 
     Attributes:
@@ -41,7 +41,7 @@ class GcReport:
     dry_run: bool
 
 
-def collect(campaign: Campaign, ledger: Ledger, *, dry_run: bool = False) -> GcReport:
+def prune(campaign: Campaign, ledger: Ledger, *, dry_run: bool = False) -> PruneReport:
     """Delete the images that people will not see; the ledger must be open for writing.
 
     What is kept from people is what the last selection says, which must be that of campaign.toml.
@@ -58,7 +58,7 @@ def collect(campaign: Campaign, ledger: Ledger, *, dry_run: bool = False) -> GcR
         for path in [*images, *unfinished]:
             path.unlink()
         ledger.selection.record_collected([sample.key for sample in doomed])
-    return GcReport(
+    return PruneReport(
         images=len(images),
         bytes=size,
         unfinished=len(unfinished),

@@ -17,7 +17,7 @@ from importers.config.campaign import load_campaign
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.sample import PlannedSample, Prompt, SourceImage, Verdict
-from importers.scoring.gc import collect
+from importers.scoring.prune import prune
 
 MakeWorld = Callable[..., World]
 
@@ -45,14 +45,14 @@ def held_world(make_world: MakeWorld) -> tuple[World, list[PlannedSample]]:
 def test_what_people_will_not_see_is_deleted_once(make_world: MakeWorld) -> None:
     world, planned = held_world(make_world)
     kept = [planned[0], planned[3]]
-    report = collect(world.campaign, world.ledger)
+    report = prune(world.campaign, world.ledger)
     assert (report.images, report.bytes) == (4, 4 * 32)
     assert report.reasons == {"not among the best of their prompt": 3, "blank": 1}
     assert [sample for sample in planned if has_image(world, sample)] == kept
     for sample in planned:
         assert (world.sample(sample.key).collected_at is None) == (sample in kept)
         assert world.sample(sample.key).sha256 is not None
-    assert collect(world.campaign, world.ledger).images == 0
+    assert prune(world.campaign, world.ledger).images == 0
     world.select()
     assert world.to_push() == [sample.key for sample in kept]
     assert world.because(planned)[5] == "blank"
@@ -60,15 +60,15 @@ def test_what_people_will_not_see_is_deleted_once(make_world: MakeWorld) -> None
 
 def test_a_dry_run_says_the_same_and_deletes_nothing(make_world: MakeWorld) -> None:
     world, planned = held_world(make_world)
-    dry = collect(world.campaign, world.ledger, dry_run=True)
+    dry = prune(world.campaign, world.ledger, dry_run=True)
     assert all(has_image(world, sample) for sample in planned)
     assert all(sample.collected_at is None for sample in world.ledger.samples())
-    assert vars(dry) == {**vars(collect(world.campaign, world.ledger)), "dry_run": True}
+    assert vars(dry) == {**vars(prune(world.campaign, world.ledger)), "dry_run": True}
 
 
 def test_what_was_deleted_is_not_drawn_scored_or_pushed_again(make_world: MakeWorld) -> None:
     world, _planned = held_world(make_world)
-    collect(world.campaign, world.ledger)
+    prune(world.campaign, world.ledger)
     world.plan()
     assert world.ledger.to_generate() == []
     assert len(world.ledger.to_score("clip:test@2")) == 2
@@ -139,7 +139,7 @@ def test_an_image_that_something_needs_stays(
 ) -> None:
     world, planned = held_world(make_world)
     use(world, planned[1])
-    assert collect(world.campaign, world.ledger).images == 3
+    assert prune(world.campaign, world.ledger).images == 3
     assert has_image(world, planned[1])
     assert world.sample(planned[1].key).collected_at is None
 
@@ -150,14 +150,14 @@ def test_a_group_that_waits_loses_nothing(make_world: MakeWorld) -> None:
     world.draw(planned[0])
     world.score({planned[0].key: 0.1})
     world.select()
-    assert collect(world.campaign, world.ledger).images == 0
+    assert prune(world.campaign, world.ledger).images == 0
 
 
 def test_killed_between_deleting_and_recording_the_next_run_records(make_world: MakeWorld) -> None:
     world, planned = held_world(make_world)
     store = ImageStore(world.campaign.images_path)
     store.path(world.sample(planned[1].key).sha256 or "").unlink()
-    assert collect(world.campaign, world.ledger).images == 3
+    assert prune(world.campaign, world.ledger).images == 3
     assert world.sample(planned[1].key).collected_at is not None
 
 
@@ -166,10 +166,10 @@ def test_what_a_killed_process_left_half_written_goes(make_world: MakeWorld) -> 
     beside = ImageStore(world.campaign.images_path).path(world.sample(planned[0].key).sha256 or "")
     half = beside.parent / ".part-abc"
     half.write_bytes(b"12345")
-    dry = collect(world.campaign, world.ledger, dry_run=True)
+    dry = prune(world.campaign, world.ledger, dry_run=True)
     assert (dry.unfinished, dry.bytes) == (1, 4 * 32 + 5)
     assert half.exists()
-    collect(world.campaign, world.ledger)
+    prune(world.campaign, world.ledger)
     assert not half.exists()
     assert has_image(world, planned[0])
 
@@ -186,17 +186,17 @@ def test_the_command_shows_what_would_go_and_what_went(
 ) -> None:
     best = 'model = "sketch"\n[selection]\nimages_per_prompt = 2'
     folder = write_campaign(images_api.base_url, samples="3", score=best)
-    early = ls_clip("gc", folder)
+    early = ls_clip("prune", folder)
     assert early.exit_code == 1
     assert "ls-clip score" in early.stderr
     assert ls_clip("generate", folder).exit_code == 0
     scored = json.loads(ls_clip("score", folder, "--json").stdout)
     assert scored["held"] == {"not among the best of their prompt": 3}
     assert "3 not among the best" in ls_clip("status", folder).stdout
-    would = ls_clip("gc", folder, "--dry-run").stdout
+    would = ls_clip("prune", folder, "--dry-run").stdout
     assert "would go   3 images" in would
-    assert "deleted    3 images" in ls_clip("gc", folder).stdout
-    assert "nothing to do" in ls_clip("gc", folder).stdout
+    assert "deleted    3 images" in ls_clip("prune", folder).stdout
+    assert "nothing to do" in ls_clip("prune", folder).stdout
     again = json.loads(ls_clip("score", folder, "--json").stdout)
     assert (again["scored"], again["unreadable"]) == (0, 0)
     assert json.loads(ls_clip("generate", folder, "--json").stdout)["generated"] == 0
@@ -212,8 +212,8 @@ def test_nothing_goes_by_a_selection_that_campaign_toml_has_outgrown(
     ls_clip("generate", folder)
     ls_clip("score", folder)
     write_campaign(images_api.base_url, samples="3", score=f"{best}\nkeep_best = 2")
-    result = ls_clip("gc", folder)
+    result = ls_clip("prune", folder)
     assert result.exit_code == 1
     assert "[selection] has changed" in result.stderr
     ls_clip("score", folder)
-    assert "nothing to do" in ls_clip("gc", folder).stdout
+    assert "nothing to do" in ls_clip("prune", folder).stdout
