@@ -15,13 +15,13 @@ from kept_folders import unpacked
 from kept_label_studio import kept_label_studio
 from storage_reader import every_byte, read_records
 
-from importers.campaign import Campaign, load_campaign
-from importers.generation import generate
+from importers.config.campaign import Campaign, load_campaign
+from importers.config.job import load_job
+from importers.generation.stage import generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.status import campaign_status
 from importers.training_storage.classes import decisions, read_classes
-from importers.training_storage.job import load_job
 from importers.training_storage.releases.verify import verify
 from importers.training_storage.sync import sync
 
