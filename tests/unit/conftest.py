@@ -7,11 +7,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from flask import request
 from PIL import Image
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -64,6 +65,35 @@ def start_images_api(tmp_path: Path) -> Iterator[StartImagesApi]:
 def images_api(start_images_api: StartImagesApi) -> ImagesApi:
     """A sketch server without limits."""
     return start_images_api()
+
+
+@dataclass
+class TextApi:
+    """A sketch server that writes, in a thread of this process.
+
+    Attributes:
+        asked: The words of each request.
+    """
+
+    url: str
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def text_api() -> Iterator[TextApi]:
+    api = TextApi("")
+    app = create_app()
+
+    @app.before_request
+    def note() -> None:
+        if request.is_json and "messages" in request.json:
+            api.asked.append(request.json["messages"][-1]["content"])
+        elif request.is_json and "input" in request.json:
+            api.asked.append(request.json["input"])
+
+    with _serving(app) as url:
+        api.url = f"{url}/v1"
+        yield api
 
 
 WriteCampaign = Callable[..., Path]
