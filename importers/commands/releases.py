@@ -15,7 +15,7 @@ from importers.commands.output import show as show_lines
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from importers.training_storage.releases.gc import ReleasesGcReport
+    from importers.training_storage.releases.prune import ReleasesPruneReport
     from importers.training_storage.releases.read import ReleaseDetails, ReleaseList
 
 app = typer.Typer(
@@ -60,10 +60,10 @@ def prune(
 
     The newest release always stays. Run it when no sync is at work on another machine.
     """
-    from importers.training_storage.releases.gc import collect_releases
+    from importers.training_storage.releases.prune import prune_releases
 
     with _no_sync(storage) as url, watching() as watch:
-        report = collect_releases(url, keep, dry_run=dry_run, progress=watch("Deleting"))
+        report = prune_releases(url, keep, dry_run=dry_run, progress=watch("Deleting"))
     show_lines(prune_lines(report), report, json)
 
 
@@ -129,7 +129,7 @@ def details_lines(report: ReleaseDetails) -> list[str]:
     ]
 
 
-def prune_lines(report: ReleasesGcReport) -> list[str]:
+def prune_lines(report: ReleasesPruneReport) -> list[str]:
     """Which releases went, and what that gave back."""
     verb = "to delete" if report.dry_run else "deleted"
     kept = f"{count(len(report.kept), 'release')}, the newest is {report.kept[0]}"

@@ -10,7 +10,7 @@ from release_world import LABELS, LAYOUTS, World, picture
 
 from importers.record import Record
 from importers.training_storage.releases import write
-from importers.training_storage.releases.gc import collect_releases
+from importers.training_storage.releases.prune import prune_releases
 from importers.training_storage.releases.release import BEGUN, LATEST
 from importers.training_storage.releases.verify import verify
 from importers.training_storage.releases.write import root_card
@@ -133,7 +133,7 @@ def test_old_releases_go_in_one_commit(world: World, hub_server: DatasetHub) -> 
     world.release(FIRST)
     before = len(hub_server.commits)
 
-    report = collect_releases(URL, keep=1)
+    report = prune_releases(URL, keep=1)
 
     assert len(report.deleted) == 2
     assert len(hub_server.commits) == before + 1

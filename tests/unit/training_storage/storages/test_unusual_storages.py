@@ -13,7 +13,7 @@ from release_world import LABELS, LAYOUTS, World
 from s3_servers import s3_server
 
 from importers.training_storage.releases import write
-from importers.training_storage.releases.gc import collect_releases
+from importers.training_storage.releases.prune import prune_releases
 from importers.training_storage.releases.verify import verify
 
 FIRST = {number: LABELS[number % 3] for number in range(3)}
@@ -65,7 +65,7 @@ def test_releases_are_written_verified_and_collected(
         assert world.release(SECOND) == second
         before = set(world.storage.sizes())
 
-        report = collect_releases(world.url, keep=1)
+        report = prune_releases(world.url, keep=1)
 
         after = set(world.storage.sizes())
         assert report.kept == [second.name]

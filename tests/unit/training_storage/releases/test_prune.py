@@ -4,7 +4,7 @@ import pytest
 from killing import watched
 from release_world import World, record_of
 
-from importers.training_storage.releases.gc import collect_releases
+from importers.training_storage.releases.prune import prune_releases
 from importers.training_storage.releases.read import history
 from importers.training_storage.releases.release import BEGUN, latest
 from importers.training_storage.releases.verify import verify
@@ -21,9 +21,9 @@ def with_releases(world: World) -> list[str]:
 def test_old_releases_go_with_what_only_they_need(releases: World) -> None:
     names = with_releases(releases)
     before = releases.files()
-    told = collect_releases(releases.url, 2, dry_run=True)
+    told = prune_releases(releases.url, 2, dry_run=True)
     assert releases.files() == before
-    report = collect_releases(releases.url, 2)
+    report = prune_releases(releases.url, 2)
     assert (report.kept, report.deleted) == (names[:2], names[2:])
     assert (told.files, told.bytes) == (report.files, report.bytes)
     after = releases.files()
@@ -35,12 +35,12 @@ def test_old_releases_go_with_what_only_they_need(releases: World) -> None:
     assert record_of(2, "cat").object_path in after
     found = verify(releases.url)
     assert (found.is_whole, found.leftovers) == (True, 0)
-    assert collect_releases(releases.url, 2).files == 0
+    assert prune_releases(releases.url, 2).files == 0
 
 
 def test_the_newest_always_stays_and_numbers_go_on(releases: World) -> None:
     names = with_releases(releases)
-    assert collect_releases(releases.url, 1).kept == names[:1]
+    assert prune_releases(releases.url, 1).kept == names[:1]
     assert releases.labels() == STAGES[-1]
     assert releases.release(STAGES[0]).name.startswith("000005-")
     assert releases.labels() == STAGES[0]
@@ -51,7 +51,7 @@ def test_files_of_others_stay(releases: World) -> None:
     others = ["notes.txt", "objects/mine.png", "parquet/mine.parquet", "releases/notes/todo.txt"]
     for name in others:
         releases.change(name, b"mine")
-    collect_releases(releases.url, 1)
+    prune_releases(releases.url, 1)
     assert set(others) <= set(releases.files())
 
 
@@ -60,7 +60,7 @@ def test_nothing_is_deleted_while_a_release_is_begun(releases: World) -> None:
     releases.change(BEGUN, b"000005-12345678\n")
     before = releases.files()
     with pytest.raises(StorageError, match=r"000005-12345678 .* begun and not finished"):
-        collect_releases(releases.url, 1)
+        prune_releases(releases.url, 1)
     assert releases.files() == before
 
 
@@ -71,7 +71,7 @@ def test_a_damaged_storage_is_left_as_it_is(releases: World) -> None:
     releases.storage.remove_many([newest.files["manifest"][0].path])
     before = releases.files()
     with pytest.raises(StorageError, match=r"is damaged: manifest/.* is missing"):
-        collect_releases(releases.url, 1)
+        prune_releases(releases.url, 1)
     assert releases.files() == before
 
 
@@ -83,10 +83,10 @@ def test_a_kill_leaves_every_kept_release_whole(
     while True:
         world = World(f"{releases.url}/{moment}")
         names = with_releases(world)
-        was_killed = killer.kills(moment, lambda world=world: collect_releases(world.url, 2))
+        was_killed = killer.kills(moment, lambda world=world: prune_releases(world.url, 2))
         assert verify(world.url).is_whole
         assert world.labels() == STAGES[-1]
-        collect_releases(world.url, 2)
+        prune_releases(world.url, 2)
         found = verify(world.url)
         assert (found.releases, found.leftovers, found.is_whole) == (names[:2], 0, True)
         if not was_killed:

@@ -1,8 +1,8 @@
 """Old releases → space in training storage; those that are kept stay whole at every moment.
 
 A release goes by its release.json first: without that it is none, whatever is left of it. Pictures
-and shared files go last, and only those that no kept release names. Killed in between, the next gc
-finds what is left. Files that ls-clip did not write stay.
+and shared files go last, and only those that no kept release names. What a kill in between leaves
+is found by the next pruning. Files that ls-clip did not write stay.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KEEP = 5
 
 
 @dataclass(frozen=True)
-class ReleasesGcReport:
+class ReleasesPruneReport:
     """What was deleted, or would be.
 
     Attributes:
@@ -52,9 +52,9 @@ class ReleasesGcReport:
     dry_run: bool
 
 
-def collect_releases(
+def prune_releases(
     url: str, keep: int = KEEP, *, dry_run: bool = False, progress: Progress = silent
-) -> ReleasesGcReport:
+) -> ReleasesPruneReport:
     """Delete all but the newest releases, and what only the others need.
 
     No sync may run meanwhile: on this machine the campaign's ledger sees to that, and a storage in
@@ -80,7 +80,7 @@ def collect_releases(
     doomed = sorted(left_by_killed(unnamed, {release.name for release in kept}))
     if doomed and not dry_run:
         _delete(storage, folders, doomed, progress)
-    return ReleasesGcReport(
+    return ReleasesPruneReport(
         storage=storage.shown,
         kept=[release.name for release in kept],
         deleted=[release.name for release in old],
