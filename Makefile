@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench bench-backend bench-sketch bench-sync bench-campaign clean
+.PHONY: help setup demo test lint types bench bench-backend bench-sketch bench-sync bench-campaign docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-sync: setup ## measure training storage: the first sync of 10,000 tasks, a
 
 bench-campaign: .venv/.ready ## measure a campaign of 1,000 images: images a second and memory
 	@$(BIN)/python -m bench.campaign
+
+docs: .venv/.ready ## write docs/commands.md and docs/campaign.md from the code
+	@$(BIN)/python -m scripts.reference
 
 clean: ## remove both environments, caches and the demo's data
 	rm -rf .venv .venv-label-studio .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo

@@ -28,13 +28,13 @@ from importers.config.sections import (
     GeneratorSettings,
     PromptSettings,
     PromptTechnique,
-    ReviewSettings,
     ScoreSettings,
     SelectionSettings,
     Words,
     check_templates,
 )
 from importers.config.storage_sections import (
+    ReviewSettings,
     Section,
     StorageSettings,
     check_apart,
@@ -64,10 +64,17 @@ class Campaign(Section):
     """One campaign: labels, prompts and techniques, generator, score, review, storage."""
 
     folder: Path = Field(default=Path(), exclude=True)
+    """The folder that the file lies in; no key."""
     name: Annotated[str, Field(min_length=1, max_length=50)]
+    """Name of the campaign."""
     labels: Words
+    """What people choose from in Label Studio, and the classes of the training set."""
     samples: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Number of prompts; labels take turns, and a larger number later only adds some. Of the
+    `folder` generator: most pictures.
+    """
     seed: int = 0
+    """Seed of prompts, and of images where the generator takes one: the same one gives the same."""
     prompts: PromptSettings = PromptSettings()
     technique: tuple[Technique, ...] = ()
     generator: GeneratorSettings

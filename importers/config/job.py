@@ -35,15 +35,20 @@ class ProjectReview(Section):
     """`[review]`: the Label Studio where the project is, and which answers count."""
 
     url: str | None = None
+    """Address of Label Studio; left out, `LABEL_STUDIO_URL`. Its token is `LABEL_STUDIO_API_KEY`.
+    """
     approval: ApprovalSettings = ApprovalSettings()
 
 
 class ProjectFile(Section):
-    """A project to store the approved pictures of. `project` is its number in Label Studio."""
+    """A project of Label Studio to store the approved pictures of."""
 
     folder: Path = Field(default=Path(), exclude=True)
+    """The folder that the file lies in; no key."""
     name: Annotated[str, Field(min_length=1, max_length=50)]
+    """Name of the project in the training set."""
     project: Annotated[int, Field(ge=1)]
+    """Number of the project in Label Studio, as in its address."""
     review: ProjectReview = ProjectReview()
     storage: StorageSettings = StorageSettings()
 

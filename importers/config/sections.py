@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from importers.config.storage_sections import ApprovalSettings, Cosine, Section, Share
+from importers.config.storage_sections import Cosine, Section, Share
 
 DEFAULT_CLIP_MODEL = "ViT-B-32/laion2b_s34b_b79k"
 PROMPT_TECHNIQUES = ("vanilla", "environment", "style", "adversarial")
@@ -21,22 +21,32 @@ Dollars = Annotated[Decimal, Field(gt=0)]
 
 
 class WritingSettings(Section):
-    """`[prompts.writing]`: what a language model writes for the campaign, and how it is asked.
-
-    `writes` names factors of the templates (their values are written for each label), or is
-    ["prompts"] for whole prompts. `count` is how many of each. `api_key_env` and `base_url` are as
-    in `[generator]`.
-    """
+    """`[prompts.writing]`: what a language model writes for the campaign, and how it is asked."""
 
     writes: Words = ["prompts"]
+    """Kinds of text: `["prompts"]` for whole prompts, or factors of the templates, whose values are
+    written for each label.
+    """
     count: Annotated[int, Field(ge=1, le=1000)] = 12
+    """Number of texts of each kind for each label; a larger one later asks again."""
     instructions: str = ""
+    """Text that the model is given beside the task."""
     examples: list[str] = []
+    """Texts to be like, beside the prompts whose images people approved."""
     near_duplicates: Cosine = 0.97
+    """Cosine between the CLIP vectors of two texts from which they say the same; at 1 only their
+    words are compared.
+    """
     base_url: str | None = None
+    """Address of the API; left out, OpenAI's. A `compatible` writer needs it."""
     api_key_env: str | None = None
+    """Name of the environment variable with the key; left out, `OPENAI_API_KEY`, which is sent to
+    OpenAI alone.
+    """
     timeout_s: Annotated[float, Field(gt=0, le=1800)] = 120.0
+    """Seconds to wait for one answer."""
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 4
+    """Number of tries of a request while the server is busy or away."""
 
     @model_validator(mode="after")
     def _prompts_or_factors(self) -> Self:
@@ -46,18 +56,22 @@ class WritingSettings(Section):
 
 
 class PromptSettings(Section):
-    """`[prompts]`: where prompts come from: templates and factors, a file, a language model.
-
-    `file` is a CSV, JSONL or text file in the campaign's folder. `synonyms` are words that name a
-    label as well as its own name does. `writer` is "openai:MODEL" (Responses API) or
-    "compatible:MODEL" (chat completions of another server).
-    """
+    """`[prompts]`: where prompts come from: templates and factors, a file, a language model."""
 
     templates: list[str] = []
+    """Texts with `{label}` and the factors' names in braces. At least one, unless a file or a
+    writer brings whole prompts.
+    """
     factors: dict[str, Words] = {}
+    """Values of each factor, `[prompts.factors]`; all come equally often."""
     file: str | None = None
+    """Path of a CSV, JSONL or text file with whole prompts, from the campaign's folder."""
     synonyms: dict[str, Words] = {}
+    """Words for a label that name it as well as its own name does."""
     writer: str | None = None
+    """Language model that writes: `"openai:MODEL"` (Responses API) or `"compatible:MODEL"` (chat
+    completions of another server).
+    """
     writing: WritingSettings = WritingSettings()
 
     @model_validator(mode="after")
@@ -80,20 +94,24 @@ class PromptSettings(Section):
 
 
 class PromptTechnique(Section):
-    """A `[[technique]]` that is told in words: vanilla, environment, style or adversarial.
-
-    `share` weighs it against the other ones. Left out, `templates` and `factors` are those of
-    `[prompts]`. Adversarial templates have {label} and {other}: `others` are what can be
-    taken for a label (left out: the other labels); the picture's label is `truth`, the `other` or
-    `none` of the labels.
-    """
+    """A `[[technique]]` that is told in words: vanilla, environment, style or adversarial."""
 
     name: Literal["vanilla", "environment", "style", "adversarial"]
+    """Technique; environment and style are vanilla under a name of their own in reports."""
     share: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    """Weight of the technique among those that are told in words."""
     templates: list[str] = []
+    """Texts; left out, those of `[prompts]`. Adversarial ones have `{label}` and `{other}`; left
+    out, there is one, `a {label}-like {other}`.
+    """
     factors: dict[str, Words] = {}
+    """Values of factors, beside those of `[prompts]`."""
     others: list[str] = []
+    """Things that can be taken for a label, of the adversarial technique; left out, the other
+    labels.
+    """
     truth: Literal["other", "none"] = "other"
+    """Label of an adversarial picture: the `other` thing, or `none` of the labels."""
 
     @model_validator(mode="after")
     def _adversarial_has_another(self) -> Self:
@@ -106,24 +124,33 @@ class PromptTechnique(Section):
 
 
 class DerivedTechnique(Section):
-    """A `[[technique]]` that starts from pictures: variation, fusion or inpainting.
-
-    `source` says which: "folder:PATH", "approved" (of this campaign) or "label-studio:PROJECT".
-    `per_image` children each, or each pair; `share` caps them at that share of `samples`.
-    Templates may use {label}, and for a fusion {first} and {second}, the labels of the two.
-    `label` is that of the child: "parent" (a fusion: "first" or "second"), or one of the labels.
-    `mask` says what is painted anew: "file" (PATH.mask.png beside PATH), "annotation" (what people
-    drew), or "background" (everything but the annotated boxes, or but the middle).
-    """
+    """A `[[technique]]` that starts from pictures: variation, fusion or inpainting."""
 
     name: Literal["variation", "fusion", "inpainting"]
+    """Technique: the same thing otherwise, two pictures in one, or a part painted anew."""
     source: str
+    """Pictures to start from: `"folder:PATH"`, `"approved"` (of this campaign) or
+    `"label-studio:PROJECT"`.
+    """
     per_image: Annotated[int, Field(ge=1, le=100)] = 1
+    """Number of pictures to make from each, or from each pair."""
     share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Cap of the technique's pictures, as a share of `samples`; left out, none."""
     templates: Words
+    """Texts; they may have `{label}`, and for a fusion `{first}` and `{second}`, the labels of the
+    two.
+    """
     factors: dict[str, Words] = {}
+    """Values of each factor in the templates."""
     label: str = "parent"
+    """Label of the new picture: `"parent"`; of a fusion also `"first"` or `"second"`; or one of the
+    labels.
+    """
     mask: Literal["file", "annotation", "background"] | None = None
+    """Part that is painted anew, of inpainting: `"file"` (what NAME.mask.png beside NAME.png says),
+    `"annotation"` (what people drew) or `"background"` (everything but what people drew, or but the
+    middle).
+    """
 
     @model_validator(mode="after")
     def _source_is_known(self) -> Self:
@@ -150,38 +177,56 @@ class DerivedTechnique(Section):
 
 
 class GeneratorSettings(Section):
-    """`[generator]`: who draws, and how hard it is asked.
-
-    `kind` is openai, azure, compatible, diffusers, folder, or an installed plugin's name.
-    `parameters` go into the request as they are (quality, background, …). `send_seed` is for
-    servers that take a `seed`; left out, what is known of the model decides. `api_key_env` names
-    the environment variable with the key; left out, it is OPENAI_API_KEY, which is sent to
-    OpenAI alone (of azure AZURE_OPENAI_API_KEY). `path` is the folder generator's; `device` the
-    local models'.
-    `max_unanswered` is how often a request that may have been paid for is asked again.
-    `variations` is where images to vary are sent: /images/edits, or /images/variations of servers
-    that have it (Xinference). `mask` is the field in which a mask is sent: `mask`, where clear is
-    painted anew, or `mask_image`, where white is (vLLM-Omni).
-    """
+    """`[generator]`: who draws, and how hard it is asked."""
 
     kind: str = "openai"
+    """Source of images: `openai`, `azure`, `compatible`, `diffusers`, `folder`, or the name of an
+    installed plugin.
+    """
     model: str = ""
+    """Name of the model; of `azure` the deployment, of `diffusers` a model of the Hugging Face hub
+    or its folder. Every kind but `folder` needs it.
+    """
     base_url: str | None = None
+    """Address of the API; left out, OpenAI's. `azure` and `compatible` need it."""
     api_key_env: str | None = None
+    """Name of the environment variable with the key; left out, `OPENAI_API_KEY`, which is sent to
+    OpenAI alone; of `azure`, `AZURE_OPENAI_API_KEY`.
+    """
     api_version: str | None = None
+    """Version of Azure's API, which `azure` needs."""
     path: str | None = None
+    """Folder with the pictures of `folder`, from the campaign's."""
     device: str | None = None
+    """Device of `diffusers`, such as `cuda`; left out, a GPU where there is one."""
     size: str = "1024x1024"
+    """Width and height of an image in pixels, `WIDTHxHEIGHT`, or `auto` where the model chooses."""
     quality: str | None = None
+    """Quality, in the model's own words; left out, the model's default."""
     parameters: dict[str, Any] = {}
+    """What goes into each request as it is, under the API's own names."""
     send_seed: bool | None = None
+    """Whether requests have a `seed`; left out, what is known of the model decides."""
     variations: Literal["edits", "variations"] = "edits"
+    """Where pictures to vary are sent: `/images/edits`, or `/images/variations` of servers that
+    have it (Xinference).
+    """
     mask: Literal["mask", "mask_image"] = "mask"
+    """Field in which a mask is sent: `mask`, where clear is painted anew, or `mask_image`, where
+    white is (vLLM-Omni).
+    """
     batch: bool = False
+    """Whether OpenAI's Batch API draws: half the price, within a day."""
     parallel: Annotated[int, Field(ge=1, le=64)] = 4
+    """Number of requests at the same time."""
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 4
+    """Number of tries of a request while the server is busy or away."""
     max_unanswered: Annotated[int, Field(ge=0, le=20)] = 3
+    """Number of times that a request without an answer, which may have been paid for, is sent
+    again, over all runs.
+    """
     timeout_s: Annotated[float, Field(gt=0, le=1800)] = 300.0
+    """Seconds to wait for one image."""
 
     @model_validator(mode="after")
     def _needs(self) -> Self:
@@ -193,35 +238,41 @@ class GeneratorSettings(Section):
 
 
 class BudgetSettings(Section):
-    """`[budget]`: caps in US dollars; what a request may cost is reserved before it is sent.
-
-    `unpriced`: "refuse" stops before requests whose price is not known, "allow" sends them.
-    """
+    """`[budget]`: caps in US dollars; what a request may cost is reserved before it is sent."""
 
     per_run_usd: Dollars | None = None
+    """Most that a run may cost; left out, no cap."""
     per_day_usd: Dollars | None = None
+    """Most that a day of UTC may cost; left out, no cap."""
     per_label_usd: Dollars | None = None
+    """Most that the images of one label may cost, over all runs; left out, no cap."""
     unpriced: Literal["refuse", "allow"] = "allow"
+    """Answer to a request whose price is not known: `refuse` stops before it, `allow` sends it."""
 
 
 class SelectionSettings(Section):
-    """`[selection]`: which of the drawn images people should see.
-
-    Of `images_per_prompt` images the `keep_best` with the highest label_probability are kept, once
-    all are there. Raised later, more are drawn to those there are; lowered, the best of what was
-    drawn are kept. What is in Label Studio stays there, and counts among the best.
-    From `accept_above` on a sample is marked confident; below `drop_below` it is kept out of the
-    push where --drop says so. `near_duplicates` is the cosine from which two images of a label are
-    taken for the same; 1 keeps all. `unusable`: "hold" keeps blank, dark and broken pictures out of
-    the push, "push" does not.
-    """
+    """`[selection]`: which of the drawn images people should see."""
 
     images_per_prompt: Annotated[int, Field(ge=1, le=100)] = 1
+    """Number of images of each prompt, with a seed each. Raised later, more are drawn to those
+    there are; lowered, the best of what was drawn are kept.
+    """
     keep_best: Annotated[int, Field(ge=1, le=100)] = 1
+    """Number of a prompt's images to keep, those with the highest `label_probability`; what is in
+    Label Studio stays there, and counts among them.
+    """
     accept_above: Share | None = None
+    """`label_probability` from which a task is marked as confident; it is reviewed all the same.
+    Left out, none is.
+    """
     drop_below: Share | None = None
+    """`label_probability` below which an image is kept out of the push where `--drop` says so."""
     near_duplicates: Cosine = 0.999
+    """Cosine from which two images of a label are the same; 1 keeps all."""
     unusable: Literal["hold", "push"] = "hold"
+    """What becomes of blank, dark and bright images: `hold` keeps them out of the push, `push` does
+    not. Broken ones are held in any case.
+    """
 
     @model_validator(mode="after")
     def _keeps_what_there_is(self) -> Self:
@@ -240,21 +291,13 @@ class ScoreSettings(Section):
     """`[score]`: the CLIP model, and texts that compete with the labels without being one."""
 
     model: str = DEFAULT_CLIP_MODEL
-    background: list[str] = []
-
-
-class ReviewSettings(Section):
-    """`[review]`: the Label Studio project, the order of its queue and the audit sample.
-
-    `order`: "label_probability" (is the label right?) or "similarity" (is the whole prompt met?).
-    `audit`: share of what is pushed that is drawn at random, from all scores alike.
+    """CLIP model: ARCH/PRETRAINED of open_clip, a folder, or `sketch`, which knows the sketch
+    server's drawings alone.
     """
-
-    project: Annotated[str, Field(min_length=3, max_length=50)] | None = None
-    url: str | None = None
-    order: Literal["label_probability", "similarity"] = "label_probability"
-    audit: Share = 0.1
-    approval: ApprovalSettings = ApprovalSettings()
+    background: list[str] = []
+    """Texts for what else a picture may show: they compete with the labels and are never predicted.
+    A single label needs one.
+    """
 
 
 def check_templates(

@@ -1,4 +1,4 @@
-"""The tables of campaign.toml that say what is approved, and how it is stored for training."""
+"""The tables of campaign.toml that say what people see, what they approve, and how it is stored."""
 
 from __future__ import annotations
 
@@ -20,25 +20,31 @@ class Section(BaseModel):
 
 
 class ApprovalSettings(Section):
-    """`[review.approval]`: which answers of people count as an approval.
-
-    `policy`: "submitted" (an annotation that is not skipped), "verdict" (`verdict_control` has a
-    value of `approve`), "ground_truth" (the annotation is marked as such), "agreement" (at least
-    `annotators` people, of whom at least `share` give the same label). `control` is the control
-    with the label, where the labeling config leaves a choice. A value of `reject` at
-    `verdict_control` rejects under every policy; `unusable` and `none` are choices among the
-    labels.
-    """
+    """`[review.approval]`: which answers of people count as an approval."""
 
     policy: Literal["submitted", "verdict", "ground_truth", "agreement"] = "submitted"
+    """What approves a label: `submitted` (an annotation that is not skipped), `verdict` (a value of
+    `approve` beside it), `ground_truth` (its annotation is marked as such) or `agreement` (of
+    `annotators` people or more, at least `share` give it).
+    """
     control: str | None = None
+    """Name of the control with the label; left out, the one that CLIP fills, or else the only
+    `Choices` that is not `verdict_control`.
+    """
     verdict_control: str | None = None
+    """Name of the `Choices` with the verdict, which the policy `verdict` needs."""
     approve: list[str] = ["accept"]
+    """Values of `verdict_control` that approve, under the policy `verdict`."""
     reject: list[str] = ["reject"]
+    """Values of `verdict_control` that reject, under every policy."""
     unusable: list[str] = ["Unusable"]
+    """Choices among the labels that say that a picture is of no use."""
     none: list[str] = ["None of these"]
+    """Choices among the labels that say that a picture shows none of them."""
     annotators: Annotated[int, Field(ge=2, le=100)] = 2
+    """Least number of people, for the policy `agreement`."""
     share: Annotated[float, Field(gt=0.5, le=1.0)] = 1.0
+    """Least share of them that give the same label, for the policy `agreement`."""
 
     @model_validator(mode="after")
     def _a_verdict_has_a_control(self) -> Self:
@@ -47,20 +53,38 @@ class ApprovalSettings(Section):
         return self
 
 
-class SplitSettings(Section):
-    """`[storage.splits]`: shares of train, validation and test; they add up to 1.
+class ReviewSettings(Section):
+    """`[review]`: the Label Studio project, the order of its queue and the audit sample."""
 
-    `synthetic_in_test`: whether generated pictures may be tested on. `near_duplicates` is the
-    cosine from which two images must lie in one split: at the default copies as JPEG, blurred or a
-    little brighter are found, and no two drawings of different prompts were linked with the tiny
-    CLIP (17 of 4.4 million pairs at 0.99).
+    project: Annotated[str, Field(min_length=3, max_length=50)] | None = None
+    """Title of the project; left out, the campaign's name and `review`."""
+    url: str | None = None
+    """Address of Label Studio; left out, `LABEL_STUDIO_URL`. Its token is `LABEL_STUDIO_API_KEY`.
     """
+    order: Literal["label_probability", "similarity"] = "label_probability"
+    """Score whose lowest values people see first: `label_probability` (is the label right?) or
+    `similarity` (is the whole prompt met?).
+    """
+    audit: Share = 0.1
+    """Share of what is pushed that is drawn at random, from all scores alike, to estimate error
+    rates from.
+    """
+    approval: ApprovalSettings = ApprovalSettings()
+
+
+class SplitSettings(Section):
+    """`[storage.splits]`: shares of train, validation and test, which add up to 1."""
 
     train: Share = 0.8
+    """Share to train on."""
     validation: Share = 0.1
+    """Share to choose a model by."""
     test: Share = 0.1
+    """Share to test on."""
     synthetic_in_test: bool = False
+    """Whether generated pictures may be tested on."""
     near_duplicates: Cosine = 0.995
+    """Cosine between CLIP vectors from which two pictures must lie in one split."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -72,19 +96,20 @@ class SplitSettings(Section):
 
 
 class StorageSettings(Section):
-    """`[storage]`: where approved samples go, any fsspec URL; a bare path is in the campaign.
-
-    `layout`: how releases are laid out, in one way or more. `shard_samples` is the most that a
-    webdataset or parquet file holds. `reviewers`: whether people are named by Label Studio's ids or
-    by their e-mail addresses. `sweep_minutes`: how often deleted tasks are looked for among all;
-    changes are read at every sync.
-    """
+    """`[storage]`: where approved samples go, and how."""
 
     url: str = "training"
+    """Folder beside the file, or any fsspec URL: `s3://BUCKET/FOLDER`, `gs://`, `az://`,
+    `hf://datasets/OWNER/NAME`.
+    """
     layout: Annotated[list[LayoutName], Field(min_length=1)] = ["imagefolder"]
+    """Forms in which each release is laid out, one or more."""
     shard_samples: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """Most samples in a webdataset or parquet file."""
     reviewers: Literal["ids", "emails"] = "ids"
+    """How people are named in records: by Label Studio's `ids`, or by their `emails`."""
     sweep_minutes: Annotated[float, Field(ge=0)] = 60.0
+    """Minutes between two looks for deleted tasks among all; changes are read at every sync."""
     splits: SplitSettings = SplitSettings()
 
     @model_validator(mode="after")
