@@ -80,6 +80,8 @@ def splits_lines(report: SplitsReport, path: Path) -> list[str]:
     if report.without_vector:
         unseen = f"{count(report.without_vector, 'sample')} without a CLIP vector"
         lines.append(line("", f"{unseen}: not looked at for near duplicates"))
+    for empty in report.empty:
+        lines += [line("empty", plain(empty.why)), line("", plain(empty.hint))]
     lines += [line("torn", _torn(tear)) for tear in report.torn[:_MOST_NAMED]]
     lines += _more(len(report.torn))
     lines += [

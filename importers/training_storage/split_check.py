@@ -1,10 +1,12 @@
-"""The proof that no family is torn: on a release's records, by other means than `splits` made them.
+"""The check of a release's splits, by other means than `splits` made them.
 
-Every kind of kinship is looked at on its own, and every pair of pictures is compared.
+The proof that no family is torn: every kind of kinship is looked at on its own, and every pair of
+pictures is compared. And why a split is empty, with what to do about it.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +29,25 @@ PICTURE = "same picture"
 ANCESTOR = "ancestor"
 LOOKS = "near duplicate"
 
+NO_SHARE = "share 0"
+KEPT_OUT = "generated pictures kept out"
+ONE_FAMILY = "one family"
+TOO_FEW = "too few families"
+STAYS_OUT = "split before"
+
+_HINTS = {
+    NO_SHARE: "Set {split} under [storage.splits]; families that come later may go there.",
+    KEPT_OUT: 'Add real pictures, as a campaign with kind = "folder" under [generator] does, or '
+    "allow generated ones: synthetic_in_test = true under [storage.splits].",
+    ONE_FAMILY: "Use more prompts: pictures of one prompt, or made from one picture, are kin.",
+    TOO_FEW: "Approve pictures of more prompts: with {enough} families it is hardly ever empty.",
+    STAYS_OUT: "Approve pictures of more prompts: families that come later may go there.",
+}
+_RARE = 0.01
+"""Probability below which chance is no explanation for an empty split."""
+_LIKELY_ENOUGH = 0.05
+"""Probability of an empty split that is worth advising."""
+
 
 @dataclass(frozen=True)
 class Torn:
@@ -46,19 +67,38 @@ class Torn:
 
 
 @dataclass(frozen=True)
+class EmptySplit:
+    """A split without samples.
+
+    Attributes:
+        split: Name of the split.
+        cause: `NO_SHARE`, `KEPT_OUT`, `ONE_FAMILY`, `TOO_FEW` or `STAYS_OUT`.
+        why: A sentence for people, that begins with the split.
+        hint: What to do about it.
+    """
+
+    split: str
+    cause: str
+    why: str
+    hint: str
+
+
+@dataclass(frozen=True)
 class SplitsReport:
     """The splits of a release, and what is wrong with them.
 
     Attributes:
-        release: Its name; None before the first.
-        samples: How many there are.
-        families, largest_family: How many, and the samples in the largest.
-        splits: Samples of each split.
-        wanted: The share of each split in the settings.
-        labels: Samples of each label by split.
-        without_vector: Samples whose looks are not known; they have no near duplicates here.
+        release: Name of the release; None before the first.
+        samples: Number of samples.
+        families, largest_family: Number of families, and of samples in the largest.
+        splits: Number of samples by split.
+        wanted: Share of each split in the settings, in [0, 1].
+        labels: Number of samples by label and split.
+        without_vector: Number of samples without a CLIP vector, in which no near duplicates are
+            found here.
         torn: Kin in more than one split.
         synthetic_in_test: Keys of generated samples in test, where the settings keep them out.
+        empty: Splits without samples; none where there are no samples at all.
     """
 
     release: str | None
@@ -71,10 +111,11 @@ class SplitsReport:
     without_vector: int
     torn: tuple[Torn, ...]
     synthetic_in_test: tuple[str, ...]
+    empty: tuple[EmptySplit, ...] = ()
 
     @property
     def right(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether nothing is wrong; an empty split is not wrong, whatever the settings ask for."""
         return not self.torn and not self.synthetic_in_test
 
 
@@ -101,6 +142,7 @@ def check_splits(ledger: Ledger, settings: SplitSettings) -> SplitsReport:
         without_vector=sum(record.sha256 not in vectors for record in records),
         torn=tuple(torn(records, vectors, settings.near_duplicates)),
         synthetic_in_test=tuple(r.sample for r in wrong if r.split == TEST),
+        empty=tuple(empty_splits(records, settings)),
     )
 
 
@@ -120,6 +162,16 @@ def torn(records: Iterable[Record], vectors: Mapping[str, bytes], threshold: flo
     }
     found = [tear for kind, of in kinds.items() for tear in _torn_by(kind, of, listed)]
     return [*found, *_torn_by_looks(listed, vectors, threshold)]
+
+
+def empty_splits(records: Sequence[Record], settings: SplitSettings) -> Iterator[EmptySplit]:
+    """Why splits have none of these samples."""
+    used = {record.split for record in records}
+    for split in SPLITS:
+        if records and split not in used:
+            cause, why, enough = _cause(split, records, settings)
+            hint = _HINTS[cause].format(split=split, enough=enough)
+            yield EmptySplit(split, cause, f"no {split} split: {why}", hint)
 
 
 def _torn_by(
@@ -158,3 +210,46 @@ def _torn_by_looks(
 
 def _in_order(splits: set[str]) -> tuple[str, ...]:
     return tuple(split for split in SPLITS if split in splits)
+
+
+def _cause(
+    split: str, records: Sequence[Record], settings: SplitSettings
+) -> tuple[str, str, int | None]:
+    """The cause, why that is so, and how many families would be enough, where these are too few."""
+    share = getattr(settings, split)
+    if not share:
+        return NO_SHARE, "its share is 0", None
+    generated = {record.family: False for record in records}
+    generated |= {record.family: True for record in records if record.synthetic}
+    chances = [_chance(split, settings, of_model) for of_model in generated.values()]
+    possible = [chance for chance in chances if chance]
+    if not possible:
+        only = all(record.synthetic for record in records)
+        others = "there are no others" if only else "all others are kin of some"
+        return KEPT_OUT, f"generated pictures are kept out of it, and {others}", None
+    if len(generated) == 1 < len(records):
+        why = f"all {len(records):,} samples are one family, and a family is never split"
+        return ONE_FAMILY, why, None
+    if math.prod(1 - chance for chance in possible) < _RARE:
+        why = "what was split under other settings, or is kin of what is in train, stays out of it"
+        return STAYS_OUT, why, None
+    families = "1 family" if len(possible) == 1 else f"{len(possible):,} families"
+    why = f"{families} may be in it, too few for a share of {100 * share:g} %"
+    return TOO_FEW, why, _enough(min(possible))
+
+
+def _chance(split: str, settings: SplitSettings, of_model: bool) -> float:
+    """Probability that a new family is put into a split.
+
+    Args:
+        of_model: Whether the family has a generated picture.
+    """
+    shares = {name: getattr(settings, name) for name in SPLITS}
+    if of_model and not settings.synthetic_in_test:
+        shares[TEST] = 0.0
+    return float(shares[split] / sum(shares.values()))
+
+
+def _enough(chance: float) -> int:
+    """Number of families with which a split is seldom empty, each with this chance to be in it."""
+    return 1 if chance == 1 else math.ceil(math.log(_LIKELY_ENOUGH) / math.log1p(-chance))

@@ -1,4 +1,4 @@
-"""`torn` names every kind of torn kinship; the commands show it and the classes."""
+"""The check of splits names every kind of torn kinship, and why a split is empty."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from importers import cli
 from importers.config.campaign import NONE_OF_THESE
+from importers.config.storage_sections import SplitSettings
 from importers.ledger import Ledger
 from importers.record import Record
 from importers.scoring.select import MODEL_VERSION_NOTE
@@ -22,7 +23,7 @@ from importers.training_storage.classes import (
     classes_json,
     decisions,
 )
-from importers.training_storage.split_check import torn
+from importers.training_storage.split_check import empty_splits, torn
 
 PARENT = (sha("photo"),)
 
@@ -55,6 +56,78 @@ def test_each_kind_of_kinship(kinship: str, one: dict[str, Any], two: dict[str, 
     assert set(found.samples) == {apart[0].sample, apart[1].sample}
     assert found.splits == ("train", "test")
     assert torn([replace(r, split="train") for r in apart[:2]], vectors, 0.99) == []
+
+
+ONE = record("a", family="1")
+MANY = [record(n, family=str(n)) for n in range(200)]
+
+
+def drawn(records: list[Record]) -> list[Record]:
+    return [replace(r, synthetic=True) for r in records]
+
+
+@pytest.mark.parametrize(
+    ("cause", "settings", "records", "why", "hint"),
+    [
+        (
+            "share 0",
+            {"train": 0.9, "validation": 0.1, "test": 0},
+            MANY,
+            "its share is 0",
+            "Set test under [storage.splits]",
+        ),
+        (
+            "generated pictures kept out",
+            {},
+            drawn(MANY),
+            "generated pictures are kept out of it, and there are no others",
+            "synthetic_in_test = true under [storage.splits]",
+        ),
+        (
+            "generated pictures kept out",
+            {},
+            [*drawn([ONE]), record("b", family="1")],
+            "generated pictures are kept out of it, and all others are kin of some",
+            'Add real pictures, as a campaign with kind = "folder"',
+        ),
+        (
+            "one family",
+            {"synthetic_in_test": True},
+            drawn([ONE, record("b", family="1")]),
+            "all 2 samples are one family, and a family is never split",
+            "Use more prompts",
+        ),
+        (
+            "too few families",
+            {},
+            [*drawn(MANY), record("photo 1"), record("photo 2", family="photo")],
+            "2 families may be in it, too few for a share of 10 %",
+            "with 29 families it is hardly ever empty",
+        ),
+        ("too few families", {}, [ONE], "1 family may be in it", "with 29 families"),
+        ("split before", {}, MANY, "what was split under other settings", "families that come"),
+    ],
+)
+def test_why_test_is_empty(
+    cause: str, settings: dict[str, Any], records: list[Record], why: str, hint: str
+) -> None:
+    """All records are in train and validation."""
+    put = [replace(r, split=("train", "validation")[n % 2]) for n, r in enumerate(records)]
+    found = {e.split: e for e in empty_splits(put, SplitSettings(**settings))}["test"]
+    assert found.cause == cause
+    assert found.why.startswith(f"no test split: {why}")
+    assert hint in found.hint
+
+
+def test_every_split_may_be_empty_but_not_where_there_is_nothing() -> None:
+    settings = SplitSettings()
+    [validation, test] = empty_splits([replace(ONE, split="train")], settings)
+    assert (validation.split, test.split) == ("validation", "test")
+    [train, _] = empty_splits([replace(ONE, split="validation")], settings)
+    assert train.hint.endswith("with 2 families it is hardly ever empty.")
+    whole = [record(name, split=name, family=name) for name in ("train", "validation", "test")]
+    assert list(empty_splits(whole, settings)) == []
+    assert list(empty_splits([], settings)) == []
 
 
 @pytest.fixture
@@ -93,6 +166,8 @@ def test_splits_that_are_right(pets: Path) -> None:
     assert report["release"] == "000001-0a1b2c3d"
     assert report["labels"] == {"cat": {"train": 1, "validation": 0, "test": 0}}
     assert (report["families"], report["largest_family"], report["torn"]) == (1, 1, [])
+    assert [empty["split"] for empty in report["empty"]] == ["validation", "test"]
+    assert "no test split: 1 family may be in it" in done.stdout
 
 
 def test_splits_that_are_torn_name_the_samples(pets: Path) -> None:
