@@ -7,22 +7,18 @@ All vectors are unit vectors, so a dot product is a cosine.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ls_backend.words import with_article
+
 TEMPLATES = ("a photo of {a}", "a picture of {a}", "a drawing of {a}", "{a}")
 """`{a}` is a label's text with its article; a label's vector is the mean over all of them."""
 
 Vectors = NDArray[np.float32]
-
-_HAS_ARTICLE = re.compile(r"(?:a|an|the|some)\s", re.IGNORECASE)
-_TAKES_AN = re.compile(
-    r"(?!eu|one\b|once|uni|use|usu|uti|uke|uku)[aeiou]|hour|honest|heir", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -48,13 +44,6 @@ class Score:
     def background_wins(self) -> bool:
         """Whether the background texts together are likelier than the best label."""
         return self.background_probability > self.predicted_probability
-
-
-def with_article(text: str) -> str:
-    """ "owl" → "an owl"; a text that brings its own article stays as it is."""
-    if _HAS_ARTICLE.match(text):
-        return text
-    return f"{'an' if _TAKES_AN.match(text) else 'a'} {text}"
 
 
 def text_vectors(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importers.commands import costs
-from importers.commands.output import count, dollars, line, plain
+from importers.commands.output import line, plain
+from ls_backend.words import count, dollars
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importers.commands.arguments import AsJson, JobPath, opened_job
-from importers.commands.output import count, line, plain, show
+from importers.commands.output import line, plain, show
+from ls_backend.words import count
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importers.commands.arguments import AsJson, CampaignPath
-from importers.commands.output import count, dollars, line, plain, show, watching
+from importers.commands.output import line, plain, show, watching
 from importers.commands.prompts import not_looked_at_lines
+from ls_backend.words import count, dollars
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

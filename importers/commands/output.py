@@ -188,19 +188,6 @@ def plain(text: object) -> str:
     return escape(str(text))
 
 
-def dollars(amount: Decimal) -> str:
-    """US dollars, with as many digits as tell small amounts apart."""
-    if not amount or amount >= 1:
-        return f"${amount:,.2f}"
-    whole, _, parts = f"{amount:.4f}".partition(".")
-    return f"${whole}.{parts.rstrip('0'):0<2}"
-
-
-def count(number: int, noun: str) -> str:
-    """A number and its noun."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def next_step(text: str) -> list[str]:
     """A last line that says what to do now."""
     return ["", f"Next: {text}"]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importers.commands.arguments import AsJson, Model, label_studio
-from importers.commands.output import count, line, next_step, plain, show, watching
+from importers.commands.output import line, next_step, plain, show, watching
+from ls_backend.words import count
 
 if TYPE_CHECKING:
     from importers.label_studio.connect import ConnectReport

@@ -12,6 +12,7 @@ import typer
 from importers.commands.arguments import AsJson, CampaignPath
 from importers.commands.output import show as show_lines
 from importers.commands.output import watching
+from ls_backend.words import count, dollars
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -116,12 +117,12 @@ def plan_table(report: PromptPlan) -> Table:
 
 def plan_lines(report: PromptPlan) -> list[str]:
     """What the table does not say."""
-    lines = [f"Drawn of that: {_count(report.images, 'image')}."]
+    lines = [f"Drawn of that: {count(report.images, 'image')}."]
     if any(group.factors for group in report.groups):
         lines.append('Factors: "color 8 × 1–2" says: 8 colors, each of them once or twice.')
     if report.compositional:
         lines.append(
-            f"Compositional: {_count(report.compositional, 'prompt')}, with a position, a count or "
+            f"Compositional: {count(report.compositional, 'prompt')}, with a position, a count or "
             "a relation, which image models get wrong."
         )
     if report.refused:
@@ -142,7 +143,7 @@ def _not_looked_at(technique: NotLookedAt) -> list[str]:
         "Studio is not asked before a run."
     ]
     if technique.known:
-        found = _count(technique.known, "image")
+        found = count(technique.known, "image")
         lines.append(f"Counted are the {found} of it that an earlier run found.")
     return lines
 
@@ -156,7 +157,7 @@ def write_lines(report: WriteReport, path: Path) -> list[str]:
         ]
     lines = [_line("written", "nothing to do")]
     if report.requests:
-        counted = f"{_count(report.written, 'text')} in {_count(report.requests, 'request')}"
+        counted = f"{count(report.written, 'text')} in {count(report.requests, 'request')}"
         lines = [_line("written", f"{counted}, {_money(report.cost_usd, report.unpriced)}")]
     if report.duplicates:
         lines.append(_line("", f"{report.duplicates:,} said what was there already"))
@@ -188,7 +189,7 @@ def prompts_table(report: PromptList) -> Table:
 def export_lines(report: ExportReport) -> list[str]:
     """Where the file is, and what it is good for."""
     return [
-        _line("exported", f"{_count(report.prompts, 'prompt')} to {_plain(report.file)}"),
+        _line("exported", f"{count(report.prompts, 'prompt')} to {_plain(report.file)}"),
         "",
         "Each line is a chat: train a model on this machine with it (trl, unsloth or axolotl read",
         "it as it is), or at a provider that still offers fine-tuning. OpenAI takes no new",
@@ -221,12 +222,8 @@ def _spread(counts: Mapping[str, int]) -> str:
 
 
 def _money(cost_usd: Decimal, unpriced: int) -> str:
-    cost = f"${cost_usd:.2f}" if not cost_usd or cost_usd >= 1 else f"${cost_usd:.6f}"
-    return f"{cost} and {_count(unpriced, 'request')} of unknown price" if unpriced else cost
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    cost = dollars(cost_usd)
+    return f"{cost} and {count(unpriced, 'request')} of unknown price" if unpriced else cost
 
 
 def _line(stage: str, text: str) -> str:

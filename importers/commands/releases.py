@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importers.commands.arguments import AsJson, StoragePlace, campaign_path, storage_url
-from importers.commands.output import MOST_LISTED, count, line, plain, size, watching
+from importers.commands.output import MOST_LISTED, line, plain, size, watching
 from importers.commands.output import show as show_lines
+from ls_backend.words import count
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -15,7 +15,6 @@ import typer
 from importers.commands.arguments import AsJson, JobPath, label_studio_at, opened_job
 from importers.commands.output import (
     Watch,
-    count,
     err,
     line,
     messages_to,
@@ -25,6 +24,7 @@ from importers.commands.output import (
     watching,
 )
 from importers.progress import silent
+from ls_backend.words import count
 
 if TYPE_CHECKING:
     from importers.training_storage.report import Change, SyncReport

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importers.commands.arguments import AsJson, JobPath, StoragePlace, storage_url
-from importers.commands.output import MOST_LISTED, count, line, plain, show, size, watching
+from importers.commands.output import MOST_LISTED, line, plain, show, size, watching
+from ls_backend.words import count
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ls_backend.words import dollars
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -142,7 +144,7 @@ def _what_happened(report: DemoReport, seconds: float) -> list[str]:
     order = "in exactly that order" if report.order_as_promised else "[red]in another order[/]"
     return [
         f"[bold]The whole loop, in {_duration(seconds)}[/]",
-        f"  Drawn     {report.samples} images from prompts, for ${report.cost_usd:.2f}: "
+        f"  Drawn     {report.samples} images from prompts, for {dollars(report.cost_usd)}: "
         "the offline image server is free",
         "  Scored    by CLIP: how sure is it that an image shows the label of its prompt?",
         f"  Pushed    {report.pushed} tasks to Label Studio, the doubtful ones first; "

@@ -26,6 +26,7 @@ from importers.ledger import Ledger
 from importers.progress import PaidProgress
 from importers.sample import Sample
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
+from ls_backend.words import dollars
 
 # A server that leaves so many samples in a row without an image will leave the next one too.
 MOST_UNANSWERED_IN_A_ROW = 3
@@ -156,7 +157,7 @@ class _Run:
     @property
     def spent(self) -> str:
         """What was spent so far, for people; empty where nothing was."""
-        return f"${self.drawn.cost_usd:.2f}" if self.drawn.cost_usd else ""
+        return dollars(self.drawn.cost_usd) if self.drawn.cost_usd else ""
 
     def next(self, *, wait_for_others: bool) -> _Asked | None:
         """The next sample that the budget has money for, reserved; None for none at the moment.

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from importers.config.campaign import Campaign
 from importers.config.sections import DerivedTechnique, template_slots
-from importers.prompts.templates import with_articles
 from importers.sample import Prompt, SourceImage
+from ls_backend.words import mend_articles
 
 FROM_PARENT = "parent"
 OF_ONE = ("first", "second")
@@ -152,7 +152,7 @@ def _child(
     if technique.name == "fusion":
         words |= {name: image.label for name, image in zip(OF_ONE, parents.images, strict=True)}
     return Derived(
-        Prompt(with_articles(template.format(**words)), parents.label, technique.name, factors),
+        Prompt(mend_articles(template.format(**words)), parents.label, technique.name, factors),
         parents=tuple(image.sha256 for image in parents.images),
         mask=parents.images[0].mask,
     )

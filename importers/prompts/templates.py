@@ -7,7 +7,6 @@ chosen by `balance`; the same campaign gives the same prompts, and only more of 
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from importers.config.campaign import NONE_OF_THESE, Campaign
@@ -16,13 +15,10 @@ from importers.prompts.balance import BalancedRows
 from importers.prompts.mention import ADVERSARIAL
 from importers.sample import Prompt
 from ls_backend.errors import ConfigError
+from ls_backend.words import mend_articles
 
 ADVERSARIAL_TEMPLATE = "a {label}-like {other}"
 """What an adversarial technique says that has no templates of its own."""
-
-# Vowel letters that are spoken as consonants ("a unicorn", "a European city").
-_VOWEL_SOUND = r"(?!uni|use|usu|eu|one\b)[aeiou]"
-_ARTICLE = re.compile(rf"\b([Aa])(?=\s+[\"'(]?{_VOWEL_SOUND})", re.IGNORECASE)
 
 
 def templates_of(campaign: Campaign, technique: PromptTechnique) -> list[str]:
@@ -71,7 +67,7 @@ def template_prompts(
     rows = BalancedRows({n: v for n, v in values.items() if n in slots}, stream)
     for template in _in_turn(templates, f"{stream}|template"):
         row = rows.next(used[template])
-        text = with_articles(template.format(label=label, **row))
+        text = mend_articles(template.format(label=label, **row))
         yield _prompt(technique, text, label, row)
 
 
@@ -124,8 +120,3 @@ def _in_turn(values: Sequence[str], stream: str) -> Iterator[str]:
         random.Random(f"{stream}|{round_}").shuffle(shuffled)
         yield from shuffled
         round_ += 1
-
-
-def with_articles(text: str) -> str:
-    """Say "an" before a vowel, as in "a orange apple" → "an orange apple"."""
-    return _ARTICLE.sub(lambda article: article.group(1) + "n", text)

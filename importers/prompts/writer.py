@@ -31,6 +31,7 @@ from importers.openai_api.retries import retrying
 from importers.prompts.sampling import WHOLE
 from ls_backend.errors import ConfigError, GeneratorUnreachable
 from ls_backend.labels.texts import readable
+from ls_backend.words import count
 
 if TYPE_CHECKING:
     from importers.config.sections import PromptSettings
@@ -105,11 +106,11 @@ def instructions(campaign: Campaign, kind: str) -> str:
     return f"{general}\n\n{own}" if own else general
 
 
-def first_line(label: str, kind: str, count: int) -> str:
+def first_line(label: str, kind: str, number: int) -> str:
     """The sentence that says what is wanted."""
-    what = f"prompt{'s' * (count != 1)}" if kind == WHOLE else f"value{'s' * (count != 1)}"
+    what = count(number, "prompt" if kind == WHOLE else "value")
     of = "" if kind == WHOLE else f' of "{kind}"'
-    return f'Write {count} {what}{of} for the label "{readable(label)}".'
+    return f'Write {what}{of} for the label "{readable(label)}".'
 
 
 def _all_templates(campaign: Campaign) -> list[str]:

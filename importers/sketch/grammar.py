@@ -27,6 +27,7 @@ from importers.sketch.words import (
     STYLE_WORDS,
     Noun,
 )
+from ls_backend.words import with_article
 
 SYNONYM_SHARE = 0.25
 PLURAL_SHARE = 0.15
@@ -67,11 +68,6 @@ def empty_caption(setting: str, style: str, rng: random.Random) -> str:
     opener, place = rng.choice(EMPTY_OPENERS), rng.choice(PLACES[setting])
     closer = f", {rng.choice(STYLE_CLOSERS[style])}" if rng.random() < 0.5 else ""
     return _written(f"{opener} {place}{closer}", rng)
-
-
-def with_article(words: str) -> str:
-    """ "a" or "an" before the words, by their first letter."""
-    return f"{'an' if words[0] in 'aeiou8' else 'a'} {words}"
 
 
 def plural(name: str) -> str:

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from importers.sketch.grammar import caption, parse, with_article
+from importers.sketch.grammar import caption, parse
 from importers.sketch.spec import ACTIONS, COLORS, STYLES, random_spec, rng_for
 from importers.sketch.wire import REFUSED_WORDS
 from importers.sketch.words import PLACES, SIZE_WORDS, STYLE_OPENERS
+from ls_backend.words import with_article
 
 SAID_TWICE = 0.12
 ONE_FORGOTTEN = 0.3

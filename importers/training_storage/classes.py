@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from importers.config.campaign import NONE_OF_THESE
 from importers.record import Record
 from ls_backend.errors import StorageError
+from ls_backend.words import count
 
 if TYPE_CHECKING:
     from importers.ledger import Ledger
@@ -223,7 +224,7 @@ def _class_gone(
     gone: Sequence[str], new: Sequence[str], used: Mapping[str, int], campaign: str
 ) -> StorageError:
     only = new[0] if len(gone) == len(new) == 1 else None
-    classes = "; ".join(f"{label!r} ({_samples(used.get(label, 0))})" for label in gone)
+    classes = "; ".join(f"{label!r} ({count(used.get(label, 0), 'sample')})" for label in gone)
     return StorageError(
         f"Classes of the training set that are no labels any more: {classes}.",
         hint=" ".join(_what_now(label, near_name(label, new) or only, campaign) for label in gone)
@@ -240,7 +241,3 @@ def _what_now(old: str, near: str | None, campaign: str) -> str:
         renamed = f"If {old!r} was renamed: {command} NEW."
     drop = f"ls-clip classes drop {shlex.quote(campaign)} {shlex.quote(old)}"
     return f"{renamed} If its samples are to leave: {drop}."
-
-
-def _samples(number: int) -> str:
-    return "1 sample" if number == 1 else f"{number:,} samples"

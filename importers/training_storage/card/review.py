@@ -19,8 +19,9 @@ from importers.review import (
     WAITING,
 )
 from importers.training_storage.card.facts import CardFacts, ReviewFacts
-from importers.training_storage.card.text import count, listed, plain, share, table
+from importers.training_storage.card.text import plain, share, table
 from importers.training_storage.layouts.base import Contents
+from ls_backend.words import count, listed
 
 _WORDS = {
     APPROVED: "approved as is",

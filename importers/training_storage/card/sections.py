@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from importers.record import SPLITS, TEST, TRAIN, VALIDATION, Record
 from importers.training_storage.card.facts import CardFacts
 from importers.training_storage.card.picture_grid import MOST_LABELS, Strip
-from importers.training_storage.card.text import count, listed, plain, share, table
+from importers.training_storage.card.text import plain, share, table
 from importers.training_storage.layouts.base import Contents
+from ls_backend.words import count, dollars, listed
 
 NOT_KNOWN = "not known"
 
@@ -143,8 +144,7 @@ def _cost(drawn: Sequence[Record]) -> str:
     if not costs:
         return "What they cost is not known."
     known = f" (known for {len(costs):,} of {len(drawn):,})" * (len(costs) < len(drawn))
-    usd = math.fsum(costs)
-    in_all = f"${usd:,.2f}" if usd >= 1 or not usd else f"${usd:.4f}"
+    in_all = dollars(math.fsum(costs))
     return f"They cost {in_all} in all{known}, without pictures that were not approved."
 
 

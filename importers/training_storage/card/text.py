@@ -31,22 +31,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: int) ->
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rules, *rows))
 
 
-def count(number: int, noun: str, nouns: str | None = None) -> str:
-    """`1 picture`, `1,234 pictures`."""
-    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
-
-
 def share(part: int, whole: int) -> str:
     """Part of a whole in per cent; an empty whole has none."""
     if not whole:
         return "–"
     return "< 0.1 %" if 0 < part / whole < 0.0005 else f"{100 * part / whole:.1f} %"
-
-
-def listed(texts: Iterable[str]) -> str:
-    """`a, b and c`; "none" for nothing."""
-    *first, last = list(texts) or ["none"]
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def bibtex(text: str) -> str:

@@ -25,11 +25,11 @@ from importers.training_storage.storages.hub_requests import (
     Changes,
     Content,
     CopyOf,
-    counted,
     different,
 )
 from importers.training_storage.storages.retries import is_passing, persistent
 from ls_backend.errors import StorageError
+from ls_backend.words import count
 
 if TYPE_CHECKING:
     from importers.training_storage.storages.hub_requests import Operation
@@ -272,7 +272,7 @@ class HubStorage(Storage):
         ignored = [each.path_in_repo for each in operations if getattr(each, "_should_ignore", 0)]
         if ignored:
             raise StorageError(
-                f"Training storage {self.shown} leaves out {counted(len(ignored))}, as its "
+                f"Training storage {self.shown} leaves out {count(len(ignored), 'file')}, as its "
                 f".gitignore says: {ignored[0]}…",
                 hint="Remove those lines from .gitignore in the repository, and run this again.",
             )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from importers.training_storage.storages.retries import LONGEST_WAIT
+from ls_backend.words import count
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete
@@ -195,7 +196,9 @@ class Changes:
     def summary(self) -> str:
         """For the history: "Add 3 files, remove 1 file"."""
         verbs = Counter(map(_verb, self.contents.values()))
-        return ", ".join(f"{verb} {counted(n)}" for verb, n in sorted(verbs.items())).capitalize()
+        return ", ".join(
+            f"{verb} {count(n, 'file')}" for verb, n in sorted(verbs.items())
+        ).capitalize()
 
 
 def different(operations: Iterable[Operation]) -> list[CommitOperationAdd]:
@@ -204,11 +207,6 @@ def different(operations: Iterable[Operation]) -> list[CommitOperationAdd]:
 
     additions = [each for each in operations if isinstance(each, CommitOperationAdd)]
     return list({each.upload_info.sha256: each for each in additions}.values())
-
-
-def counted(files: int) -> str:
-    """`1 file`, `3 files`."""
-    return "1 file" if files == 1 else f"{files} files"
 
 
 def _operation(path: str, content: Content) -> Operation:

@@ -15,7 +15,6 @@ from ls_backend.zero_shot import (
     probabilities,
     score_shares,
     text_vectors,
-    with_article,
 )
 
 
@@ -25,25 +24,6 @@ def unit(*rows: list[float]) -> Vectors:
 
 
 TEXTS = unit([1, 0, 0], [0, 1, 0], [0, 0, 1])
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("dog", "a dog"),
-        ("owl", "an owl"),
-        ("Apple", "an Apple"),
-        ("unicorn", "a unicorn"),
-        ("umbrella", "an umbrella"),
-        ("hourglass", "an hourglass"),
-        ("euro coin", "a euro coin"),
-        ("one-way sign", "a one-way sign"),
-        ("the moon", "the moon"),
-        ("a dog on a rug", "a dog on a rug"),
-    ],
-)
-def test_articles(text: str, expected: str) -> None:
-    assert with_article(text) == expected
 
 
 def test_a_text_is_the_mean_over_its_templates() -> None:

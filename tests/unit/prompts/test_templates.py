@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from importers.config.campaign import NONE_OF_THESE, Campaign
 from importers.prompts import write_prompts
-from importers.prompts.templates import with_articles
 from ls_backend.errors import ConfigError
+from ls_backend.words import mend_articles
 
 PROMPTS: dict[str, Any] = {
     "templates": ["a {color} {label} {place}", "{style} of a {label}"],
@@ -83,7 +83,7 @@ def test_one_factor_alone_comes_in_the_order_that_it_had_before_pairs_were_count
     prompts = {"templates": ["a {n} {label}", "{n}: {label}"], "factors": {"n": list("abcd")}}
     texts = [p.text for p in write_prompts(campaign(prompts=prompts)) if p.label == "cat"]
     assert texts == [
-        with_articles(
+        mend_articles(
             earlier(prompts["templates"], turn, "3|cat|template").format(  # type: ignore[arg-type]
                 label="cat", n=earlier(list("abcd"), turn, "3|cat|n")
             )
@@ -131,7 +131,7 @@ def test_pictures_that_exist_need_no_prompts() -> None:
 def test_an_adversarial_picture_is_labelled_as_what_it_is() -> None:
     for prompt in write_prompts(adversarial()):
         looks_like, other = prompt.factors["looks_like"], prompt.factors["other"]
-        assert prompt.text == with_articles(f"a {looks_like}-like {other}")
+        assert prompt.text == mend_articles(f"a {looks_like}-like {other}")
         assert prompt.label == other != looks_like
         assert prompt.technique == "adversarial"
 
@@ -166,17 +166,3 @@ def test_a_label_does_not_look_like_itself() -> None:
 def test_the_adversarial_technique_needs_no_templates_at_all() -> None:
     alone = campaign(prompts={}, technique=[{"name": "adversarial"}])
     assert len(write_prompts(alone)) == 60
-
-
-@pytest.mark.parametrize(
-    ("written", "spoken"),
-    [
-        ("a orange apple", "an orange apple"),
-        ("A apple on a umbrella", "An apple on an umbrella"),
-        ("a unicorn in a European city", "a unicorn in a European city"),
-        ("a red apple", "a red apple"),
-        ("pizza oven", "pizza oven"),
-    ],
-)
-def test_articles(written: str, spoken: str) -> None:
-    assert with_articles(written) == spoken

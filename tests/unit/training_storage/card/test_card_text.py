@@ -1,10 +1,10 @@
-"""Words of the dataset card: shares, lists, and URLs without their secrets."""
+"""Words of the dataset card: shares, and URLs without their secrets."""
 
 from __future__ import annotations
 
 import pytest
 
-from importers.training_storage.card.text import listed, one_line, share, without_secrets
+from importers.training_storage.card.text import one_line, share, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -40,15 +40,6 @@ def test_shares_of_little_and_of_nothing() -> None:
         "< 0.1 %",
         "33.3 %",
         "100.0 %",
-    ]
-
-
-def test_lists_read_as_people_write_them() -> None:
-    assert [listed([]), listed("a"), listed("ab"), listed("abc")] == [
-        "none",
-        "a",
-        "a and b",
-        "a, b and c",
     ]
 
 
