@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ls_backend.label_studio_types import NewPrediction
 from ls_backend.labels.regions import Region
 from ls_backend.labels.target import LabelTarget
 from ls_backend.zero_shot import Score
-
-Prediction = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def answer_of_several(
     return Answer(labels, _in_range(_shown(target, sure, similarity)))
 
 
-def prediction(target: LabelTarget, said: Answer, version: str) -> Prediction:
+def prediction(target: LabelTarget, said: Answer, version: str) -> NewPrediction:
     """The prediction for a task whose image is labelled as a whole."""
     item = {
         "from_name": target.from_name,
@@ -91,7 +90,7 @@ def prediction(target: LabelTarget, said: Answer, version: str) -> Prediction:
 
 def region_prediction(
     target: LabelTarget, said: Sequence[tuple[Region, Answer]], version: str
-) -> Prediction:
+) -> NewPrediction:
     """The prediction for a task whose regions are labelled; its score is their lowest."""
     return {
         "model_version": version,

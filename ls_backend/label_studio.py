@@ -1,4 +1,4 @@
-"""Label Studio at the other end of the line: credentials, requests, the SDK's client.
+"""Label Studio at the other end of the line: credentials and requests.
 
 Owns how we sign in. A legacy token is sent as it is; a Personal Access Token is a refresh token
 that buys access tokens of five minutes. `ls_backend.label_studio_errors` words the refusals.
@@ -12,29 +12,24 @@ import json
 import os
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
-from ls_backend.errors import ConfigError, LabelStudioUnauthorized, LsClipError
-from ls_backend.images.tls import TrustingAdapter, ca_bundle_from_env, tls_context
+from ls_backend.errors import ConfigError, LabelStudioUnauthorized
+from ls_backend.images.tls import TrustingAdapter, ca_bundle_from_env
 from ls_backend.label_studio_errors import (
     WRONG_TOKEN_HINT,
+    no_answer,
     not_label_studio,
     refusal,
-    translation,
     unauthorized,
 )
-
-if TYPE_CHECKING:
-    import httpx
-    from label_studio_sdk import LabelStudio as Sdk
 
 URL_VARIABLE = "LABEL_STUDIO_URL"
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
@@ -127,38 +122,6 @@ class LabelStudio:
                 self._access_ends = 0.0
         return self._is_access_by_refresh
 
-    @cached_property
-    def sdk(self) -> Sdk:
-        """The SDK's client, which signs in, and once anew, like `request`.
-
-        Use it inside `translated`.
-        """
-        import httpx
-        from label_studio_sdk import LabelStudio as Sdk
-
-        server = self
-
-        class SignIn(httpx.Auth):
-            def auth_flow(
-                self, request: httpx.Request
-            ) -> Generator[httpx.Request, httpx.Response, None]:
-                signed = server.headers()
-                request.headers.update(signed)
-                response = yield request
-                if response.status_code == 401 and server.renew_after(signed):
-                    request.headers.update(server.headers())
-                    yield request
-
-        client = httpx.Client(
-            auth=SignIn(),
-            verify=tls_context(self._ca_bundle),
-            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-            limits=httpx.Limits(max_keepalive_connections=0),
-        )
-        # The key is a placeholder: `SignIn` sets the header. Retries would repeat a POST that
-        # Label Studio has already carried out.
-        return Sdk(base_url=self.url, api_key="-", httpx_client=client, max_retries=0)
-
     def headers(self) -> dict[str, str]:
         """The Authorization header for a request to this server."""
         if not self._is_access_by_refresh:
@@ -183,14 +146,13 @@ class LabelStudio:
         """
         about = what or f"use {path}"
         given = options.pop("headers", {})
-        with self.translated(about):
-            signed = self.headers()
-            try:
-                return self._send(method, path, about, headers={**given, **signed}, **options)
-            except LabelStudioUnauthorized:
-                if not self.renew_after(signed):
-                    raise
-            return self._send(method, path, about, headers={**given, **self.headers()}, **options)
+        signed = self.headers()
+        try:
+            return self._send(method, path, about, headers={**given, **signed}, **options)
+        except LabelStudioUnauthorized:
+            if not self.renew_after(signed):
+                raise
+        return self._send(method, path, about, headers={**given, **self.headers()}, **options)
 
     def json(self, method: str, path: str, *, what: str | None = None, **options: Any) -> Any:
         """Like `request`, and returns the answer's JSON."""
@@ -200,28 +162,18 @@ class LabelStudio:
         except requests.JSONDecodeError:
             raise not_label_studio(self.url, what or f"use {path}") from None
 
-    @contextmanager
-    def translated(self, what: str) -> Iterator[None]:
-        """Turn the exceptions of requests, httpx and the SDK into errors that people understand."""
-        try:
-            yield
-        except LsClipError:
-            raise
-        except Exception as error:
-            known = translation(error, self.url, what)
-            if known is None:
-                raise
-            # The SDK prints response headers, session cookies too: its exception goes no further.
-            raise known from None
-
     def _send(
         self, method: str, path: str, what: str, *, headers: dict[str, str], **options: Any
     ) -> requests.Response:
         options.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
         options.setdefault("allow_redirects", False)
         url = f"{self.url}/{path.lstrip('/')}"
-        with self._connection() as session:
-            response = session.request(method, url, headers=headers, **options)
+        try:
+            with self._connection() as session:
+                response = session.request(method, url, headers=headers, **options)
+        except requests.RequestException as error:
+            # Its text has the address and what not: it goes no further.
+            raise no_answer(error, self.url, what) from None
         if response.status_code >= 300:
             raise refusal(response.status_code, response.text, self.url, what)
         return response

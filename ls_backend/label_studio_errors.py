@@ -1,7 +1,7 @@
 """What Label Studio says when it refuses, in words that help.
 
-Owns the translation of HTTP answers and of the exceptions of requests, httpx and the SDK into the
-LabelStudio* errors. Messages never carry tokens, headers or whole pages.
+Owns the translation of HTTP answers and of the exceptions of requests into the LabelStudio* errors.
+Messages never carry tokens, headers or whole pages.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _LONGEST_REASON = 400
 _SECRETS = re.compile(r"\b[0-9a-f]{40}\b|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
-def refusal(status: int, body: Any, url: str, what: str) -> LabelStudioError:
+def refusal(status: int, body: str, url: str, what: str) -> LabelStudioError:
     """The error for an HTTP answer that is not a success.
 
     Args:
         status: HTTP status, 300 or above.
-        body: The answer's text, or its JSON already parsed.
+        body: The answer's text.
         url: Address of the server.
         what: What we were about: "create the project".
     """
@@ -78,27 +78,17 @@ def unauthorized(message: str, hint: str) -> LabelStudioUnauthorized:
     return LabelStudioUnauthorized(message, hint=hint)
 
 
-def translation(error: Exception, url: str, what: str) -> LabelStudioError | None:
-    """The error that stands for an exception of requests, httpx or the SDK; None for others."""
-    import httpx
-
-    if isinstance(error, requests.JSONDecodeError):
-        return not_label_studio(url, what)
-    if isinstance(error, (requests.Timeout, httpx.TimeoutException)):
-        return _no_answer("it took too long", url, what)
-    if isinstance(error, (requests.RequestException, httpx.HTTPError, httpx.InvalidURL)):
-        return _no_answer(_root_reason(error), url, what)
-    return _sdk_translation(error, url, what)
-
-
-def _sdk_translation(error: Exception, url: str, what: str) -> LabelStudioError | None:
-    from label_studio_sdk.core.api_error import ApiError
-
-    if not isinstance(error, ApiError):
-        return None
-    if error.status_code is None or error.status_code < 300:
-        return not_label_studio(url, what)
-    return refusal(error.status_code, error.body, url, what)
+def no_answer(error: requests.RequestException, url: str, what: str) -> LabelStudioUnreachable:
+    """The error for a request that got no answer."""
+    reason = "it took too long" if isinstance(error, requests.Timeout) else _root_reason(error)
+    hint, code = "Start it, or correct its address in LABEL_STUDIO_URL or [review] url.", None
+    if "SSL" in reason or "certificate" in reason:
+        hint, code = f"Is it http instead of https? If not: {TRUST_HINT}", "tls"
+    return LabelStudioUnreachable(
+        f"Could not {what}: Label Studio at {url} does not answer ({reason}).",
+        hint=hint,
+        code=code,
+    )
 
 
 def _who_are_you(reason: str, url: str, what: str) -> LabelStudioUnauthorized:
@@ -151,17 +141,6 @@ def _other(status: int, reason: str, url: str, what: str) -> LabelStudioError:
 _REFUSALS = {403: _forbidden, 404: _not_found}
 
 
-def _no_answer(reason: str, url: str, what: str) -> LabelStudioUnreachable:
-    hint, code = "Start it, or correct its address in LABEL_STUDIO_URL or [review] url.", None
-    if "SSL" in reason or "certificate" in reason:
-        hint, code = f"Is it http instead of https? If not: {TRUST_HINT}", "tls"
-    return LabelStudioUnreachable(
-        f"Could not {what}: Label Studio at {url} does not answer ({reason}).",
-        hint=hint,
-        code=code,
-    )
-
-
 def _root_reason(error: BaseException) -> str:
     chain: list[BaseException] = []
     link: BaseException | None = error
@@ -179,9 +158,7 @@ def _cause(error: BaseException) -> BaseException | None:
     return inner if isinstance(inner, BaseException) else None
 
 
-def _parsed(body: Any) -> Any:
-    if not isinstance(body, str):
-        return body
+def _parsed(body: str) -> Any:
     try:
         return json.loads(body)
     except ValueError:

@@ -29,6 +29,7 @@ from ls_backend.labels.config import read_label_config
 
 if TYPE_CHECKING:
     from ls_backend.images.image_vectors import ImageVectors
+    from ls_backend.label_studio_types import NewPrediction
     from ls_backend.model import ClipModel
 
 
@@ -63,7 +64,7 @@ class ClipBackend(LabelStudioMLBase):  # type: ignore[misc,unused-ignore]
         tasks: Sequence[Mapping[str, Any]],
         context: Mapping[str, Any] | None = None,
         **_params: Any,
-    ) -> list[dict[str, Any] | list[Any]]:
+    ) -> list[NewPrediction | list[Any]]:
         """One prediction per task, in order; [] where an image failed, or the time was up.
 
         Args:

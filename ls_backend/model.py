@@ -16,7 +16,6 @@ import numpy as np
 
 from ls_backend.answers import (
     Answer,
-    Prediction,
     answer,
     answer_of_several,
     prediction,
@@ -25,6 +24,7 @@ from ls_backend.answers import (
 from ls_backend.clip.clip import Clip, Vectors
 from ls_backend.errors import ImageError
 from ls_backend.images.image_vectors import OUT_OF_TIME, Look
+from ls_backend.label_studio_types import NewPrediction
 from ls_backend.labels.regions import Box, Region, drawn_in, regions_of
 from ls_backend.labels.target import LabelTarget, claims_of, count_claims
 from ls_backend.labels.vectors import LabelStudy, LabelVectors, study_labels
@@ -122,7 +122,7 @@ class ClipModel:
         target: LabelTarget,
         look: LookAt,
         context: Mapping[str, Any] | None = None,
-    ) -> list[Prediction | list[Any]]:
+    ) -> list[NewPrediction | list[Any]]:
         """One item per task, in order: its prediction; [] where its image failed (logged), or
         where it has no region to label.
 
@@ -217,7 +217,7 @@ def _places(
 
 def _predicted(
     view: _View, answers: list[Answer] | None, target: LabelTarget, version: str
-) -> Prediction | list[Any]:
+) -> NewPrediction | list[Any]:
     if answers is None:
         return []
     if target.per_region:

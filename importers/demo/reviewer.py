@@ -7,11 +7,12 @@ what was truly drawn stands in a text chunk of that file, which scoring never re
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from importers.config.campaign import NONE_OF_THESE, UNUSABLE
+from importers.label_studio.queries import ProjectTasks
 from importers.label_studio.queue import AUDIT_TAB
 from importers.progress import Progress, silent
 from ls_backend.errors import LabelStudioError
@@ -68,13 +69,9 @@ def review(
 
 def queue_order(ls: LabelStudio, project_id: int) -> list[int]:
     """Task ids in the order in which Label Studio sorts the queue, lowest score first."""
-    tasks: Iterable[Any] = ls.sdk.tasks.list(
-        project=project_id,
-        query='{"ordering": ["tasks:predictions_score"]}',
-        fields="task_only",
-        page_size=500,
-    )
-    return [int(task.id) for task in tasks]
+    total = _project(ls, project_id)["task_number"]
+    tasks = ProjectTasks(ls, project_id).first(total, "tasks:predictions_score")
+    return [task["id"] for task in tasks]
 
 
 def choose(label: str, truth: Truth, labels: Sequence[str]) -> str:

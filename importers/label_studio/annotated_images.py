@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 from xml.etree import ElementTree
 
 from importers.config.sections import DerivedTechnique
 from importers.generation.candidates import Candidate
 from importers.generation.masks import Region, area_of_regions
-from importers.label_studio.predictions import project_tasks
 from importers.label_studio.project import read_project
+from importers.label_studio.queries import ProjectTasks
 from ls_backend.errors import ConfigError
 from ls_backend.images.task_images import TaskImages
 from ls_backend.label_studio import TOKEN_VARIABLE, URL_VARIABLE, Credentials, LabelStudio
+from ls_backend.label_studio_types import Task
 from ls_backend.labels.control import field_of
 from ls_backend.settings import Settings, settings_from_env
 
@@ -39,16 +39,14 @@ def in_project(credentials: Credentials, technique: DerivedTechnique) -> Iterato
     try:
         name, field = _image_tag(read_project(ls, project)["label_config"], project)
         images = TaskImages(image_settings(credentials))
-        for tasks in project_tasks(ls, project, BATCH):
+        for tasks in ProjectTasks(ls, project).whole(BATCH):
             for task in tasks:
                 yield _candidate(task, name, field, images, technique.source)
     finally:
         ls.close()
 
 
-def _candidate(
-    task: Mapping[str, Any], name: str, field: str, images: TaskImages, source: str
-) -> Candidate:
+def _candidate(task: Task, name: str, field: str, images: TaskImages, source: str) -> Candidate:
     regions = tuple(region for region in _result(task) if region.get("to_name") == name)
     return Candidate(
         origin=f"{source}/task/{task['id']}",
@@ -59,8 +57,8 @@ def _candidate(
     )
 
 
-def _result(task: Mapping[str, Any]) -> list[Region]:
-    given = [a for a in task.get("annotations") or [] if not a.get("was_cancelled")]
+def _result(task: Task) -> list[Region]:
+    given = [annotation for annotation in task["annotations"] if not annotation["was_cancelled"]]
     if not given:
         return []
     latest = max(given, key=lambda annotation: (annotation["updated_at"], annotation["id"]))

@@ -35,6 +35,7 @@ from importers.ledger import Ledger
 from importers.scoring.select import MODEL_VERSION_NOTE
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_studio_types import MlBackend
 
 OUR_TITLES = "clip:"
 _REGISTER_TIMEOUT_S = 60.0
@@ -121,9 +122,9 @@ def connect(
     )
 
 
-def registered_backends(ls: LabelStudio, project_id: int) -> list[dict[str, Any]]:
+def registered_backends(ls: LabelStudio, project_id: int) -> list[MlBackend]:
     """The project's ML backends; Label Studio asks each of them anew how it is."""
-    backends: list[dict[str, Any]] = ls.json(
+    backends: list[MlBackend] = ls.json(
         "GET",
         "/api/ml",
         what=f"read the ML backends of project {project_id}",
@@ -139,7 +140,7 @@ def _version_told_to_label_studio(ls: LabelStudio, project_id: int, backend_id: 
 
 def _ours(
     ls: LabelStudio, project_id: int, backend_url: str
-) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+) -> tuple[MlBackend | None, list[MlBackend]]:
     """The registration to keep, if there is one, and further ones of the same address."""
     backends = registered_backends(ls, project_id)
     same_address = [b for b in backends if b["url"].rstrip("/") == backend_url.rstrip("/")]
@@ -147,7 +148,7 @@ def _ours(
     return next(iter(same_address + same_kind), None), same_address[1:]
 
 
-def _drifted(registered: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> list[str]:
+def _drifted(registered: MlBackend | None, settings: Mapping[str, Any]) -> list[str]:
     if registered is None:
         return []
     found = []
@@ -163,7 +164,7 @@ def _drifted(registered: Mapping[str, Any] | None, settings: Mapping[str, Any]) 
     return found
 
 
-def _delete(ls: LabelStudio, backends: Sequence[Mapping[str, Any]]) -> list[str]:
+def _delete(ls: LabelStudio, backends: Sequence[MlBackend]) -> list[str]:
     for backend in backends:
         ls.request("DELETE", f"/api/ml/{backend['id']}", what="delete a second registration")
     number = len(backends)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from importers.label_studio.connect import OUR_TITLES, registered_backends
-from importers.label_studio.predictions import project_tasks
 from importers.label_studio.project import read_project
+from importers.label_studio.queries import ProjectTasks
 from ls_backend.errors import LsClipError
 from ls_backend.label_studio import Credentials, LabelStudio, credentials_from_env
+from ls_backend.label_studio_types import MlBackend, Project, Task
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
 from ls_backend.settings import Settings, settings_from_env
@@ -46,7 +47,7 @@ class Patient:
         return settings_from_env()
 
     @cached_property
-    def project(self) -> dict[str, Any]:
+    def project(self) -> Project:
         assert self.project_id is not None, "checks of a project ask for one first"
         return read_project(self.ls, self.project_id)
 
@@ -55,12 +56,12 @@ class Patient:
         return read_label_config(self.project["label_config"])
 
     @cached_property
-    def backends(self) -> list[dict[str, Any]]:
+    def backends(self) -> list[MlBackend]:
         """What is registered; Label Studio has just asked each how it is."""
-        return registered_backends(self.ls, int(self.project["id"]))
+        return registered_backends(self.ls, self.project["id"])
 
     @cached_property
-    def backend(self) -> dict[str, Any] | None:
+    def backend(self) -> MlBackend | None:
         """The registration of the backend that is looked at."""
         if self._url is not None:
             wanted = self._url.rstrip("/")
@@ -82,9 +83,9 @@ class Patient:
             return None
 
     @cached_property
-    def first_task(self) -> dict[str, Any] | None:
+    def first_task(self) -> Task | None:
         """The project's oldest task with its predictions."""
-        page = next(project_tasks(self.ls, int(self.project["id"]), 1), None)
+        page = next(ProjectTasks(self.ls, self.project["id"]).whole(1), None)
         return page[0] if page else None
 
     def close(self) -> None:

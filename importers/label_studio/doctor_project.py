@@ -13,6 +13,7 @@ from importers.label_studio.doctor_servers import reached_from_here
 from importers.label_studio.project import UNCERTAINTY_SAMPLING, stored_versions
 from importers.label_studio.webhook import faults, webhook_url, webhooks_of
 from ls_backend.errors import ConfigError, LabelStudioError
+from ls_backend.label_studio_types import Project, Task, Webhook
 from ls_backend.labels.regions import regions_of
 
 _PREDICT_TIMEOUT_S = 100.0
@@ -70,7 +71,7 @@ def label_pairs(patient: Patient) -> str:
     """No two labels read almost the same to CLIP, as the backend found when it encoded them."""
     if not reached_from_here(patient):
         raise NotNow("the ML backend cannot be asked from here")
-    config, number = patient.project["label_config"], int(patient.project["id"])
+    config, number = patient.project["label_config"], patient.project["id"]
     version = backend_version(patient.url, config, number, basic_auth())
     study = _asked(patient, "GET", "/versions").get("labels", {}).get(version)
     if study is None:
@@ -88,7 +89,7 @@ def label_pairs(patient: Patient) -> str:
 def queue(patient: Patient) -> str:
     """Scores are shown, and the lowest comes first."""
     project = patient.project
-    stored = stored_versions(patient.ls, int(project["id"]))
+    stored = stored_versions(patient.ls, project["id"])
     for complaint in (_wrong_settings(project), _wrong_version(patient, stored)):
         if complaint:
             raise complaint
@@ -105,7 +106,7 @@ def queue(patient: Patient) -> str:
 
 def webhook(patient: Patient) -> str:
     """Exactly one, active, with the header that the backend asks for."""
-    hooks = webhooks_of(patient.ls, int(patient.project["id"]), patient.url)
+    hooks = webhooks_of(patient.ls, patient.project["id"], patient.url)
     connect = f"ls-clip connect --project {patient.project_id} --url {patient.url}"
     wrong = (
         ["it is missing"]
@@ -124,7 +125,7 @@ def webhook(patient: Patient) -> str:
     return f"{webhook_url(patient.url)} is active"
 
 
-def _some_task(patient: Patient) -> dict[str, Any]:
+def _some_task(patient: Patient) -> Task:
     if patient.project.get("evaluate_predictions_automatically"):
         raise NotNow("the project has every look at its tasks ask the ML backend for predictions")
     task = patient.first_task
@@ -133,7 +134,7 @@ def _some_task(patient: Patient) -> dict[str, Any]:
     return task
 
 
-def _predicted(patient: Patient, task: dict[str, Any]) -> Any:
+def _predicted(patient: Patient, task: Task) -> Any:
     body = {
         "tasks": [task],
         "project": str(patient.project_id),
@@ -169,7 +170,7 @@ def _asked(patient: Patient, method: str, route: str, **options: Any) -> dict[st
     return answer
 
 
-def _predicted_by_label_studio(patient: Patient) -> tuple[dict[str, Any], Any]:
+def _predicted_by_label_studio(patient: Patient) -> tuple[Task, Any]:
     assert patient.backend is not None, "one that is not registered cannot be connected"
     answer = patient.ls.json(
         "POST",
@@ -181,7 +182,7 @@ def _predicted_by_label_studio(patient: Patient) -> tuple[dict[str, Any], Any]:
     return answer["task"], next(iter(answer.get("response") or []), None)
 
 
-def _wrong_settings(project: dict[str, Any]) -> LabelStudioError | None:
+def _wrong_settings(project: Project) -> LabelStudioError | None:
     if not project["show_collab_predictions"]:
         return LabelStudioError(
             "The project does not show predictions to annotators.",
@@ -227,7 +228,7 @@ def _wrong_version(patient: Patient, stored: dict[str, int]) -> LabelStudioError
     )
 
 
-def _refused_by_backend(hook: dict[str, Any]) -> bool:
+def _refused_by_backend(hook: Webhook) -> bool:
     try:
         response = requests.post(
             hook["url"],

@@ -11,7 +11,7 @@ from importers.label_studio.connect import basic_auth
 from importers.label_studio.doctor_checks import Concern, NotNow, Patient
 from importers.label_studio.webhook import is_no_address, webhook_needs_a_dot, webhook_url
 from ls_backend.errors import ConfigError, LabelStudioError
-from ls_backend.label_studio_errors import not_label_studio, translation
+from ls_backend.label_studio_errors import no_answer, not_label_studio
 
 _TIMEOUT_S = 10.0
 _ML_SWITCH = "ML_BLOCK_LOCAL_IP=false"
@@ -24,8 +24,10 @@ def label_studio_answers(patient: Patient) -> str:
     try:
         response = requests.get(f"{url}/health", timeout=_TIMEOUT_S)
         answer = response.json()
+    except requests.JSONDecodeError:
+        answer = None
     except requests.RequestException as error:
-        raise translation(error, url, "ask how it is") or error from None
+        raise no_answer(error, url, "ask how it is") from None
     if not isinstance(answer, dict) or answer.get("status") != "UP":
         raise not_label_studio(url, "ask how it is")
     return f"{url} answers"

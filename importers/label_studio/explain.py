@@ -6,15 +6,16 @@ The task is read from the list of tasks: opening it would have Label Studio ask 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from importers.label_studio.connect import OUR_TITLES, registered_backends
-from importers.label_studio.predictions import find_task
-from importers.label_studio.project import read_project
+from importers.label_studio.predictions import PredictionChecker
+from importers.label_studio.project import all_projects, read_project
+from importers.label_studio.queries import ProjectTasks
 from ls_backend.errors import ImageError, LabelConfigError, LabelStudioError, LsClipError
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_studio_types import MlBackend, Prediction, Project, Task
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.regions import regions_of
 from ls_backend.labels.target import LabelTarget
@@ -34,22 +35,22 @@ class Case:
     """A task, its project, and the Label Studio that has both."""
 
     ls: LabelStudio
-    project: dict[str, Any]
-    task: dict[str, Any]
+    project: Project
+    task: Task
 
     @property
     def number(self) -> int:
-        return int(self.project["id"])
+        return self.project["id"]
 
     @property
     def version(self) -> str:
         return str(self.project["model_version"] or "")
 
     @property
-    def shown(self) -> dict[str, Any] | None:
+    def shown(self) -> Prediction | None:
         """The newest prediction of the project's version."""
         of_version = [p for p in self.task["predictions"] if p["model_version"] == self.version]
-        return max(of_version, key=lambda p: int(p["id"]), default=None)
+        return max(of_version, key=lambda p: p["id"], default=None)
 
 
 def reasons_of(case: Case) -> Iterator[Reason]:
@@ -110,22 +111,14 @@ def _other_version(case: Case) -> list[Reason]:
 def _misfit(case: Case) -> list[Reason]:
     if case.shown is None:
         return []
-    from label_studio_sdk.label_interface.interface import LabelInterface
-
-    interface = LabelInterface(case.project["label_config"])
-    prediction = {
-        "result": case.shown["result"],
-        "score": case.shown["score"] or 0.0,
-        "model_version": case.version,
-    }
-    errors = interface.validate_prediction(prediction, return_errors=True)
+    errors = PredictionChecker(case.project["label_config"]).misfits(case.shown["result"])
     if not errors:
         return []
     return [
         Reason(
             "misfit",
             "The prediction does not fit the labeling config, so nothing of it is drawn: "
-            f"{'; '.join(map(str, errors))}",
+            f"{'; '.join(errors)}",
             "Put back the name or label that it uses; or delete the predictions of this version "
             f"in the Data Manager, then: ls-clip prelabel --project {case.number}",
         )
@@ -224,7 +217,7 @@ def _regions(case: Case) -> list[Reason]:
 
 def _backend(case: Case) -> list[Reason]:
     backends = registered_backends(case.ls, case.number)
-    ours: Mapping[str, Any] | None = next(
+    ours: MlBackend | None = next(
         (b for b in backends if (b["title"] or "").startswith(OUR_TITLES)), None
     ) or next(iter(backends), None)
     if ours is None:
@@ -259,11 +252,8 @@ def _backend(case: Case) -> list[Reason]:
     return []
 
 
-def _is_number(score: Any) -> bool:
+def _is_number(score: object) -> bool:
     return isinstance(score, float | int) and math.isfinite(score)
-
-
-_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -295,7 +285,7 @@ def explain_task(ls: LabelStudio, task_id: int, project_id: int | None = None) -
         LabelStudioError: there is no such task, or Label Studio refuses.
     """
     project_id = project_id if project_id is not None else _project_of(ls, task_id)
-    task = find_task(ls, project_id, task_id)
+    task = ProjectTasks(ls, project_id).find(task_id)
     if task is None:
         raise _no_such_task(ls, task_id, project_id)
     case = Case(ls, read_project(ls, project_id), task)
@@ -306,8 +296,8 @@ def explain_task(ls: LabelStudio, task_id: int, project_id: int | None = None) -
         shown=case.shown is not None and not reasons,
         model_version=case.version,
         predictions={
-            p["model_version"]: p["score"]
-            for p in sorted(task["predictions"], key=lambda p: int(p["id"]))
+            p["model_version"] or "": p["score"]
+            for p in sorted(task["predictions"], key=lambda p: p["id"])
         },
         reasons=reasons,
     )
@@ -324,20 +314,10 @@ def _project_of(ls: LabelStudio, task_id: int) -> int:
         raise
     if found:
         return int(found[0]["project"])
-    page = 1
-    while True:
-        answer = ls.json(
-            "GET",
-            "/api/projects",
-            what="look for the task's project",
-            params={"page": page, "page_size": _PAGE, "include": "id", "ordering": "-id"},
-        )
-        for project in answer["results"]:
-            if find_task(ls, int(project["id"]), task_id) is not None:
-                return int(project["id"])
-        if not answer["next"]:
-            raise _no_such_task(ls, task_id, None)
-        page += 1
+    for project in all_projects(ls):
+        if ProjectTasks(ls, project["id"]).find(task_id) is not None:
+            return project["id"]
+    raise _no_such_task(ls, task_id, None)
 
 
 def _no_such_task(ls: LabelStudio, task_id: int, project_id: int | None) -> LabelStudioError:

@@ -6,21 +6,16 @@ request that it waits for, and stores what comes one by one.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from importers.label_studio.predictions import (
-    Prediction,
-    PredictionPost,
-    has_version,
-    only_one,
-    project_tasks,
-)
+from importers.label_studio.predictions import PredictionImports
 from importers.label_studio.project import (
     UNCERTAINTY_SAMPLING,
     belongs_to_campaign,
@@ -29,9 +24,12 @@ from importers.label_studio.project import (
     stored_versions,
     use_model_version,
 )
+from importers.label_studio.queries import ProjectTasks
+from importers.ledger.database import exclusive
 from importers.progress import Progress, silent
-from ls_backend.errors import ConfigError, ImageError, LabelStudioError
+from ls_backend.errors import ConfigError, ImageError, LabelStudioError, LedgerError
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_studio_types import NewPrediction, Task
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
 from ls_backend.settings import Settings
@@ -45,8 +43,6 @@ BATCH = 128
 NO_REGION = "no_region"
 INVALID = "invalid"
 DROPPED = "dropped"
-
-Task = Mapping[str, Any]
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +87,7 @@ class ClipAnswers:
         self._look_at = look
         self._reasons: dict[int, str] = {}
 
-    def __call__(self, tasks: Sequence[Task]) -> list[Prediction | str]:
+    def __call__(self, tasks: Sequence[Task]) -> list[NewPrediction | str]:
         """One item per task, in order: its prediction, or why there is none."""
         self._reasons.clear()
         answers = self._model.predict(tasks, self._target, self._look)
@@ -157,10 +153,33 @@ def prelabel_project(
         return prelabel(ls, project_id, answers, answers.version, note, progress)
 
 
+@contextmanager
+def only_one(ls: LabelStudio, project_id: int, folder: Path) -> Iterator[Path]:
+    """Keep other processes of this machine out; gives the file for the note of imports.
+
+    Raises:
+        ConfigError: another process prelabels the project.
+    """
+    server = hashlib.sha256(ls.url.encode()).hexdigest()[:12]
+    note = folder / f"{server}-{project_id}.json"
+    try:
+        guard = exclusive(note)
+    except LedgerError as error:
+        raise ConfigError(
+            f"Another ls-clip prelabels project {project_id}, or {folder} cannot be written.",
+            hint="Wait for it to end, or stop it; then run this again.",
+            code="prelabel_in_use",
+        ) from error
+    try:
+        yield note
+    finally:
+        guard.close()
+
+
 def prelabel(
     ls: LabelStudio,
     project_id: int,
-    answers: Callable[[Sequence[Task]], list[Prediction | str]],
+    answers: Callable[[Sequence[Task]], list[NewPrediction | str]],
     version: str,
     note: Path,
     progress: Progress = silent,
@@ -171,15 +190,15 @@ def prelabel(
         note: File that tells the next run of an import under way: see `only_one`.
     """
     project = read_project(ls, project_id)
-    post = PredictionPost(ls, project_id, project["label_config"], version, note)
-    post.wait_for_import()
+    imports = PredictionImports(ls, project_id, project["label_config"], version, note)
+    imports.wait()
     total, seen, done, already = int(project["task_number"]), 0, 0, 0
     failed: Counter[str] = Counter()
     progress(0, total)
-    for tasks in project_tasks(ls, project_id, BATCH):
-        waiting = [task for task in tasks if not has_version(task, version)]
-        good, reasons = _checked(waiting, answers, post)
-        stored = post.post(good) if good else set()
+    for tasks in ProjectTasks(ls, project_id).whole(BATCH):
+        waiting = [task for task in tasks if not _has_version(task, version)]
+        good, reasons = _checked(waiting, answers, imports)
+        stored = imports.add(good) if good else set()
         failed.update(reasons)
         failed.update({DROPPED: len(good.keys() - stored)})
         seen, done, already = (
@@ -204,21 +223,25 @@ def prelabel(
 
 def _checked(
     tasks: Sequence[Task],
-    answers: Callable[[Sequence[Task]], list[Prediction | str]],
-    post: PredictionPost,
-) -> tuple[dict[int, Prediction], list[str]]:
+    answers: Callable[[Sequence[Task]], list[NewPrediction | str]],
+    imports: PredictionImports,
+) -> tuple[dict[int, NewPrediction], list[str]]:
     """Predictions that fit, by task; and the reason for each task that has none."""
-    good: dict[int, Prediction] = {}
+    good: dict[int, NewPrediction] = {}
     reasons: list[str] = []
     for task, answer in zip(tasks, answers(tasks) if tasks else [], strict=True):
         if isinstance(answer, str):
             reasons.append(answer)
-        elif fault := post.fault(answer):
+        elif fault := imports.fault(answer):
             log.warning("task %s: the prediction is not posted: %s", task["id"], fault)
             reasons.append(INVALID)
         else:
             good[int(task["id"])] = answer
     return good, reasons
+
+
+def _has_version(task: Task, version: str) -> bool:
+    return any(prediction["model_version"] == version for prediction in task["predictions"])
 
 
 def _check_version(version: str, expected: str | None) -> None:

@@ -6,6 +6,7 @@ between creating the project and noting its number finds that project on its nex
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from importers.config.campaign import Campaign
@@ -13,6 +14,7 @@ from importers.config.review_config import has_none_or_unusable, review_config
 from importers.ledger import Ledger
 from ls_backend.errors import LabelConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_studio_types import Project
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
 
@@ -41,7 +43,7 @@ def ensure_project(ls: LabelStudio, campaign: Campaign, ledger: Ledger, model_ve
         if noted is not None
         else _find(ls, ledger) or _create(ls, campaign, ledger, model_version)
     )
-    project_id = int(project["id"])
+    project_id = project["id"]
     ledger.set_note(PROJECT_NOTE, str(project_id))
     _follow_labels(ls, campaign, project)
     return project_id
@@ -53,7 +55,7 @@ def project_of(ledger: Ledger) -> int | None:
     return None if noted is None else int(noted)
 
 
-def campaign_project(ls: LabelStudio, ledger: Ledger) -> dict[str, Any]:
+def campaign_project(ls: LabelStudio, ledger: Ledger) -> Project:
     """The settings of the project to which the campaign was pushed.
 
     Raises:
@@ -74,9 +76,9 @@ def project_url(ls: LabelStudio, project_id: int) -> str:
     return f"{ls.url}/projects/{project_id}/data"
 
 
-def read_project(ls: LabelStudio, project_id: int) -> dict[str, Any]:
+def read_project(ls: LabelStudio, project_id: int) -> Project:
     """The project's settings as Label Studio gives them: those in `_SETTINGS`, or all."""
-    project: dict[str, Any] = ls.json(
+    project: Project = ls.json(
         "GET",
         f"/api/projects/{project_id}",
         what=f"read project {project_id}",
@@ -85,9 +87,29 @@ def read_project(ls: LabelStudio, project_id: int) -> dict[str, Any]:
     return project
 
 
-def belongs_to_campaign(project: dict[str, Any]) -> bool:
+def all_projects(ls: LabelStudio, fields: str = "id") -> Iterator[Project]:
+    """All projects that are shown to us, the newest first.
+
+    Args:
+        fields: Names of the settings that are read of each.
+    """
+    page = 1
+    while True:
+        answer = ls.json(
+            "GET",
+            "/api/projects",
+            what="look through the projects",
+            params={"page": page, "page_size": _PAGE, "include": fields, "ordering": "-id"},
+        )
+        yield from answer["results"]
+        if not answer["next"]:
+            return
+        page += 1
+
+
+def belongs_to_campaign(project: Project) -> bool:
     """A push made this project, and decides which version's scores order its queue."""
-    return _MARKER in (project.get("description") or "")
+    return _MARKER in (project["description"] or "")
 
 
 def stored_versions(ls: LabelStudio, project_id: int) -> dict[str, int]:
@@ -114,7 +136,7 @@ def _marker(ledger: Ledger) -> str:
     return f"{_MARKER} {ledger.campaign_id}"
 
 
-def _noted_project(ls: LabelStudio, project_id: int, ledger: Ledger) -> dict[str, Any]:
+def _noted_project(ls: LabelStudio, project_id: int, ledger: Ledger) -> Project:
     try:
         project = read_project(ls, project_id)
     except LabelStudioError as error:
@@ -126,7 +148,7 @@ def _noted_project(ls: LabelStudio, project_id: int, ledger: Ledger) -> dict[str
             "deleted the project, restore Label Studio's database from a backup.",
             code="label_studio_project_gone",
         ) from None
-    if _marker(ledger) not in (project.get("description") or ""):
+    if _marker(ledger) not in (project["description"] or ""):
         raise LabelStudioError(
             f"Project {project_id} at {ls.url} is not this campaign's: its description does not "
             f"say {_marker(ledger)!r}.",
@@ -137,27 +159,15 @@ def _noted_project(ls: LabelStudio, project_id: int, ledger: Ledger) -> dict[str
     return project
 
 
-def _find(ls: LabelStudio, ledger: Ledger) -> dict[str, Any] | None:
-    page = 1
-    while True:
-        answer = ls.json(
-            "GET",
-            "/api/projects",
-            what="look for the campaign's project",
-            params={"page": page, "page_size": _PAGE, "include": "id,description"},
-        )
-        for project in answer["results"]:
-            if _marker(ledger) in (project.get("description") or ""):
-                return read_project(ls, int(project["id"]))
-        if not answer["next"]:
-            return None
-        page += 1
+def _find(ls: LabelStudio, ledger: Ledger) -> Project | None:
+    for project in all_projects(ls, "id,description"):
+        if _marker(ledger) in (project["description"] or ""):
+            return read_project(ls, project["id"])
+    return None
 
 
-def _create(
-    ls: LabelStudio, campaign: Campaign, ledger: Ledger, model_version: str
-) -> dict[str, Any]:
-    project: dict[str, Any] = ls.json(
+def _create(ls: LabelStudio, campaign: Campaign, ledger: Ledger, model_version: str) -> Project:
+    project: Project = ls.json(
         "POST",
         "/api/projects",
         what=f"create the project {campaign.project_title!r}",
@@ -175,11 +185,11 @@ def _create(
     return project
 
 
-def _follow_labels(ls: LabelStudio, campaign: Campaign, project: dict[str, Any]) -> None:
+def _follow_labels(ls: LabelStudio, campaign: Campaign, project: Project) -> None:
     keep = has_none_or_unusable(project["label_config"])
     wanted = review_config(campaign, keep_none_or_unusable=keep)
     if _target(project["label_config"]) != _target(wanted):
-        _update(ls, int(project["id"]), label_config=wanted)
+        _update(ls, project["id"], label_config=wanted)
 
 
 def _target(label_config: str) -> LabelTarget | None:

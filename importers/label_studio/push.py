@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,13 +12,20 @@ from typing import Any
 from importers.config.campaign import Campaign
 from importers.config.review_config import review_config
 from importers.image_store import ImageStore
+from importers.label_studio.imports import (
+    IMPORT_TIMEOUT_S,
+    PREDICTIONS_LOST,
+    LedgerNote,
+    NotedImports,
+)
+from importers.label_studio.predictions import import_predictions
 from importers.label_studio.project import (
     ensure_project,
     project_url,
     stored_versions,
     use_model_version,
 )
-from importers.label_studio.queries import find_tasks
+from importers.label_studio.queries import ProjectTasks
 from importers.label_studio.queue import OrderReport, check_order, ensure_tabs
 from importers.label_studio.tasks import TaskBuilder, queue_position
 from importers.label_studio.uploads import upload
@@ -30,13 +35,11 @@ from importers.sample import Sample
 from importers.scoring.select import held, is_below, to_push
 from ls_backend.errors import LabelStudioError, LedgerError
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_studio_types import NewTask, TaskPrediction
 
-IMPORT_MAY_TAKE_S = 30.0
 NO_VERSION = ""  # of a task that is to be rescored
-_IMPORT_TIMEOUT_S = 600.0
 _TASKS_NOTE = "import_under_way"
 _PREDICTIONS_NOTE = "predictions_under_way"
-_POLL_S = 0.5
 
 
 class Pusher:
@@ -54,36 +57,39 @@ class Pusher:
         self._ls = ls
         self._ledger = ledger
         self._project_id = project_id
+        self._tasks = ProjectTasks(ls, project_id)
+        self._task_imports = NotedImports[str](LedgerNote(ledger, _TASKS_NOTE), self._is_task)
+        self._prediction_imports = NotedImports[str](
+            LedgerNote(ledger, _PREDICTIONS_NOTE), self._is_predicted
+        )
         self._images = ImageStore(campaign.images_path)
         self._builder = TaskBuilder(campaign, review_config(campaign))
 
     def push(self, batch: Sequence[Sample]) -> int:
         """Make tasks of those samples that are none yet; returns how many that were."""
-        self._wait_for(_TASKS_NOTE)
+        self._task_imports.wait()
         missing = self._without_known(batch)
         if missing:
             tasks = [self._builder.task(sample) for sample in self._uploaded(missing)]
             keys = [sample.key for sample in missing]
-            self._note(_TASKS_NOTE, [time.time(), keys[0]])
-            task_ids, version = self._import(tasks)
-            self._ledger.record_tasks(dict(zip(keys, task_ids, strict=True)), version)
-            self._note(_TASKS_NOTE, None)
+            with self._task_imports.noted(keys[0]):
+                task_ids, version = self._import(tasks)
+                self._ledger.record_tasks(dict(zip(keys, task_ids, strict=True)), version)
         return len(missing)
 
     def rescore(self, batch: Sequence[Sample]) -> None:
         """Give tasks the prediction of this model version, and what CLIP now says of them."""
+        self._prediction_imports.wait()
         keys = [sample.key for sample in batch]
-        there = self._find(keys)
-        self._wait_for(_PREDICTIONS_NOTE, model_version=self.model_version)
-        done = self._find(keys, model_version=self.model_version)
+        there = self._tasks.find_samples(keys)
+        done = self._tasks.find_samples(keys, model_version=self.model_version)
         missing = [s for s in batch if s.key in there and s.key not in done]
         if missing:
-            self._note(_PREDICTIONS_NOTE, [time.time(), missing[0].key])
-            self._import_predictions(
-                [{"task": there[s.key], **self._builder.prediction(s)} for s in missing]
-            )
-            self._note(_PREDICTIONS_NOTE, None)
-        open_tasks = self._find(keys, unlabelled=True)
+            with self._prediction_imports.noted(missing[0].key):
+                self._import_predictions(
+                    [{"task": there[s.key], **self._builder.prediction(s)} for s in missing]
+                )
+        open_tasks = self._tasks.find_samples(keys, unlabelled=True)
         for sample in batch:
             if sample.key in open_tasks:
                 self._replace_data(open_tasks[sample.key], self._builder.data(sample))
@@ -92,25 +98,9 @@ class Pusher:
             self.model_version,
         )
 
-    def _wait_for(self, name: str, **conditions: Any) -> None:
-        """Wait for the import that a killed process had noted: until it is there, or is lost."""
-        under_way = json.loads(self._ledger.note(name) or "null")
-        if under_way is None:
-            return
-        started, key = under_way
-        # A batch becomes visible as a whole: one of its samples stands for all.
-        while abs(time.time() - started) < IMPORT_MAY_TAKE_S and not self._find(
-            [key], **conditions
-        ):
-            time.sleep(_POLL_S)
-        self._note(name, None)
-
-    def _note(self, name: str, value: list[Any] | None) -> None:
-        self._ledger.set_note(name, json.dumps(value))
-
     def _without_known(self, batch: Sequence[Sample]) -> list[Sample]:
-        known = self._find([sample.key for sample in batch])
-        scored = self._find(list(known), model_version=self.model_version)
+        known = self._tasks.find_samples([sample.key for sample in batch])
+        scored = self._tasks.find_samples(known, model_version=self.model_version)
         self._ledger.record_tasks(scored, self.model_version)
         # The others carry an older version's prediction, or none.
         others = {key: known[key] for key in known.keys() - scored.keys()}
@@ -136,22 +126,17 @@ class Pusher:
                 hint="Restore that folder from a backup: the ledger says that it was paid for.",
             ) from None
 
-    def _import(self, tasks: list[dict[str, Any]]) -> tuple[list[int], str]:
+    def _import(self, tasks: list[NewTask]) -> tuple[list[int], str]:
         """Import tasks; returns their numbers, and the version of the predictions they now have."""
         what = f"import {len(tasks)} tasks into project {self._project_id}"
-        try:
-            answer = self._ls.json(
-                "POST",
-                f"/api/projects/{self._project_id}/import",
-                what=what,
-                params={"return_task_ids": "true"},
-                json=tasks,
-                timeout=_IMPORT_TIMEOUT_S,
-            )
-        except LabelStudioError as error:
-            if error.code == "label_studio_rejected":
-                self._note(_TASKS_NOTE, None)
-            raise
+        answer = self._ls.json(
+            "POST",
+            f"/api/projects/{self._project_id}/import",
+            what=what,
+            params={"return_task_ids": "true"},
+            json=tasks,
+            timeout=IMPORT_TIMEOUT_S,
+        )
         task_ids: list[int] = answer.get("task_ids") or []
         if len(task_ids) != len(tasks):
             raise LabelStudioError(
@@ -163,23 +148,14 @@ class Pusher:
         complete = answer.get("prediction_count") == len(tasks)
         return task_ids, self.model_version if complete else NO_VERSION
 
-    def _import_predictions(self, predictions: list[dict[str, Any]]) -> None:
-        if not predictions:
-            return
-        what = f"add {len(predictions)} predictions to project {self._project_id}"
-        answer = self._ls.json(
-            "POST",
-            f"/api/projects/{self._project_id}/import/predictions",
-            what=what,
-            json=predictions,
-            timeout=_IMPORT_TIMEOUT_S,
-        )
-        if answer.get("created") != len(predictions):
-            self._note(_PREDICTIONS_NOTE, None)
+    def _import_predictions(self, predictions: list[TaskPrediction]) -> None:
+        created = import_predictions(self._ls, self._project_id, predictions)
+        if created != len(predictions):
             raise LabelStudioError(
-                f"Could not {what}: {self._ls.url} took {answer.get('created')} of them.",
+                f"Could not add {len(predictions)} predictions to project {self._project_id}: "
+                f"{self._ls.url} took {created} of them.",
                 hint="Its log has the reason. Run this again when it is mended.",
-                code="label_studio_predictions_lost",
+                code=PREDICTIONS_LOST,
             )
 
     def _replace_data(self, task_id: int, data: dict[str, Any]) -> None:
@@ -187,8 +163,11 @@ class Pusher:
             "PATCH", f"/api/tasks/{task_id}", what=f"update task {task_id}", json={"data": data}
         )
 
-    def _find(self, keys: Sequence[str], **conditions: Any) -> dict[str, int]:
-        return find_tasks(self._ls, self._project_id, keys, **conditions)
+    def _is_task(self, key: str) -> bool:
+        return bool(self._tasks.find_samples([key]))
+
+    def _is_predicted(self, key: str) -> bool:
+        return bool(self._tasks.find_samples([key], model_version=self.model_version))
 
 
 def draw_audit(campaign: Campaign, ledger: Ledger, waiting: Sequence[Sample]) -> None:

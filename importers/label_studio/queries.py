@@ -1,99 +1,42 @@
-"""Which tasks of a project belong to which samples: asked of Label Studio itself."""
+"""The tasks of a project, as the Data Manager lists them: paged, searched and ordered.
+
+Owns every `GET /api/tasks`, and Label Studio's times. An answer with tasks that were not asked for
+is never taken for one that was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
-
-_PAGE = 1000
-
-
-def find_tasks(
-    ls: LabelStudio,
-    project_id: int,
-    keys: Collection[str],
-    *,
-    model_version: str | None = None,
-    unlabelled: bool = False,
-) -> dict[str, int]:
-    """Tasks of these samples that Label Studio has; key → task id, the oldest of several.
-
-    Args:
-        keys: At most 1000 sample keys.
-        model_version: Only tasks with a prediction of this version.
-        unlabelled: Only tasks without an annotation.
-    """
-    if not keys:
-        return {}
-    items = [item("data.sample", "in_list", "List", list(keys))]
-    if model_version is not None:
-        items.append(item("predictions_model_versions", "contains", "List", [model_version]))
-    if unlabelled:
-        items.append(item("total_annotations", "equal", "Number", 0))
-    # The keys go into the body: as part of the address a few hundred of them are refused.
-    answer = ls.json(
-        "GET",
-        "/api/tasks",
-        what=f"look up samples in project {project_id}",
-        params={"project": project_id, "fields": "task_only", "page_size": _PAGE},
-        json=all_of(*items),
-    )
-    found: dict[str, int] = {}
-    for task in answer["tasks"]:
-        key = task["data"].get("sample")
-        if key not in keys:
-            raise query_ignored(ls)
-        found[key] = min(int(task["id"]), found.get(key, int(task["id"])))
-    return found
-
-
-def query_ignored(ls: LabelStudio) -> LabelStudioError:
-    """The error for an answer with tasks that were not asked for."""
-    return LabelStudioError(
-        f"{ls.url} ignores which tasks we ask for: a proxy before it drops the body of "
-        "GET requests.",
-        hint="Let the proxy pass it on, or name an address behind it in LABEL_STUDIO_URL.",
-        code="label_studio_proxy",
-    )
-
-
-def all_of(*items: dict[str, Any]) -> dict[str, Any]:
-    """A Data Manager query that all of these conditions must meet."""
-    return {"filters": {"conjunction": "and", "items": list(items)}}
-
-
-def item(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
-    """One condition of a Data Manager query, on a column such as "data.label"."""
-    return {
-        "filter": f"filter:tasks:{column}",
-        "operator": operator,
-        "type": kind,
-        "value": value,
-    }
-
+from ls_backend.label_studio_types import Condition, Filters, Task, TaskPage
 
 PAGE = 250
 """Tasks with annotations: about 0.3 MB, and a third of a second."""
 LIST_PAGE = 2000
 """Numbers alone: 0.1 MB, and a second."""
 LONG_AGO = -1
+"""Less than every number of a task."""
 
-Task = dict[str, Any]
-_WHOLE = {
+_RESOLVED = {
     "fields": "all",
     "include": "id,data,created_at,updated_at,updated_by,annotations,predictions,result,"
     "was_cancelled,ground_truth,completed_by,parent_prediction,lead_time,score,model_version",
 }
-"""What `judge` and `Subject` look at, of tasks, annotations and predictions alike: Label Studio
+"""Whole tasks: all that is looked at of tasks, annotations and predictions alike. Label Studio
 (1.23.2) leaves out of all three what is not named, and takes twice as long for everything. Servers
-that do not know `include` send more."""
-_BARE = {"fields": "task_only", "include": "id,updated_at"}
-"""Number and time alone: less than half of the time of `_WHOLE`."""
+that do not know `include` send more. Addresses of cloud files are such that it serves itself."""
+_AS_STORED = {**_RESOLVED, "resolve_uri": "false"}
+"""Whole tasks, with addresses as the task data has them."""
+_DATA = {"fields": "task_only", "include": "id,data"}
+_SCORES = {"fields": "all", "include": "id,data,predictions_score"}
+_VERSIONS = {"fields": "task_only", "include": "id,predictions_model_versions"}
+_TIMES = {"fields": "task_only", "include": "id,updated_at"}
+"""Number and time alone: less than half of the time of whole tasks."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +44,9 @@ class Newest:
     """Where a project stands.
 
     Attributes:
-        updated_at: Of the task that changed last, as Label Studio writes it; None without tasks.
-        tasks: How many there are.
+        updated_at: Time of the task that changed last, as Label Studio writes it; None without
+            tasks.
+        tasks: Number of tasks.
     """
 
     updated_at: str | None
@@ -110,21 +54,77 @@ class Newest:
 
 
 @dataclass(frozen=True)
-class TaskPages:
-    """The tasks of one project. Every method raises LabelStudioError as `LabelStudio` does."""
+class ProjectTasks:
+    """The tasks of one project.
+
+    Every method raises LabelStudioError as `LabelStudio` does, with the code "label_studio_proxy"
+    where a proxy keeps from Label Studio what is asked for.
+    """
 
     ls: LabelStudio
     project: int
 
+    def whole(self, size: int) -> Iterator[list[Task]]:
+        """All tasks, `size` at a time, oldest first, with addresses that Label Studio serves.
+
+        Goes on after the last task that was seen, so tasks that come or go meanwhile shift nothing.
+        """
+        return (tasks for tasks, _ in self._search((), _RESOLVED, size))
+
+    def find(self, number: int) -> Task | None:
+        """One whole task; unlike opening it, this asks no ML backend for predictions."""
+        return next((task for tasks in self._numbered([number], _RESOLVED) for task in tasks), None)
+
+    def find_samples(
+        self,
+        keys: Collection[str],
+        *,
+        model_version: str | None = None,
+        unlabelled: bool = False,
+    ) -> dict[str, int]:
+        """Tasks of these samples that Label Studio has; key → task id, the oldest of several.
+
+        Args:
+            model_version: Only tasks with a prediction of this version.
+            unlabelled: Only tasks without an annotation.
+        """
+        conditions = [item("data.sample", "in_list", "List", list(keys))]
+        if model_version is not None:
+            conditions.append(_predicted_by(model_version))
+        if unlabelled:
+            conditions.append(UNLABELLED)
+        found: dict[str, int] = {}
+        if keys:
+            for tasks, _ in self._search(conditions, _DATA, PAGE, lambda t: _sample(t) in keys):
+                for task in tasks:
+                    found.setdefault(_sample(task), task["id"])
+        return found
+
+    def with_prediction(self, numbers: Collection[int], model_version: str) -> set[int]:
+        """Those of these tasks that have a prediction of the version."""
+        conditions = [item("id", "in_list", "List", list(numbers)), _predicted_by(model_version)]
+        pages = self._search(
+            conditions,
+            _VERSIONS,
+            PAGE,
+            lambda task: model_version in (task.get("predictions_model_versions") or ""),
+        )
+        return {task["id"] for tasks, _ in pages for task in tasks}
+
+    def first(self, count: int, ordering: str, *conditions: Condition) -> list[Task]:
+        """The first tasks in an order such as "tasks:predictions_score", with data and score."""
+        query = {"filters": all_of(*conditions), "ordering": [ordering]}
+        return self._ask(query, count, _SCORES)["tasks"]
+
     def newest(self) -> Newest:
         """The newest time among all tasks, by Label Studio's clock."""
-        answer = self._ask({"ordering": ["-tasks:updated_at"]}, 1, _BARE)
-        tasks = answer["tasks"]
-        return Newest(tasks[0]["updated_at"] if tasks else None, answer["total"])
+        page = self._ask({"ordering": ["-tasks:updated_at"]}, 1, _TIMES)
+        tasks = page["tasks"]
+        return Newest(tasks[0]["updated_at"] if tasks else None, page["total"])
 
     def count_changed(self, since: str | None, until: str | None) -> int:
         """How many tasks `changed` has."""
-        return int(self._ask(all_of(*_between(since, until)), 1, _BARE)["total"])
+        return int(self._ask({"filters": all_of(*_between(since, until))}, 1, _TIMES)["total"])
 
     def changed(
         self, since: str | None = None, until: str | None = None, *, after: int = LONG_AGO
@@ -138,60 +138,95 @@ class TaskPages:
         Yields:
             The tasks, and how many there are with those that are still to come.
         """
-        items = _between(since, until)
-        for tasks, left in self._by_number(items, after, PAGE, _WHOLE):
-            if since is not None and not all(is_later(t["updated_at"], since) for t in tasks):
-                raise query_ignored(self.ls)
-            yield tasks, left
+        return self._search(
+            _between(since, until),
+            _AS_STORED,
+            PAGE,
+            lambda task: since is None or is_later(task["updated_at"], since),
+            after,
+        )
 
     def of(self, numbers: Sequence[int]) -> Iterator[list[Task]]:
         """Whole tasks with these numbers, a page at a time; those that are gone are left out."""
-        for start in range(0, len(numbers), PAGE):
-            wanted = sorted(numbers)[start : start + PAGE]
-            only = [item("id", "in_list", "List", wanted)]
-            for tasks, _ in self._by_number(only, LONG_AGO, PAGE, _WHOLE):
-                if any(task["id"] not in wanted for task in tasks):
-                    raise query_ignored(self.ls)
-                yield tasks
+        ordered = sorted(numbers)
+        for start in range(0, len(ordered), PAGE):
+            yield from self._numbered(ordered[start : start + PAGE], _AS_STORED)
 
     def numbers(self) -> dict[int, str]:
         """Number of each task there is → when it was changed last."""
         return {
             task["id"]: task["updated_at"]
-            for tasks, _ in self._by_number([], LONG_AGO, LIST_PAGE, _BARE)
+            for tasks, _ in self._search((), _TIMES, LIST_PAGE)
             for task in tasks
         }
 
-    def _by_number(
-        self, items: Sequence[dict[str, Any]], last: int, size: int, fields: dict[str, str]
+    def _numbered(self, numbers: Sequence[int], fields: Mapping[str, str]) -> Iterator[list[Task]]:
+        only = [item("id", "in_list", "List", list(numbers))]
+        pages = self._search(only, fields, PAGE, lambda task: task["id"] in numbers)
+        return (tasks for tasks, _ in pages)
+
+    def _search(
+        self,
+        conditions: Sequence[Condition],
+        fields: Mapping[str, str],
+        size: int,
+        meets: Callable[[Task], bool] = lambda _: True,
+        after: int = LONG_AGO,
     ) -> Iterator[tuple[list[Task], int]]:
+        """The tasks that meet the conditions, by their numbers, and how many are left with them.
+
+        Args:
+            meets: Whether a task can be an answer.
+        """
         while True:
-            query = all_of(*items, item("id", "greater", "Number", last))
-            answer = self._ask({**query, "ordering": ["tasks:id"]}, size, fields)
-            tasks: list[Task] = answer["tasks"]
+            filters = all_of(*conditions, item("id", "greater", "Number", after))
+            page = self._ask({"filters": filters, "ordering": ["tasks:id"]}, size, fields)
+            tasks = page["tasks"]
             if not tasks:
                 return
-            if tasks[0]["id"] <= last:
-                raise query_ignored(self.ls)
-            yield tasks, int(answer["total"])
-            if len(tasks) == answer["total"]:
+            if tasks[0]["id"] <= after or not all(meets(task) for task in tasks):
+                raise self._query_ignored()
+            yield tasks, int(page["total"])
+            if len(tasks) == page["total"]:
                 return
-            last = tasks[-1]["id"]
+            after = tasks[-1]["id"]
 
-    def _ask(self, query: dict[str, Any], size: int, fields: dict[str, str]) -> Any:
-        # In the body: as part of the address a long list of numbers is refused.
-        return self.ls.json(
+    def _ask(self, query: Mapping[str, Any], size: int, fields: Mapping[str, str]) -> TaskPage:
+        page: TaskPage = self.ls.json(
             "GET",
             "/api/tasks",
-            what=f"read the annotations of project {self.project}",
-            params={
-                "project": self.project,
-                **fields,
-                "resolve_uri": "false",
-                "page_size": size,
-            },
+            what=f"read the tasks of project {self.project}",
+            params={"project": self.project, **fields, "page_size": size},
+            # In the body: as part of the address a few hundred keys or numbers are refused.
             json=query,
         )
+        return page
+
+    def _query_ignored(self) -> LabelStudioError:
+        return LabelStudioError(
+            f"{self.ls.url} ignores which tasks we ask for: a proxy before it drops the body of "
+            "GET requests.",
+            hint="Let the proxy pass it on, or name an address behind it in LABEL_STUDIO_URL.",
+            code="label_studio_proxy",
+        )
+
+
+def all_of(*conditions: Condition) -> Filters:
+    """The filters that all of these conditions must meet."""
+    return {"conjunction": "and", "items": list(conditions)}
+
+
+def item(column: str, operator: str, kind: str, value: Any) -> Condition:
+    """One condition on a column such as "data.label"."""
+    return {
+        "filter": f"filter:tasks:{column}",
+        "operator": operator,
+        "type": kind,
+        "value": value,
+    }
+
+
+UNLABELLED = item("total_annotations", "equal", "Number", 0)
 
 
 def earlier(time: str, seconds: float) -> str:
@@ -204,7 +239,24 @@ def is_later(time: str, other: str) -> bool:
     return read_time(time) > read_time(other)
 
 
-def _between(since: str | None, until: str | None) -> list[dict[str, Any]]:
+def read_time(text: str) -> datetime:
+    """The time that an ISO 8601 text says, with its offset.
+
+    Raises:
+        ValueError: it says none.
+    """
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not read the Z
+
+
+def _sample(task: Task) -> str:
+    return str(task["data"].get("sample"))
+
+
+def _predicted_by(model_version: str) -> Condition:
+    return item("predictions_model_versions", "contains", "List", [model_version])
+
+
+def _between(since: str | None, until: str | None) -> list[Condition]:
     ends = {"greater": since, "less_or_equal": until}
     return [
         item("updated_at", operator, "Datetime", _sent(time))
@@ -216,12 +268,3 @@ def _between(since: str | None, until: str | None) -> list[dict[str, Any]]:
 def _sent(time: str) -> str:
     """As a query of the Data Manager must have it: in UTC, always with six decimals."""
     return read_time(time).astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def read_time(text: str) -> datetime:
-    """The time that an ISO 8601 text says, with its offset.
-
-    Raises:
-        ValueError: it says none.
-    """
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not read the Z

@@ -5,15 +5,14 @@ The queue, the audit, a sheet of pictures per label, and one of those that CLIP 
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from importers.config.campaign import Campaign
 from importers.label_studio.project import UNCERTAINTY_SAMPLING, read_project, stored_versions
-from importers.label_studio.queries import all_of, item
+from importers.label_studio.queries import UNLABELLED, ProjectTasks, all_of, item
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_studio_types import Condition, Project, Tab, View
 
 _FIRST = 25
 _SHOWN = 3
@@ -69,24 +68,7 @@ def first_served(
     """The first tasks without an answer, by Label Studio's score or by what is promised."""
     field = promised_field(campaign)
     ordering = "tasks:predictions_score" if by == "score" else f"tasks:{field}"
-    query = {
-        **all_of(
-            item("total_annotations", "equal", "Number", 0),
-            item("cancelled_annotations", "equal", "Number", 0),
-        ),
-        "ordering": [ordering],
-    }
-    answer = ls.json(
-        "GET",
-        "/api/tasks",
-        what=f"read the queue of project {project_id}",
-        params={
-            "project": project_id,
-            "fields": "all",
-            "page_size": count,
-            "query": json.dumps(query),
-        },
-    )
+    tasks = ProjectTasks(ls, project_id).first(count, ordering, UNLABELLED, _NOT_SKIPPED)
     name = field.removeprefix("data.")
     return [
         ServedTask(
@@ -95,7 +77,7 @@ def first_served(
             score=task["predictions_score"],
             promised=float(task["data"].get(name, math.nan)),
         )
-        for task in answer["tasks"]
+        for task in tasks
     ]
 
 
@@ -104,7 +86,7 @@ def promised_field(campaign: Campaign) -> str:
     return "data.clip_similarity" if campaign.review.order == "similarity" else "data.clip_score"
 
 
-def _wrong_settings(project: dict[str, Any]) -> str | None:
+def _wrong_settings(project: Project) -> str | None:
     if project["sampling"] != UNCERTAINTY_SAMPLING:
         return (
             f"The project's task sampling is {project['sampling']!r}: Label Studio does not go by "
@@ -119,7 +101,7 @@ def _wrong_settings(project: dict[str, Any]) -> str | None:
     return None
 
 
-def _no_scores(ls: LabelStudio, project: dict[str, Any], served: list[ServedTask]) -> str | None:
+def _no_scores(ls: LabelStudio, project: Project, served: list[ServedTask]) -> str | None:
     unscored = sum(task.score is None for task in served)
     if not unscored:
         return None
@@ -200,12 +182,12 @@ _BUILT_IN = (
 )
 _WIDTHS = {"tasks:data.prompt": 300, "tasks:data.why": 290}  # pixels; two lines at most
 _COLUMNS = (*_BUILT_IN, *(f"data.{name}" for name in _DATA))
-_UNLABELLED = item("total_annotations", "equal", "Number", 0)
+_NOT_SKIPPED = item("cancelled_annotations", "equal", "Number", 0)
 
 
 def ensure_tabs(ls: LabelStudio, project_id: int, campaign: Campaign) -> list[str]:
     """Add the tabs that are missing; returns their titles. Those that exist stay as they are."""
-    views = ls.json(
+    views: list[View] = ls.json(
         "GET",
         "/api/dm/views",
         what=f"read the tabs of project {project_id}",
@@ -223,7 +205,7 @@ def ensure_tabs(ls: LabelStudio, project_id: int, campaign: Campaign) -> list[st
     return [tab["title"] for tab in missing]
 
 
-def _tabs(campaign: Campaign) -> list[dict[str, Any]]:
+def _tabs(campaign: Campaign) -> list[Tab]:
     lowest_first = [f"tasks:{promised_field(campaign)}"]
     seen = ["id", "data.image", "data.prompt", "data.label", "data.clip_label", "data.why"]
     # On Postgres a JSON true equals no string, but reads as one.
@@ -231,40 +213,38 @@ def _tabs(campaign: Campaign) -> list[dict[str, Any]]:
     # Keys are hashes: in their order an audit that stops half-way is still a random sample.
     at_random = ["tasks:data.sample"]
     return [
-        _tab(REVIEW_TAB, [*seen, promised_field(campaign)], lowest_first, _UNLABELLED),
-        _tab(AUDIT_TAB, seen, at_random, _UNLABELLED, audited),
+        _tab(REVIEW_TAB, [*seen, promised_field(campaign)], lowest_first, UNLABELLED),
+        _tab(AUDIT_TAB, seen, at_random, UNLABELLED, audited),
         *_confident(campaign, lowest_first),
         *(_sheet(label, lowest_first) for label in campaign.labels),
     ]
 
 
-def _confident(campaign: Campaign, ordering: list[str]) -> list[dict[str, Any]]:
+def _confident(campaign: Campaign, ordering: list[str]) -> list[Tab]:
     if campaign.selection.accept_above is None:
         return []
     confident = item("data.confident", "contains", "String", "true")
     shown = ["data.image", "data.label", "data.why"]
-    return [_grid(_tab(CONFIDENT_TAB, shown, ordering, _UNLABELLED, confident))]
+    return [_grid(_tab(CONFIDENT_TAB, shown, ordering, UNLABELLED, confident))]
 
 
-def _sheet(label: str, ordering: list[str]) -> dict[str, Any]:
+def _sheet(label: str, ordering: list[str]) -> Tab:
     of_label = item("data.label", "equal", "String", label)
     title = SHEET_TAB.format(label=label)
-    return _grid(_tab(title, ["data.image", "data.why"], ordering, _UNLABELLED, of_label))
+    return _grid(_tab(title, ["data.image", "data.why"], ordering, UNLABELLED, of_label))
 
 
-def _grid(tab: dict[str, Any]) -> dict[str, Any]:
+def _grid(tab: Tab) -> Tab:
     return {**tab, "type": "grid", "gridWidth": _SHEET_COLUMNS}
 
 
-def _tab(
-    title: str, shown: list[str], ordering: list[str], *conditions: dict[str, Any]
-) -> dict[str, Any]:
+def _tab(title: str, shown: list[str], ordering: list[str], *conditions: Condition) -> Tab:
     hidden = [f"tasks:{column}" for column in _COLUMNS if column not in shown]
     return {
         "title": title,
         "type": "list",
         "target": "tasks",
-        **all_of(*conditions),
+        "filters": all_of(*conditions),
         "ordering": ordering,
         "hiddenColumns": {"explore": hidden, "labeling": hidden},
         "columnsWidth": _WIDTHS,

@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from importers.config.campaign import Campaign
+from importers.label_studio.predictions import PredictionChecker
 from importers.prompts.mention import compositional
 from importers.sample import Sample, Score
 from importers.scoring.select import is_confident
 from ls_backend.answers import answer, prediction
 from ls_backend.errors import LabelStudioError
+from ls_backend.label_studio_types import NewPrediction, NewTask
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
 from ls_backend.zero_shot import Score as ClipScore
-
-
-class PredictionChecker:
-    """Finds what is wrong with a prediction; Label Studio itself stores anything.
-
-    The SDK's label interface knows labels, tags and ranges. It lets pass a missing score, two
-    choices where one is asked for, and an empty result: those are checked here.
-    """
-
-    def __init__(self, label_config: str) -> None:
-        from label_studio_sdk.label_interface.interface import LabelInterface
-
-        self._interface = LabelInterface(label_config)
-
-    def check(self, candidate: Mapping[str, Any]) -> None:
-        """Do nothing for a good prediction.
-
-        Raises:
-            LabelStudioError: naming what is wrong.
-        """
-        errors = _what_the_sdk_misses(candidate)
-        errors = errors or self._interface.validate_prediction(dict(candidate), return_errors=True)
-        if errors:
-            raise LabelStudioError(
-                f"A prediction does not fit the labeling config: {'; '.join(map(str, errors))}",
-                hint="A label that CLIP gives is not among the choices; was a name changed?",
-                code="label_studio_bad_prediction",
-            )
 
 
 class TaskBuilder:
@@ -56,7 +29,7 @@ class TaskBuilder:
     def _by_similarity(self) -> bool:
         return self._campaign.review.order == "similarity"
 
-    def task(self, sample: Sample) -> dict[str, Any]:
+    def task(self, sample: Sample) -> NewTask:
         """The task to import, with its prediction."""
         return {"data": self.data(sample), "predictions": [self.prediction(sample)]}
 
@@ -80,7 +53,7 @@ class TaskBuilder:
             "parents": list(sample.planned.parents),
         }
 
-    def prediction(self, sample: Sample) -> dict[str, Any]:
+    def prediction(self, sample: Sample) -> NewPrediction:
         """The prediction to import, the same that the ML backend would give."""
         score = _score_of(sample)
         clip_score = ClipScore(
@@ -92,8 +65,23 @@ class TaskBuilder:
             similarity=score.similarity,
         )
         made = prediction(self._target, answer(self._target, clip_score), score.model_version)
-        self._checker.check(made)
+        check_prediction(self._checker, made)
         return made
+
+
+def check_prediction(checker: PredictionChecker, prediction: NewPrediction) -> None:
+    """Do nothing for a good prediction, which chooses one label.
+
+    Raises:
+        LabelStudioError: naming what is wrong.
+    """
+    faults = _not_one_label(prediction) or checker.faults(prediction)
+    if faults:
+        raise LabelStudioError(
+            f"A prediction does not fit the labeling config: {'; '.join(faults)}",
+            hint="A label that CLIP gives is not among the choices; was a name changed?",
+            code="label_studio_bad_prediction",
+        )
 
 
 def queue_position(sample: Sample, order: str) -> tuple[float, str]:
@@ -135,17 +123,13 @@ def _score_of(sample: Sample) -> Score:
     return sample.score
 
 
-def _what_the_sdk_misses(candidate: Mapping[str, Any]) -> list[str]:
-    errors = []
-    if candidate.get("score") is None:
-        errors.append("it has no score")
-    if not candidate.get("model_version"):
-        errors.append("it has no model version")
-    results = candidate.get("result") or []
-    if len(results) != 1:
-        errors.append(f"it has {len(results)} results instead of one")
-    for result in results:
-        choices = result.get("value", {}).get("choices")
-        if not isinstance(choices, list) or len(choices) != 1:
-            errors.append(f"it chooses {choices} instead of one label")
-    return errors
+def _not_one_label(prediction: NewPrediction) -> list[str]:
+    """What keeps a prediction from being one choice; the label interface lets that pass."""
+    chosen = [item.get("value", {}).get("choices") for item in prediction["result"]]
+    if len(chosen) != 1:
+        return [f"it has {len(chosen)} results instead of one"]
+    return [
+        f"it chooses {choices} instead of one label"
+        for choices in chosen
+        if not isinstance(choices, list) or len(choices) != 1
+    ]

@@ -6,13 +6,14 @@ never mends it, and a change that does not name the actions wipes them; so all i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from importers.label_studio.backend import is_refused_address
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_studio_types import Webhook
 from ls_backend.settings import SECRET_HEADER
 
 WAKING_ACTIONS = (
@@ -45,9 +46,9 @@ def webhook_url(backend_url: str) -> str:
     return f"{backend_url.rstrip('/')}/webhook"
 
 
-def webhooks_of(ls: LabelStudio, project_id: int, *backend_urls: str) -> list[dict[str, Any]]:
+def webhooks_of(ls: LabelStudio, project_id: int, *backend_urls: str) -> list[Webhook]:
     """The project's webhooks to any of these backends, the oldest first."""
-    hooks: list[dict[str, Any]] = ls.json(
+    hooks: list[Webhook] = ls.json(
         "GET",
         "/api/webhooks/",
         what=f"read the webhooks of project {project_id}",
@@ -55,7 +56,7 @@ def webhooks_of(ls: LabelStudio, project_id: int, *backend_urls: str) -> list[di
     )
     wanted = {webhook_url(url) for url in backend_urls}
     ours = [hook for hook in hooks if hook["url"].rstrip("/") in wanted]
-    return sorted(ours, key=lambda hook: int(hook["id"]))
+    return sorted(ours, key=lambda hook: hook["id"])
 
 
 def mend_webhook(
@@ -85,14 +86,14 @@ def mend_webhook(
         "is_active": True,
     }
     mended = ["it was missing"] if kept is None else faults(kept, address, secret)
-    webhook_id = int(kept["id"]) if kept else 0
+    webhook_id = kept["id"] if kept else 0
     if mended:
         webhook_id = _save(ls, kept, wanted)
     mended += _delete_others(ls, hooks[1:])
     return WebhookReport(webhook_id, tuple(mended))
 
 
-def faults(hook: Mapping[str, Any], address: str, secret: str | None) -> list[str]:
+def faults(hook: Webhook, address: str, secret: str | None) -> list[str]:
     """What is wrong with a webhook, in words."""
     actions = set(hook["actions"])
     missing = [name for name in WAKING_ACTIONS if name not in actions]
@@ -115,20 +116,20 @@ def faults(hook: Mapping[str, Any], address: str, secret: str | None) -> list[st
     return found
 
 
-def _secret_of(hook: Mapping[str, Any]) -> str | None:
+def _secret_of(hook: Webhook) -> str | None:
     headers = {name.lower(): value for name, value in (hook["headers"] or {}).items()}
     return headers.get(SECRET_HEADER.lower())
 
 
-def _headers(hook: Mapping[str, Any] | None, secret: str | None) -> dict[str, str]:
-    present = dict((hook or {}).get("headers") or {})
+def _headers(hook: Webhook | None, secret: str | None) -> dict[str, str]:
+    present = (hook["headers"] if hook else None) or {}
     if not secret:
         return present
     others = {k: v for k, v in present.items() if k.lower() != SECRET_HEADER.lower()}
     return {**others, SECRET_HEADER: secret}
 
 
-def _save(ls: LabelStudio, kept: Mapping[str, Any] | None, wanted: dict[str, Any]) -> int:
+def _save(ls: LabelStudio, kept: Webhook | None, wanted: dict[str, Any]) -> int:
     method, path = (
         ("POST", "/api/webhooks/") if kept is None else ("PATCH", f"/api/webhooks/{kept['id']}/")
     )
@@ -139,7 +140,7 @@ def _save(ls: LabelStudio, kept: Mapping[str, Any] | None, wanted: dict[str, Any
     return int(answer["id"])
 
 
-def _delete_others(ls: LabelStudio, hooks: Sequence[Mapping[str, Any]]) -> list[str]:
+def _delete_others(ls: LabelStudio, hooks: Sequence[Webhook]) -> list[str]:
     for hook in hooks:
         ls.request("DELETE", f"/api/webhooks/{hook['id']}/", what="delete a second webhook")
     number = len(hooks)

@@ -14,10 +14,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any
 
 from importers.config.job import Job
-from importers.label_studio.queries import LONG_AGO, PAGE, Newest, Task, TaskPages, earlier
+from importers.label_studio.queries import LONG_AGO, PAGE, Newest, ProjectTasks, earlier
 from importers.ledger import Ledger
 from importers.progress import Progress, silent
 from importers.review import UNDECIDED, VERDICTS, Review, ReviewedTask
@@ -26,6 +25,7 @@ from importers.training_storage.classes import counts_as, read_map
 from importers.training_storage.subject import Subject, subject_of
 from importers.training_storage.verdicts import Rules, judge, read_rules
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_studio_types import Project, Task
 
 TASK_GONE = "the task is no longer in Label Studio"
 OVERLAP_S = 10.0
@@ -54,7 +54,7 @@ class Read:
         swept: Whether deleted tasks were looked for among all.
     """
 
-    project: dict[str, Any]
+    project: Project
     rules: Rules
     tasks: int
     changed: int
@@ -89,8 +89,8 @@ def read_reviews(
     mapped = read_map(ledger, rules.labels)
     judged = replace(rules, counts_as=counts_as(rules.labels, mapped))
     digest = _digest(config, job, judged)
-    reader = _Reader(TaskPages(ls, subject.project), subject, judged, ledger, progress)
-    newest = reader.pages.newest()
+    reader = _Reader(ProjectTasks(ls, subject.project), subject, judged, ledger, progress)
+    newest = reader.project.newest()
     anew = full or ledger.note(RULES_NOTE) != digest
     if anew or newest.updated_at != ledger.note(CURSOR_NOTE):
         on_change()
@@ -110,7 +110,7 @@ def read_reviews(
 class _Reader:
     """Reads tasks of one project into the ledger, and counts them."""
 
-    pages: TaskPages
+    project: ProjectTasks
     subject: Subject
     rules: Rules
     ledger: Ledger
@@ -132,7 +132,7 @@ class _Reader:
         self.resumed = begun.get("rules") == digest
         if self.resumed:
             after, cursor = begun["after"], begun["cursor"]
-        for tasks, left in self.pages.changed(after=after):
+        for tasks, left in self.project.changed(after=after):
             here = {"rules": digest, "after": tasks[-1]["id"], "cursor": cursor}
             self._take(tasks, {UNFINISHED_NOTE: json.dumps(here)}, left)
         notes = {CURSOR_NOTE: cursor, RULES_NOTE: digest, UNFINISHED_NOTE: "{}"}
@@ -145,7 +145,7 @@ class _Reader:
         # Thousands that were changed at once, as on contact sheets, are not read again every time.
         if cursor and since and self._known_between(since, cursor) > PAGE:
             self._take_changed(cursor)
-            if self._known_between(since, cursor) != self.pages.count_changed(since, cursor):
+            if self._known_between(since, cursor) != self.project.count_changed(since, cursor):
                 self._take_changed(since, cursor)
         else:
             self._take_changed(since)
@@ -153,7 +153,7 @@ class _Reader:
             self.ledger.reviews.record([], {CURSOR_NOTE: newest.updated_at})
 
     def _take_changed(self, since: str | None, until: str | None = None) -> None:
-        for tasks, left in self.pages.changed(since, until):
+        for tasks, left in self.project.changed(since, until):
             self._take(tasks, {}, left)
 
     def _known_between(self, since: str, until: str) -> int:
@@ -179,13 +179,13 @@ class _Reader:
         What was changed and not read all the same (Label Studio's clock was set back, or its
         database restored) is read.
         """
-        there = self.pages.numbers()
+        there = self.project.numbers()
         missed = [
             number
             for number, time in there.items()
             if self.subject.is_ours(number) and self.known.get(number) != time
         ]
-        for tasks in self.pages.of(missed):
+        for tasks in self.project.of(missed):
             self._take(tasks, {}, 0)
         gone = sorted(self._expected() - there.keys())
         lost = [task for number in gone for task in self._gone(number)]

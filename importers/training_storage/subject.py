@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from importers.config.job import Job
 from importers.label_studio.project import campaign_project, read_project
@@ -18,6 +17,7 @@ from importers.label_studio.queries import is_later
 from importers.ledger import Ledger
 from ls_backend.errors import LabelConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
+from ls_backend.label_studio_types import Project, Task
 from ls_backend.labels.control import field_of
 
 MADE_NOTE = "project_made"
@@ -34,7 +34,7 @@ class Subject:
             it → the label that each is meant to show. None for a project of somebody else.
     """
 
-    settings: dict[str, Any]
+    settings: Project
     claims: Mapping[int, Mapping[str, str]] | None
 
     @property
@@ -62,12 +62,12 @@ class Subject:
         """The label that one of our tasks is meant to show, where that is known."""
         return None if self.claims is None else self.claims[task][key]
 
-    def source(self, task: Mapping[str, Any], control: str) -> str:
+    def source(self, task: Task, control: str) -> str:
         """The task's value for the image that this control labels; "" where it has none."""
         value = task["data"].get(_image_field(self.settings["label_config"], control))
         return value.strip() if isinstance(value, str) else ""
 
-    def key(self, task: Mapping[str, Any], known: str | None) -> str | None:
+    def key(self, task: Task, known: str | None) -> str | None:
         """The sample key of a task; None where it is another one with a number of ours.
 
         Label Studio on SQLite gives the number of a deleted task to the next one.
@@ -117,7 +117,7 @@ def subject_of(ls: LabelStudio, job: Job, ledger: Ledger) -> Subject:
     return Subject(settings, None)
 
 
-def _project(ls: LabelStudio, number: int) -> dict[str, Any]:
+def _project(ls: LabelStudio, number: int) -> Project:
     try:
         return read_project(ls, number)
     except LabelStudioError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from review_world import picture
 
-from importers.label_studio.predictions import project_tasks
+from importers.label_studio.queries import ProjectTasks
 from importers.label_studio.uploads import upload
 from importers.sketch.draw import draw
 from ls_backend.label_studio import LabelStudio
@@ -42,8 +42,7 @@ def uploaded(ls: LabelStudio, project_id: int, folder: Path, count: int) -> list
 
 def task_ids(ls: LabelStudio, project_id: int) -> list[int]:
     """Numbers of all tasks, ascending; asks no ML backend."""
-    pages = project_tasks(ls, project_id, 1000)
-    return [int(task["id"]) for page in pages for task in page]
+    return sorted(ProjectTasks(ls, project_id).numbers())
 
 
 def predictions(ls: LabelStudio, project_id: int) -> list[dict[str, Any]]:

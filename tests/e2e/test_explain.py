@@ -14,7 +14,7 @@ from stub_backend import StubBackend, stub_backend
 from importers.demo.services import LabelStudioServer
 from importers.label_studio.connect import connect
 from importers.label_studio.explain import Explanation, explain_task
-from importers.label_studio.predictions import find_task
+from importers.label_studio.queries import ProjectTasks
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
 
@@ -75,7 +75,7 @@ def test_no_prediction_yet_and_asking_brings_none(ls: LabelStudio, stub: StubBac
     project_id, task_id = one_task(ls)
     connect(ls, project_id, stub.url, VERSION)
     assert codes(explain_task(ls, task_id)) == ["not_yet"]
-    task = find_task(ls, project_id, task_id)
+    task = ProjectTasks(ls, project_id).find(task_id)
     assert task is not None
     assert task["predictions"] == []
     ls.request("GET", f"/api/tasks/{task_id}")  # opening it does bring one

@@ -15,9 +15,10 @@ from command_line import CommandLine
 from plain_projects import OLDER, VERSION, answer, drawings, new_project
 
 from importers.demo.services import LabelStudioServer
-from importers.label_studio.predictions import PredictionPost, find_task, only_one
-from importers.label_studio.prelabel import PrelabelReport, prelabel
+from importers.label_studio.predictions import PredictionImports
+from importers.label_studio.prelabel import PrelabelReport, only_one, prelabel
 from importers.label_studio.project import UNCERTAINTY_SAMPLING
+from importers.label_studio.queries import ProjectTasks
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
 
@@ -128,7 +129,7 @@ def test_scores_of_others_keep_their_place_and_older_ones_of_ours_do_not(
         ls.request("PATCH", f"/api/projects/{project_id}", json={"model_version": version})
         report = run(ls, project_id, tmp_path / "note")
         assert (report.done, report.queue_version) == (1, queue_version)
-        found = find_task(ls, project_id, task["id"])
+        found = ProjectTasks(ls, project_id).find(task["id"])
         assert found is not None
         assert {p["model_version"] for p in found["predictions"]} == {version, VERSION}
 
@@ -148,7 +149,7 @@ def test_what_label_studio_drops_is_counted(
     ls: LabelStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project_id = new_project(ls, ["a", "b"])
-    monkeypatch.setattr(PredictionPost, "fault", lambda *_: None)
+    monkeypatch.setattr(PredictionImports, "fault", lambda *_: None)
     report = run(ls, project_id, tmp_path / "note", lambda _: [answer(), answer(label="elephant")])
     assert (report.done, report.failed) == (1, {"dropped": 1})
 

@@ -25,7 +25,7 @@ from review_world import (
 )
 
 from importers.demo.services import LabelStudioServer
-from importers.label_studio import push
+from importers.label_studio import imports, push
 from importers.label_studio import push as push_module
 from importers.ledger import Ledger
 from ls_backend.label_studio import Credentials, LabelStudio
@@ -169,7 +169,7 @@ def test_tasks_that_a_busy_sqlite_imports_without_predictions_get_them(
 def test_an_import_that_was_lost_is_done_again(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(push, "IMPORT_MAY_TAKE_S", 0.1)
+    monkeypatch.setattr(imports, "IMPORT_MAY_TAKE_S", 0.1)
     world = make_world()
     key = world.ledger.samples()[0].key
     world.ledger.set_note("import_under_way", json.dumps([time.time(), key]))

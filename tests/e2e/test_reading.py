@@ -138,7 +138,7 @@ def test_fields_that_are_not_asked_for_say_nothing_of_a_review(
     assert first.shown is not None
     assert first.shown.score == pytest.approx(0.1)
 
-    monkeypatch.setattr(queries, "_WHOLE", {"fields": "all"})
+    monkeypatch.setattr(queries, "_AS_STORED", {"fields": "all"})
     tasks, changed, *_ = reading.counts(full=True)
     assert (tasks, changed) == (4, 0)
 

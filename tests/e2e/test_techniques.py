@@ -24,7 +24,7 @@ from importers.config.sections import DERIVED_TECHNIQUES, PROMPT_TECHNIQUES
 from importers.demo.services import LabelStudioServer, SketchServer
 from importers.generators.base import white_is_painted
 from importers.image_store import ImageStore
-from importers.label_studio.predictions import project_tasks
+from importers.label_studio.queries import ProjectTasks
 from importers.label_studio.uploads import upload
 from importers.ledger import Ledger
 from importers.sample import Sample
@@ -218,7 +218,7 @@ def test_every_technique_reaches_label_studio_with_its_parents(world: World) -> 
     assert world.report["push"]["pushed"] == 31
     tasks = [
         task
-        for page in project_tasks(world.ls, world.report["push"]["project_id"], 100)
+        for page in ProjectTasks(world.ls, world.report["push"]["project_id"]).whole(100)
         for task in page
     ]
     told = {task["data"]["sample"]: task["data"] for task in tasks}

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from importers.config.campaign import Campaign
 from importers.config.review_config import review_config
-from importers.label_studio.tasks import PredictionChecker, TaskBuilder, queue_position, why
+from importers.label_studio.predictions import PredictionChecker
+from importers.label_studio.tasks import TaskBuilder, check_prediction, queue_position, why
 from importers.sample import PlannedSample, Prompt, Sample, Score
 from ls_backend.errors import LabelStudioError
 
@@ -167,7 +168,7 @@ BAD: list[Callable[[dict[str, Any]], object]] = [
 def test_a_bad_prediction_is_never_sent(spoil: Callable[[dict[str, Any]], object]) -> None:
     checker = PredictionChecker(review_config(CAMPAIGN))
     prediction = good()
-    checker.check(prediction)
+    check_prediction(checker, prediction)
     spoil(prediction)
     with pytest.raises(LabelStudioError, match="does not fit"):
-        checker.check(prediction)
+        check_prediction(checker, prediction)

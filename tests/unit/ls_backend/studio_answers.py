@@ -1,4 +1,4 @@
-"""A Label Studio that answers as a test tells it to, and the two ways to ask it.
+"""A Label Studio that answers as a test tells it to, and a way to ask it.
 
 The answers are those that Label Studio 1.23.2 gave; `tests/e2e` asks a real one.
 """
@@ -12,8 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-
-import pytest
 
 from ls_backend.label_studio import LabelStudio
 
@@ -88,13 +86,5 @@ class _Handler(BaseHTTPRequestHandler):
         """Tests share our stderr."""
 
 
-def by_request(ls: LabelStudio) -> Any:
+def read(ls: LabelStudio) -> Any:
     return ls.json("GET", "/api/projects", what="read the projects")
-
-
-def by_sdk(ls: LabelStudio) -> Any:
-    with ls.translated("read the projects"):
-        return list(ls.sdk.projects.list())
-
-
-both_ways = pytest.mark.parametrize("read", [by_request, by_sdk])

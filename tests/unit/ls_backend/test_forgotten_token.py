@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -165,16 +165,8 @@ def test_to_wait_for_a_token_counts_against_the_deadline(studio: Studio) -> None
     studio.speaks.set()
 
 
-def by_request(ls: LabelStudio) -> int:
+def create(ls: LabelStudio) -> int:
     return ls.json("POST", "/api/projects/", json={"title": "Cats"})["id"]
-
-
-def by_sdk(ls: LabelStudio) -> int:
-    with ls.translated("create the project"):
-        return ls.sdk.projects.create(title="Cats").id
-
-
-both_ways = pytest.mark.parametrize("create", [by_request, by_sdk])
 
 
 @pytest.fixture
@@ -184,19 +176,15 @@ def label_studio(studio: Studio) -> Iterator[LabelStudio]:
     label_studio.close()
 
 
-@both_ways
-def test_a_request_is_sent_again_and_done_once(
-    studio: Studio, label_studio: LabelStudio, create: Callable[[LabelStudio], int]
-) -> None:
+def test_a_request_is_sent_again_and_done_once(studio: Studio, label_studio: LabelStudio) -> None:
     assert create(label_studio) == 1
     assert create(label_studio) == 2
     assert studio.titles == ["Cats", "Cats"]
     assert len(studio.given) == 2
 
 
-@both_ways
 def test_a_request_that_is_never_accepted_is_sent_twice(
-    studio: Studio, label_studio: LabelStudio, create: Callable[[LabelStudio], int]
+    studio: Studio, label_studio: LabelStudio
 ) -> None:
     studio.forgets_all = True
 
@@ -210,7 +198,7 @@ def test_a_legacy_token_is_not_sent_again(studio: Studio) -> None:
     label_studio = LabelStudio(Credentials(studio.url, "0123456789abcdef0123456789abcdef01234567"))
 
     with pytest.raises(LabelStudioUnauthorized):
-        by_request(label_studio)
+        create(label_studio)
 
     label_studio.close()
     assert (studio.asked, studio.given) == (1, [])

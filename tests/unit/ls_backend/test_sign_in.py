@@ -1,11 +1,11 @@
-"""Signing in to Label Studio, by request and by the SDK."""
+"""Signing in to Label Studio."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from studio_answers import LEGACY, PAT, Connect, Server, by_sdk, jwt
+from studio_answers import LEGACY, PAT, Connect, Server, jwt
 
 from ls_backend.errors import LabelStudioUnauthorized
 from ls_backend.label_studio import Credentials, LabelStudio
@@ -35,14 +35,6 @@ def test_an_access_token_is_renewed_before_it_ends(server: Server, connect: Conn
     ls.headers()
     ls.headers()
     assert [path for _, path, _ in server.seen] == ["/api/token/refresh/"] * 2
-
-
-@pytest.mark.parametrize("token", [LEGACY, PAT])
-def test_the_sdk_signs_in_the_same_way(server: Server, connect: Connect, token: str) -> None:
-    server.body = {"count": 0, "results": [], "next": None, "previous": None}
-    assert by_sdk(connect(token)) == []
-    expected = "Token" if token == LEGACY else "Bearer"
-    assert str(server.seen[-1][2]).startswith(f"{expected} ")
 
 
 def test_a_netrc_entry_does_not_replace_our_token(

@@ -60,16 +60,10 @@ def connect(studio: ImageHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
         ls.close()
 
 
-def by_request(ls: LabelStudio) -> Any:
+def projects(ls: LabelStudio) -> Any:
     return ls.json("GET", "/api/projects/")["results"]
 
 
-def by_sdk(ls: LabelStudio) -> Any:
-    with ls.translated("read the projects"):
-        return list(ls.sdk.projects.list())
-
-
-both_ways = pytest.mark.parametrize("projects", [by_request, by_sdk])
 Connect = Callable[[Path | None], LabelStudio]
 
 
@@ -113,17 +107,11 @@ def test_the_public_authorities_stay_trusted(ours: Authority) -> None:
     assert len(tls_context(ours.pem).get_ca_certs()) == len(public) + 1
 
 
-@both_ways
-def test_label_studio_is_asked_with_the_bundle(
-    connect: Connect, ours: Authority, projects: Callable[[LabelStudio], Any]
-) -> None:
+def test_label_studio_is_asked_with_the_bundle(connect: Connect, ours: Authority) -> None:
     assert projects(connect(ours.pem)) == []
 
 
-@both_ways
-def test_a_label_studio_that_is_not_trusted_says_so(
-    studio: ImageHost, connect: Connect, projects: Callable[[LabelStudio], Any]
-) -> None:
+def test_a_label_studio_that_is_not_trusted_says_so(studio: ImageHost, connect: Connect) -> None:
     with pytest.raises(LabelStudioUnreachable) as refusal:
         projects(connect(None))
 
