@@ -280,7 +280,7 @@ def test_the_command_says_it_in_lines_json_and_exit_code(
 
 def test_the_help_lists_every_check_with_its_exit_code(command_line: CommandLine) -> None:
     shown = command_line("doctor", "--help").stdout
-    documented = " ".join((ROOT / "docs/ml-backend.md").read_text(encoding="utf-8").split())
+    documented = " ".join((ROOT / "docs/commands.md").read_text(encoding="utf-8").split())
     for number, check in enumerate(CHECKS, 11):
         assert f"{number} {check.name}" in shown
         assert f"{number} {check.name}" in documented
