@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Response, request
-from werkzeug.serving import WSGIRequestHandler, make_server
+from served import serving
 
 from importers.config.campaign import Campaign, load_campaign
 from importers.sketch.batch_api import USUAL, BatchLimits
@@ -73,16 +73,9 @@ def batch_provider(folder: Path, limits: BatchLimits = USUAL) -> Iterator[BatchP
         after = provider.after[_call()]
         return after.pop(0)(response) if after else response
 
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    provider.base_url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+    with serving(app) as root:
+        provider.base_url = f"{root}/v1"
         yield provider
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def batch_campaign(
@@ -150,8 +143,3 @@ def _call() -> str:
     if "werkzeug.socket" not in request.environ:
         return LINE
     return f"{request.method} {request.url_rule.rule if request.url_rule else request.path}"
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Commands under test share our stderr."""

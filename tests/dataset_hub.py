@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, Response, jsonify, redirect, request
-from werkzeug.serving import make_server
+from served import serving
 
 REPO = "pets/training"
 PAGE = 50
@@ -254,13 +253,5 @@ def _app(hub: DatasetHub) -> Flask:
 def dataset_hub() -> Iterator[DatasetHub]:
     """A hub that answers on 127.0.0.1 until the end."""
     hub = DatasetHub()
-    server = make_server("127.0.0.1", 0, _app(hub), threaded=True)
-    hub.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with serving(_app(hub)) as hub.url:
         yield hub
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

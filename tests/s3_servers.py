@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import requests
+from served import answering
 
 _HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "date", "server"}
 
@@ -182,11 +183,5 @@ def faulty_proxy(behind: str) -> Iterator[FaultyProxy]:
     proxy = FaultyProxy()
     server = _Server(("127.0.0.1", 0), _handler(proxy, int(behind.rpartition(":")[2])))
     proxy.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with answering(server):
         yield proxy
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -15,7 +15,7 @@ from typing import Any
 import requests
 from flask import Flask, Response, abort, request
 from recorded_requests import HEADERS, LABELS, predict_body
-from werkzeug.serving import make_server
+from served import serving
 
 from importers.sketch import MODEL_FOLDER
 from importers.sketch.draw import draw
@@ -27,7 +27,7 @@ KEY_POINTS = (
 )
 MAIN = """
 import sys
-from ls_backend.serve import serve
+from ls_backend.server.serve import serve
 from ls_backend.settings import settings_from_env
 serve(sys.argv[1], "127.0.0.1", 0, settings_from_env())
 """
@@ -87,17 +87,11 @@ class Served:
 def serve_uploads() -> Iterator[Uploads]:
     """Uploads on a free port."""
     uploads = Uploads()
-    server = make_server("127.0.0.1", 0, uploads.app(), threaded=True)
-    uploads.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield uploads
-    finally:
-        uploads.release.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(uploads.app()) as uploads.url:
+        try:
+            yield uploads
+        finally:
+            uploads.release.set()
 
 
 @contextmanager

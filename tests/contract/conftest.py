@@ -1,37 +1,23 @@
-"""Real HTTP servers in threads, on free loopback ports."""
+"""What tests of wire formats share: apps over real HTTP, and an images server to misbehave."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 from flask import Flask
 from images_server import KEY, Client, ImagesServer
-from werkzeug.serving import make_server
+from served import serving
 
 Serve = Callable[[Flask], str]
-
-
-@contextmanager
-def _serving(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
 def serve_app() -> Iterator[Serve]:
     """Serve Flask apps over HTTP until the test ends: `serve_app(app)` gives the root URL."""
     with ExitStack() as stack:
-        yield lambda app: stack.enter_context(_serving(app))
+        yield lambda app: stack.enter_context(serving(app))
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import io
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +19,8 @@ import pytest
 from flask import Flask, request
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from served import serving
 from werkzeug.datastructures import FileStorage
-from werkzeug.serving import make_server
 
 from importers.openai_api.models import LIVING
 
@@ -200,16 +199,9 @@ def answer(body: Common) -> dict[str, Any]:
 def wire_server() -> Iterator[WireServer]:
     """A strict server on a free loopback port."""
     server = WireServer()
-    httpd = make_server("127.0.0.1", 0, server.app(), threaded=True)
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    server.url = f"http://127.0.0.1:{httpd.server_port}/v1"
-    try:
+    with serving(server.app()) as root:
+        server.url = f"{root}/v1"
         yield server
-    finally:
-        httpd.shutdown()
-        thread.join()
-        httpd.server_close()
 
 
 @pytest.fixture(name="openai")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, Response, request
-from werkzeug.serving import make_server
+from served import serving
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,8 @@ class StubBackend:
 def stub_backend(version: str) -> Iterator[StubBackend]:
     """Answers on a free port while the block runs."""
     backend = StubBackend(version=version)
-    server = make_server("127.0.0.1", 0, _app(backend), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    backend.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with serving(_app(backend)) as backend.url:
         yield backend
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _app(backend: StubBackend) -> Flask:

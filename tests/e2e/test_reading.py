@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from plain_projects import add_tasks, data_uri, new_project, task_ids, uploaded
 from review_world import MakeWorld, World, add_samples, picture
+from served import answering
 
 from importers.config.job import Job, campaign_job, load_job
 from importers.config.new import new_project_file
@@ -308,11 +308,5 @@ def serving(folder: Path) -> Iterator[str]:
             """Not among the test's output."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +13,7 @@ from typing import Any, Protocol
 import pytest
 from flask import request
 from PIL import Image
-from werkzeug.serving import WSGIRequestHandler, make_server
+from served import serving
 
 from importers.config.campaign import Campaign
 from importers.ledger import Ledger
@@ -56,7 +55,7 @@ def start_images_api(tmp_path: Path) -> Iterator[StartImagesApi]:
             api_key: str | None = None,
         ) -> ImagesApi:
             app = create_app(failure_rate, api_key=api_key, request_log=log, limits=limits)
-            return ImagesApi(f"{servers.enter_context(_serving(app))}/v1", log)
+            return ImagesApi(f"{servers.enter_context(serving(app))}/v1", log)
 
         yield start
 
@@ -91,7 +90,7 @@ def text_api() -> Iterator[TextApi]:
         elif request.is_json and "input" in request.json:
             api.asked.append(request.json["input"])
 
-    with _serving(app) as url:
+    with serving(app) as url:
         api.url = f"{url}/v1"
         yield api
 
@@ -134,24 +133,6 @@ def write_campaign(tmp_path: Path) -> WriteCampaign:
         return folder
 
     return write
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Commands under test share our stderr."""
-
-
-@contextmanager
-def _serving(app: Any) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 MakeCampaign = Callable[..., Campaign]

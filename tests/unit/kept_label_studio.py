@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, request
-from werkzeug.serving import WSGIRequestHandler, make_server
+from served import serving
 
 from ls_backend.label_studio import Credentials, LabelStudio
 
@@ -26,15 +25,8 @@ MATCHES: dict[str, Callable[[Any, Any], bool]] = {
 def kept_label_studio(file: Path) -> Iterator[LabelStudio]:
     """Serve a recording: `project`, its settings, and `tasks`, whole ones."""
     kept = json.loads(file.read_text(encoding="utf-8"))
-    server = make_server("127.0.0.1", 0, _app(**kept), threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield LabelStudio(Credentials(f"http://127.0.0.1:{server.server_port}", "0" * 40))
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(_app(**kept)) as url:
+        yield LabelStudio(Credentials(url, "0" * 40))
 
 
 def _app(project: dict[str, Any], tasks: list[dict[str, Any]]) -> Flask:
@@ -64,8 +56,3 @@ def _meets(task: dict[str, Any], filters: dict[str, Any] | None) -> bool:
         MATCHES[item["operator"]](task[item["filter"].rpartition(":")[2]], item["value"])
         for item in items
     )
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Not among the test's output."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Flask, request
 from PIL import Image
-from werkzeug.serving import WSGIRequestHandler, make_server
+from served import serving
 
 from importers.config.campaign import Campaign, load_campaign
 
@@ -63,23 +63,11 @@ class PaidApi:
         return app
 
 
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Commands under test share our stderr."""
-
-
 @contextmanager
-def serving(api: PaidApi) -> Iterator[PaidApi]:
-    server = make_server("127.0.0.1", 0, api.app(), threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    api.base_url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+def paid_api(api: PaidApi) -> Iterator[PaidApi]:
+    with serving(api.app()) as root:
+        api.base_url = f"{root}/v1"
         yield api
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def write_paid_campaign(

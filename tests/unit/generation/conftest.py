@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from paid_api import PaidApi, serving
+from paid_api import PaidApi, paid_api
 
 
 @pytest.fixture
 def api() -> Iterator[PaidApi]:
-    with serving(PaidApi()) as api:
+    with paid_api(PaidApi()) as api:
         yield api

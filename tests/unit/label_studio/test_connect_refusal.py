@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
+from served import serving
 
 from importers.label_studio.connect import connect
 from ls_backend.errors import LabelStudioError
@@ -26,15 +26,8 @@ def cautious() -> Iterator[LabelStudio]:
     app.add_url_rule("/api/ml", "backends", lambda: [])
     app.add_url_rule("/api/ml", "add", lambda: (REFUSAL, 403), methods=["POST"])
     app.add_url_rule("/api/projects/1", "project", lambda: {"model_version": ""})
-    server = make_server("127.0.0.1", 0, app)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    ls = LabelStudio(Credentials(f"http://127.0.0.1:{server.server_port}", "0" * 40))
-    yield ls
-    ls.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as url, closing(LabelStudio(Credentials(url, "0" * 40))) as ls:
+        yield ls
 
 
 def test_the_switches_that_allow_local_addresses_are_named(cautious: LabelStudio) -> None:

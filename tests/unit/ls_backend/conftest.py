@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,10 +10,11 @@ from pathlib import Path
 import pytest
 from backend_client import PLAIN
 from drawings import Draw, drawing_of
-from fake_hub import Hub, serving
+from fake_hub import Hub
 from flask.testing import FlaskClient
 from fsspec.registry import _registry
 from image_host import ImageHost
+from served import answering
 from studio_answers import LEGACY, Connect, Server
 
 from importers.sketch import MODEL_FOLDER
@@ -72,19 +72,17 @@ def host(start_host: Callable[[], ImageHost]) -> ImageHost:
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     """A Hugging Face hub with the tiny CLIP in `me/tiny` and a tokenizer in `me/words`."""
-    with serving(Hub()) as server:
-        yield server
+    hub = Hub()
+    with answering(hub):
+        yield hub
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A Label Studio that answers every path as a test says."""
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = Server()
+    with answering(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -98,18 +95,6 @@ class _Answer(BaseHTTPRequestHandler):
             self.close_connection = True
         elif with_body:
             self.wfile.write(body)
-
-
-@contextmanager
-def serving(server: Hub) -> Iterator[Hub]:
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def git_sha1(data: bytes) -> str:

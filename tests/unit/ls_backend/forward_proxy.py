@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import selectors
 import socket
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 from image_host import ImageHost
+from served import answering
 
 NAME, PASSWORD = "clip", "p@ss word"
 
@@ -35,18 +35,16 @@ class ForwardProxy:
             def log_message(self, format: str, *args: object) -> None:
                 """Tests read `asked` instead."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self.address = f"127.0.0.1:{self._server.server_port}"
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{server.server_port}"
+        self._answering = answering(server)
 
     def __enter__(self) -> ForwardProxy:
-        self._thread.start()
+        self._answering.__enter__()
         return self
 
-    def __exit__(self, *_error: Any) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    def __exit__(self, *error: Any) -> None:
+        self._answering.__exit__(*error)
 
     def _lets_through(self, request: BaseHTTPRequestHandler) -> bool:
         self.asked.append((request.command, request.path))

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from served import answering
+
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -54,14 +56,14 @@ class ImageHost:
                 """Tests read `asked` instead."""
 
         self._server = _Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._answering = answering(self._server)
         self.port = self._server.server_port
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
     def __enter__(self) -> ImageHost:
-        self._thread.start()
+        self._answering.__enter__()
         return self
 
     def __exit__(
@@ -71,9 +73,7 @@ class ImageHost:
         trace: TracebackType | None,
     ) -> None:
         self._server.stopped.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._answering.__exit__(kind, error, trace)
 
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         headers = request.headers

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response, abort, redirect, request
 from image_host import ImageHost, status
-from werkzeug.serving import make_server
+from served import serving
 
 from ls_backend.errors import ImageError, LabelStudioUnauthorized
 from ls_backend.images.task_images import TaskImages
@@ -41,7 +41,8 @@ class Studio:
         self.asked = 0
         self.forgets_all = False
         self.bucket = ""
-        app = Flask("studio")
+        self.url = ""
+        self.app = app = Flask("studio")
 
         @app.post("/api/token/refresh/")
         def refresh() -> dict[str, str]:
@@ -65,9 +66,6 @@ class Studio:
             self.titles.append((request.json or {})["title"])
             return {"id": len(self.titles), "title": self.titles[-1]}
 
-        self.server = make_server("127.0.0.1", 0, app, threaded=True)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
     def check_token(self) -> None:
         self.asked += 1
         known = [] if self.forgets_all else self.given[1:]
@@ -79,13 +77,9 @@ class Studio:
 @pytest.fixture
 def studio() -> Iterator[Studio]:
     studio = Studio()
-    thread = threading.Thread(target=studio.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield studio
-    studio.speaks.set()
-    studio.server.shutdown()
-    thread.join()
-    studio.server.server_close()
+    with serving(studio.app) as studio.url:
+        yield studio
+        studio.speaks.set()
 
 
 def reader(studio: Studio, **settings: Any) -> TaskImages:

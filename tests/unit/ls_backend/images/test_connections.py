@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from certificates import authority
+from served import answering
 from studio_answers import LEGACY
 
 from ls_backend.label_studio import Credentials, LabelStudio
@@ -39,16 +38,6 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-@contextmanager
-def running(studio: Studio) -> Iterator[Studio]:
-    thread = threading.Thread(target=studio.serve_forever, daemon=True)
-    thread.start()
-    with closing(studio.socket):
-        yield studio
-        studio.shutdown()
-        thread.join()
-
-
 def connections(studio: Studio, credentials: Credentials) -> int:
     with closing(LabelStudio(credentials)) as ls:
         assert [ls.json("GET", "/api/version") for _ in range(4)] == [{}] * 4
@@ -57,7 +46,8 @@ def connections(studio: Studio, credentials: Credentials) -> int:
 
 
 def test_without_tls_each_request_has_a_connection_of_its_own() -> None:
-    with running(Studio()) as studio:
+    studio = Studio()
+    with answering(studio):
         url = f"http://127.0.0.1:{studio.server_port}"
         assert connections(studio, Credentials(url, LEGACY)) == 4
 
@@ -66,6 +56,6 @@ def test_with_tls_one_connection_is_kept(tmp_path: Path) -> None:
     ours = authority(tmp_path)
     studio = Studio()
     studio.socket = ours.server.wrap_socket(studio.socket, server_side=True)
-    with running(studio):
+    with answering(studio):
         url = f"https://127.0.0.1:{studio.server_port}"
         assert connections(studio, Credentials(url, LEGACY, ours.pem)) == 1

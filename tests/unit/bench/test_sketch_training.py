@@ -25,7 +25,7 @@ from bench.sketch_training.vocabulary import (
     needed_words,
 )
 from importers.sketch.grammar import parse
-from importers.sketch.spec import COLORS, OBJECTS, SETTINGS, STYLES, Spec, random_spec, rng_for
+from importers.sketch.spec import COLORS, OBJECTS, SETTINGS, STYLES, Spec, rng_for
 from ls_backend.clip.clip import Clip
 
 
@@ -134,13 +134,3 @@ def test_the_table_says_which_targets_were_met() -> None:
     text = table([Measure("a", 0.99, 0.98, 1.0, 10, 0.98), Measure("b", 0.5, 0.4, 0.6, 9, 0.9)])
     assert "0.980 met" in text
     assert "0.900 missed" in text
-
-
-def test_evaluation_prompts_are_held_out() -> None:
-    from bench.sketch_training.evaluate import requests
-
-    rng = rng_for("check")
-    assert not held_out(random_spec(rng, accept=lambda spec: not held_out(spec)))
-    for request in requests("test", 50):
-        read = parse(request.prompt)
-        assert held_out(read.complete(rng))
