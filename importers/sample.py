@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
+from importers.review import VERDICTS, Review
 
 
 @dataclass(frozen=True)
@@ -95,31 +96,13 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a person decided about a sample.
-
-    Attributes:
-        kind: One of `importers.review.VERDICTS`.
-        label: The label that the person gave; None where there is none.
-        annotation_id: Label Studio's id of the annotation.
-        decided_at: When it was last changed.
-        reviewer: Label Studio's id of the person.
-    """
-
-    kind: str
-    label: str | None
-    annotation_id: int
-    decided_at: datetime
-    reviewer: int | None
-
-
-@dataclass(frozen=True)
 class Sample:
     """A sample as the ledger knows it; what has not happened yet is None.
 
     Attributes:
         refused: Why the generator would not draw it.
         kept: Whether it is among the best of its group; None where that is not decided.
+        review: What people said of its task, as of the last sync; None before.
         flaw: Why people should not spend time on it: "blank", "near duplicate of KEY".
         collected_at: When `ls-clip prune` deleted its image.
     """
@@ -138,7 +121,7 @@ class Sample:
     upload: str | None
     task_id: int | None
     pushed_version: str | None
-    verdict: Verdict | None
+    review: Review | None
     collected_at: datetime | None = None
 
     @property
@@ -148,6 +131,13 @@ class Sample:
     @property
     def prompt(self) -> Prompt:
         return self.planned.prompt
+
+    @property
+    def verdict(self) -> str | None:
+        """What a person decided, one of `importers.review.VERDICTS`; None where nobody has."""
+        if self.review is None or self.review.outcome not in VERDICTS:
+            return None
+        return self.review.outcome
 
 
 def sample_key(

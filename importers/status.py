@@ -12,6 +12,7 @@ from importers.generation.plan import known_to, planned_samples
 from importers.ledger import Ledger
 from importers.ledger.requests import Spending
 from importers.pipeline import PROJECT_URL_NOTE
+from importers.review import UNDECIDED
 from importers.sample import PlannedSample, Sample
 from importers.scoring.select import MODEL_VERSION_NOTE, held, held_because
 
@@ -133,7 +134,7 @@ def _steps(sample: Sample, campaign: Campaign) -> Iterator[str]:
         yield "held"
     if sample.task_id is not None:
         yield "pushed"
-        yield sample.verdict.kind.replace(" ", "_") if sample.verdict else "undecided"
+        yield (sample.verdict or UNDECIDED).replace(" ", "_")
 
 
 def _counts(steps: Counter[str]) -> Counts:

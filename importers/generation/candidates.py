@@ -88,7 +88,7 @@ def approved(ledger: Ledger, store: ImageStore, technique: DerivedTechnique) -> 
     lineages = all_ancestors(samples)
     for sample in samples:
         lineage = {techniques[key] for key in (sample.key, *lineages[sample.key].samples)}
-        label = sample.verdict.label if sample.verdict else None
+        label = sample.review.label if sample.review else None
         shows = label is not None and label != NONE_OF_THESE
         if sample.sha256 is not None and shows and technique.name not in lineage:
             yield Candidate(

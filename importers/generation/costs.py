@@ -15,9 +15,8 @@ from importers.config.campaign import Campaign
 from importers.ledger import Ledger
 from importers.ledger.inputs import WritingAccount
 from importers.ledger.requests import Account
+from importers.review import STORED
 from importers.sample import Sample
-
-_STORED_VERDICTS = frozenset({"approved", "relabelled"})
 
 
 @dataclass(frozen=True)
@@ -126,8 +125,8 @@ def _cost(accounts: Iterable[Account], samples: Iterable[Sample]) -> Cost:
     stored = [account for account in accounts if account.outcome == "stored"]
     unknown = [account for account in accounts if account.outcome == "unknown"]
     known = [account.cost_usd for account in stored if account.cost_usd is not None]
-    verdicts = Counter(sample.verdict.kind for sample in samples if sample.verdict)
-    approved = sum(verdicts[kind] for kind in _STORED_VERDICTS)
+    verdicts = Counter(sample.verdict for sample in samples if sample.verdict)
+    approved = sum(verdicts[verdict] for verdict in STORED)
     cost_usd, unpriced = sum(known, Decimal(0)), len(stored) - len(known)
     return Cost(
         images=len(stored),

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from importers.ledger.database import Database
-from importers.ledger.tables import now
+from importers.ledger.rows import now
 from importers.sample import SourceImage
 
 

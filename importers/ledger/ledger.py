@@ -19,9 +19,9 @@ from importers.ledger.database import Database
 from importers.ledger.inputs import Sources, Writings
 from importers.ledger.requests import Batches, Requests
 from importers.ledger.reviews import Reviews
-from importers.ledger.tables import SELECT_SAMPLES, now, planned_row, sample_from, verdict_row
+from importers.ledger.rows import SELECT_SAMPLES, now, planned_row, sample_from
 from importers.ledger.vectors import Selections
-from importers.sample import PlannedSample, Sample, Score, Verdict
+from importers.sample import PlannedSample, Sample, Score
 
 
 class Ledger:
@@ -144,7 +144,7 @@ class Ledger:
         """The samples whose image has one of these sha256."""
         return self._among("sha256", digests)
 
-    # -- scores, push, verdicts --------------------------------------------------------------
+    # -- scores and push ---------------------------------------------------------------------
 
     def record_scores(self, scores: Mapping[str, Score]) -> None:
         """Set the score of each sample key."""
@@ -184,14 +184,6 @@ class Ledger:
         self._db.write_many(
             "UPDATE samples SET task_id = ?, pushed_version = ?, pushed_at = ? WHERE key = ?",
             [(task, model_version, now(), key) for key, task in tasks.items()],
-        )
-
-    def record_verdicts(self, verdicts: Mapping[str, Verdict | None]) -> None:
-        """Set or clear what people decided about each sample key."""
-        self._db.write_many(
-            "UPDATE samples SET verdict = ?, verdict_label = ?, annotation_id = ?, "
-            "decided_at = ?, reviewer = ? WHERE key = ?",
-            [(*verdict_row(verdict), key) for key, verdict in verdicts.items()],
         )
 
     def _among(self, column: str, values: Collection[str]) -> list[Sample]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from importers.ledger.database import Database
-from importers.ledger.tables import SELECT_SAMPLES, now, sample_from
+from importers.ledger.rows import SELECT_SAMPLES, now, sample_from
 from importers.sample import Sample
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from importers.ledger.database import Database
-from importers.ledger.tables import now
+from importers.ledger.rows import now
 
 
 class Selections:

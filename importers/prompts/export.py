@@ -12,6 +12,7 @@ from pathlib import Path
 from importers.config.campaign import NONE_OF_THESE, Campaign
 from importers.prompts.sampling import WHOLE
 from importers.prompts.writer import first_line, instructions
+from importers.review import APPROVED
 from importers.sample import Prompt, Sample
 from ls_backend.errors import StorageError
 
@@ -58,7 +59,7 @@ def _approved(samples: Sequence[Sample]) -> Iterator[Prompt]:
     seen: set[tuple[str, str]] = set()
     for sample in samples:
         prompt = sample.prompt
-        approved = sample.verdict is not None and sample.verdict.kind == "approved"
+        approved = sample.verdict == APPROVED
         shows = prompt.label != NONE_OF_THESE and not sample.planned.parents
         if approved and shows and (prompt.label, prompt.text) not in seen:
             seen.add((prompt.label, prompt.text))

@@ -25,6 +25,7 @@ from importers.prompts.mention import ADVERSARIAL
 from importers.prompts.sampling import WHOLE, refused_texts, takes_whole
 from importers.prompts.templates import templates_of
 from importers.prompts.writer import ask_for
+from importers.review import APPROVED
 from importers.sample import Prompt
 from ls_backend.errors import ConfigError, GeneratorError, PromptRefused
 
@@ -341,8 +342,7 @@ def _approved(ledger: Ledger) -> list[Prompt]:
     return [
         sample.prompt
         for sample in ledger.samples()
-        if sample.verdict is not None
-        and sample.verdict.kind == "approved"
+        if sample.verdict == APPROVED
         and not sample.planned.parents
         and sample.prompt.technique != ADVERSARIAL
     ]

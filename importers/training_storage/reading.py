@@ -19,8 +19,7 @@ from importers.config.job import Job
 from importers.label_studio.queries import LONG_AGO, PAGE, Newest, ProjectTasks, earlier
 from importers.ledger import Ledger
 from importers.progress import Progress, silent
-from importers.review import UNDECIDED, VERDICTS, Review, ReviewedTask
-from importers.sample import Verdict
+from importers.review import UNDECIDED, Review, ReviewedTask
 from importers.training_storage.classes import counts_as, read_map
 from importers.training_storage.subject import Subject, subject_of
 from importers.training_storage.verdicts import Rules, judge, read_rules
@@ -240,28 +239,11 @@ class _Reader:
     def _record(self, tasks: Sequence[ReviewedTask], notes: Mapping[str, str]) -> None:
         gone = [task for task in tasks if task.review == _GONE]
         self.gone += sum(self.known.get(task.task_id) != "" for task in gone)
-        if self.subject.claims is not None:
-            # Before the reviews: killed in between, the page is read again.
-            self.ledger.record_verdicts({task.key: _verdict(task.review) for task in tasks})
         self.changed += self.ledger.reviews.record(tasks, notes)
         self.known.update({task.task_id: task.updated_at for task in tasks})
 
 
 _GONE = Review(UNDECIDED, reason=TASK_GONE)
-
-
-def _verdict(review: Review) -> Verdict | None:
-    if review.outcome not in VERDICTS:
-        return None
-    if review.annotation_id is None or review.decided_at is None:
-        return None
-    return Verdict(
-        kind=review.outcome,
-        label=review.label,
-        annotation_id=review.annotation_id,
-        decided_at=review.decided_at,
-        reviewer=next(iter(review.reviewers), None),
-    )
 
 
 def _digest(label_config: str, job: Job, rules: Rules) -> str:

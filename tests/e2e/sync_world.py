@@ -68,7 +68,7 @@ class Review:
         return {keys.index(key): label for key, label in labels(self.campaign.storage_url).items()}
 
     def verdicts(self) -> list[str | None]:
-        return [sample.verdict and sample.verdict.kind for sample in self.ledger.samples()]
+        return [sample.verdict for sample in self.ledger.samples()]
 
 
 @contextmanager

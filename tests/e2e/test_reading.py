@@ -61,7 +61,7 @@ class Reading:
         return [found.get(task, "never read") for task in self.tasks]
 
     def verdicts(self) -> list[str | None]:
-        return [sample.verdict and sample.verdict.kind for sample in self.ledger.pushed()]
+        return [sample.verdict for sample in self.ledger.pushed()]
 
     def annotate(self, number: int, label: str, **more: Any) -> int:
         path = f"/api/tasks/{self.tasks[number]}/annotations"

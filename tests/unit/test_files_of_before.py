@@ -93,7 +93,7 @@ def test_what_people_said_is_known(pets: Campaign) -> None:
     said = {"approved": 7, "relabelled": 2}
     said |= dict.fromkeys(("rejected", "unusable", "none of these", "skipped"), 1)
     with Ledger(pets.ledger_path) as ledger:
-        assert Counter(s.verdict.kind for s in ledger.samples() if s.verdict) == said
+        assert Counter(s.verdict for s in ledger.samples() if s.verdict) == said
         assert ledger.reviews.outcomes() == {**said, "undecided": 2, "waiting": 4}
         assert [kind.tasks for kind in ledger.reviews.kinds() if kind.agreement == 1] == [1]
         assert [task.task_id for task in ledger.reviews.unreleased()] == [18]

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
+
+from review_records import record_review
 
 from importers.commands.campaign_words import status_table
 from importers.config.campaign import load_campaign
 from importers.generation.plan import plan
 from importers.ledger import Ledger
-from importers.sample import Score, Verdict
+from importers.sample import Score
 from importers.status import Counts, campaign_status
 
 WriteCampaign = Callable[..., Path]
@@ -45,8 +46,8 @@ def test_every_step_of_every_sample_is_counted(write_campaign: WriteCampaign) ->
             )
         ledger.record_scores({approved: SCORE, waiting: SCORE})
         ledger.record_tasks({approved: 1, waiting: 2}, "clip:a@1")
-        verdict = Verdict("approved", "cat", 7, datetime.now(timezone.utc), 1)
-        ledger.record_verdicts({approved: verdict})
+        record_review(ledger, approved, "approved", "cat")
+        record_review(ledger, waiting)
     status = campaign_status(campaign)
     assert status.labels["cat"] == counts(
         planned=3, refused=1, generated=2, scored=2, pushed=2, approved=1, undecided=1
@@ -66,10 +67,9 @@ def test_ways_out_have_columns_of_their_own_where_people_took_them(
     with Ledger(campaign.ledger_path) as ledger:
         keys = [sample.key for sample in plan(campaign, ledger)]
         ledger.record_tasks({key: number for number, key in enumerate(keys)}, "clip:a@1")
-        now = datetime.now(timezone.utc)
-        kinds = ["unusable", "none of these", "none of these"]
-        verdicts = zip(keys, kinds, strict=False)
-        ledger.record_verdicts({key: Verdict(kind, None, 7, now, 1) for key, kind in verdicts})
+        outcomes = ["unusable", "none of these", "none of these", "undecided"]
+        for key, outcome in zip(keys, outcomes, strict=False):
+            record_review(ledger, key, outcome)
     status = campaign_status(campaign)
     assert status.total == counts(planned=6, pushed=6, unusable=1, none_of_these=2, undecided=3)
     table = status_table(status)

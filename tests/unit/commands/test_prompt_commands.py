@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from review_records import record_review
 from typer.testing import CliRunner
 
 from importers import cli
@@ -15,7 +15,6 @@ from importers.config.campaign import NONE_OF_THESE, load_campaign
 from importers.generation.plan import plan
 from importers.ledger import Ledger
 from importers.prompts import write_prompts
-from importers.sample import Verdict
 
 CAMPAIGN = """
 name = "pets"
@@ -62,9 +61,8 @@ def approve(folder: Path, *labels: str) -> list[str]:
             text = next(s.prompt.text for s in samples if s.prompt.label == label)
             texts.append(text)
             chosen = [s for s in samples if s.prompt.text == text]
-            when = datetime(2026, 11, 1, tzinfo=timezone.utc)
-            verdict = Verdict("approved", label, 1, when, None)
-            ledger.record_verdicts({s.key: verdict for s in chosen})
+            for sample in chosen:
+                record_review(ledger, sample.key, "approved", label)
     return texts
 
 
@@ -131,9 +129,8 @@ def test_a_prompt_for_none_of_the_labels_is_no_chat(pets: Path) -> None:
     texts = approve(pets, "cat")
     with Ledger(load_campaign(pets).ledger_path) as ledger:
         none = [s.key for s in ledger.samples() if s.prompt.label == NONE_OF_THESE]
-        when = datetime(2026, 11, 1, tzinfo=timezone.utc)
-        agreed = Verdict("approved", NONE_OF_THESE, 1, when, None)
-        ledger.record_verdicts(dict.fromkeys(none, agreed))
+        for key in none:
+            record_review(ledger, key, "approved", NONE_OF_THESE)
     assert none
     assert prompts("export", pets).exit_code == 0
     lines = [json.loads(line) for line in (pets / "prompts.jsonl").read_text().splitlines()]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from review_records import record_review
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -22,7 +23,7 @@ from importers.generation.budget import commitments
 from importers.generation.costs import campaign_costs
 from importers.generation.plan import plan
 from importers.ledger import Ledger
-from importers.sample import Sample, Verdict
+from importers.sample import Sample
 
 WriteCampaign = Callable[..., Path]
 
@@ -39,10 +40,6 @@ def paid(ledger: Ledger, key: str, usd: str | None) -> None:
     cost = None if usd is None else Decimal(usd)
     request = ledger.requests.begin(key, reserved_usd=Decimal("0.02"))
     ledger.requests.stored(request, "0" * 64, request_id=None, cost_usd=cost, usage=None)
-
-
-def decide(ledger: Ledger, key: str, kind: str) -> None:
-    ledger.record_verdicts({key: Verdict(kind, "cat", 1, datetime.now(timezone.utc), 1)})
 
 
 @pytest.fixture
@@ -62,9 +59,9 @@ def campaign(write_campaign: WriteCampaign) -> Campaign:
         )
         paid(ledger, dogs[0], "0.02")
         paid(ledger, dogs[1], None)
-        decide(ledger, cats[0], "approved")
-        decide(ledger, cats[1], "rejected")
-        decide(ledger, dogs[0], "relabelled")
+        record_review(ledger, cats[0], "approved")
+        record_review(ledger, cats[1], "rejected")
+        record_review(ledger, dogs[0], "relabelled")
     return campaign
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from review_records import record_review
 
 from importers.config.campaign import NONE_OF_THESE
 from importers.generation.sources import gather
 from importers.generators.base import white_is_painted
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.sample import PlannedSample, Prompt, SourceImage, Verdict
+from importers.review import WAITING
+from importers.sample import PlannedSample, Prompt, SourceImage
 from ls_backend.errors import ConfigError
 
 Write = Callable[..., bytes]
@@ -219,29 +220,24 @@ def add_sample(
     return key
 
 
-def decide(ledger: Ledger, key: str, kind: str | None, label: str | None = None) -> None:
-    when = datetime(2026, 11, 24, tzinfo=timezone.utc)
-    ledger.record_verdicts({key: None if kind is None else Verdict(kind, label, 1, when, 1)})
-
-
 def test_approved_samples_are_sources_with_the_label_that_people_gave(
     make_campaign: Any, ledger: Ledger, picture: Write
 ) -> None:
     campaign = make_campaign(APPROVED)
     store = ImageStore(campaign.images_path)
-    verdicts = [("approved", "cat"), ("relabelled", "dog"), ("rejected", None), (None, None)]
+    verdicts = [("approved", "cat"), ("relabelled", "dog"), ("rejected", None), (WAITING, None)]
     verdicts.append(("approved", NONE_OF_THESE))
     keys = [
         add_sample(ledger, store, picture(f"{n}.png", f"#{n}00000"), "vanilla")
         for n in range(len(verdicts))
     ]
     for key, (kind, label) in zip(keys, verdicts, strict=True):
-        decide(ledger, key, kind, label)
+        record_review(ledger, key, kind, label)
     (report,) = gather(campaign, ledger)
     assert not report.unknown
     assert found(ledger) == [(f"approved:{keys[0]}", "cat"), (f"approved:{keys[1]}", "dog")]
 
-    decide(ledger, keys[0], "rejected")
+    record_review(ledger, keys[0], "rejected")
     gather(campaign, ledger)
     assert found(ledger) == [(f"approved:{keys[0]}", ""), (f"approved:{keys[1]}", "dog")]
 
@@ -254,7 +250,8 @@ def test_no_technique_starts_from_its_own_descendants(
     parents: tuple[str, ...] = ()
     for color, technique in (("red", "vanilla"), ("green", "variation"), ("blue", "inpainting")):
         data = picture(f"{color}.png", color)
-        decide(ledger, add_sample(ledger, store, data, technique, *parents), "approved", "cat")
+        key = add_sample(ledger, store, data, technique, *parents)
+        record_review(ledger, key, "approved", "cat")
         parents = (store.put(data),)
     gather(campaign, ledger)
 

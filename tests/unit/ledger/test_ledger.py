@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
-from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from review_records import record_review
 
 from importers.ledger import Ledger
-from importers.sample import PlannedSample, Prompt, Score, Verdict, sample_key
+from importers.sample import PlannedSample, Prompt, Score, sample_key
 from ls_backend.errors import LedgerError
 
 SCORE = Score("clip:test@1", 0.9, 0.3, 0.8, "cat", 0.9)
@@ -52,15 +52,29 @@ def test_a_sample_walks_through_the_stages(ledger: Ledger) -> None:
     ledger.record_uploads({sample.key: "/data/upload/1/x.png"})
     ledger.record_tasks({sample.key: 41}, "clip:test@1")
     assert ledger.to_push() == []
-    now = datetime.now(timezone.utc)
-    verdict = Verdict("approved", "cat", 7, now, 1)
-    ledger.record_verdicts({sample.key: verdict})
+    assert (ledger.pushed()[0].review, ledger.pushed()[0].verdict) == (None, None)
+    review = record_review(ledger, sample.key, "approved", "cat")
     [done] = ledger.pushed()
     assert (done.task_id, done.audit, done.audit_probability) == (41, True, 0.25)
     assert (done.upload, done.pushed_version) == ("/data/upload/1/x.png", "clip:test@1")
-    assert (done.verdict, done.cost_usd, done.request_id) == (verdict, Decimal("0.006"), "req-1")
-    ledger.record_verdicts({sample.key: None})
+    assert (done.cost_usd, done.request_id) == (Decimal("0.006"), "req-1")
+    assert (done.review, done.verdict) == (review, "approved")
+    record_review(ledger, sample.key)
     assert ledger.pushed()[0].verdict is None
+
+
+def test_the_review_of_a_sample_is_that_of_its_present_task(ledger: Ledger) -> None:
+    sample = planned(1)
+    ledger.plan([sample])
+    ledger.record_tasks({sample.key: 41}, "clip:test@1")
+    record_review(ledger, sample.key, "approved", "cat")
+    ledger.record_tasks({sample.key: 7}, "clip:test@1")
+    assert ledger.samples()[0].verdict == "approved", "until the new task is read"
+    record_review(ledger, sample.key, "rejected")
+    assert ledger.samples()[0].verdict == "rejected"
+    ledger.record_tasks({sample.key: 50}, "clip:test@1")
+    record_review(ledger, sample.key, "unusable")
+    assert ledger.samples()[0].verdict == "unusable"
 
 
 def test_a_refused_prompt_is_not_asked_for_again(ledger: Ledger) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
+from review_records import record_review
 
 from importers.config.campaign import Campaign
 from importers.generation import stage
@@ -21,7 +21,6 @@ from importers.prompts import write_prompts
 from importers.prompts.mention import mentions
 from importers.prompts.sampling import refused_texts
 from importers.prompts.writing import normalised, told, write
-from importers.sample import Verdict
 from importers.sketch import open_model
 from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, OutcomeUnknown
 
@@ -174,9 +173,8 @@ def test_what_people_approved_is_an_example(
     texts = [WrittenText(label, "prompt", f"a {label} asleep") for label in campaign.labels]
     samples = planned_samples(campaign, Known(texts))
     ledger.plan(samples)
-    when = datetime(2026, 11, 1, tzinfo=timezone.utc)
     approved = next(s for s in samples if s.prompt.label == "dog")
-    ledger.record_verdicts({approved.key: Verdict("approved", "dog", 1, when, None)})
+    record_review(ledger, approved.key, "approved", "dog")
     write(campaign, ledger)
     assert "manner:\n- a cat in the fog\n- a dog asleep" in text_api.asked[0]
 

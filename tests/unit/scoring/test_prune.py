@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from review_records import record_review
 from selection_world import VERSION, World
 from typer.testing import CliRunner
 
@@ -16,7 +16,7 @@ from importers import cli
 from importers.config.campaign import load_campaign
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.sample import PlannedSample, Prompt, SourceImage, Verdict
+from importers.sample import PlannedSample, Prompt, SourceImage
 from importers.scoring.prune import prune
 
 MakeWorld = Callable[..., World]
@@ -87,8 +87,7 @@ def uploaded(world: World, sample: PlannedSample) -> None:
 
 
 def approved(world: World, sample: PlannedSample) -> None:
-    verdict = Verdict("approved", "cat", 7, datetime.now(timezone.utc), 1)
-    world.ledger.record_verdicts({sample.key: verdict})
+    record_review(world.ledger, sample.key, "approved", "cat")
 
 
 def has_a_child(world: World, sample: PlannedSample) -> None:
