@@ -8,10 +8,35 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from importers.config.storage_sections import ApprovalSettings
-from importers.review import CONTACT_SHEET, ONE_BY_ONE, VERDICTS, ReviewKind
+from importers.review import (
+    APPROVED,
+    CONTACT_SHEET,
+    NONE_FITS,
+    ONE_BY_ONE,
+    REJECTED,
+    RELABELLED,
+    SKIPPED,
+    STORED,
+    UNDECIDED,
+    UNUSABLE,
+    VERDICTS,
+    WAITING,
+    ReviewKind,
+)
 
 DataFiles = Mapping[str, Mapping[str, Sequence[str]]]
 """Layout → split → files, or a pattern that finds them, below the storage's root."""
+
+_OUTCOMES = {
+    APPROVED: "approved as is",
+    RELABELLED: "approved with another label",
+    REJECTED: "rejected",
+    UNUSABLE: "unusable",
+    NONE_FITS: "none of the labels fits",
+    SKIPPED: "skipped",
+    UNDECIDED: "undecided",
+    WAITING: "waiting for an answer",
+}
 
 
 @dataclass(frozen=True)
@@ -19,10 +44,10 @@ class ReviewFacts:
     """How the tasks of a project were reviewed.
 
     Attributes:
-        outcomes: How many tasks have which outcome of `importers.review`.
-        people: How many people gave an answer that decided a task.
-        one_by_one, contact_sheet: How many tasks were decided in which way.
-        compared: Tasks with a decision to which two or more people gave an answer.
+        outcomes: Number of tasks by outcome of `importers.review`.
+        people: Number of people who gave an answer that decided a task.
+        one_by_one, contact_sheet: Number of tasks that were decided in that way.
+        compared: Number of decided tasks to which two or more people gave an answer.
         agreement: Mean share of those people who gave the label that counts, in (0, 1]; None
             where nothing is compared.
     """
@@ -33,6 +58,24 @@ class ReviewFacts:
     contact_sheet: int
     compared: int
     agreement: float | None
+
+    @property
+    def decided(self) -> int:
+        """Number of tasks with a decision."""
+        return sum(self.outcomes.get(outcome, 0) for outcome in VERDICTS)
+
+    @property
+    def approved(self) -> int:
+        """Number of tasks whose picture is to be stored."""
+        return sum(self.outcomes.get(outcome, 0) for outcome in STORED)
+
+    @property
+    def rows(self) -> list[tuple[str, int, bool]]:
+        """Every outcome in words, its number of tasks, and whether it is a decision."""
+        return [
+            (words, self.outcomes.get(outcome, 0), outcome in VERDICTS)
+            for outcome, words in _OUTCOMES.items()
+        ]
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,30 @@
 """The dataset card of a release: README.md in Hugging Face's format, its pictures, its campaign.
 
 The format is that of https://huggingface.co/docs/hub/datasets-cards: metadata in YAML, then
-Markdown. Every number in it is counted from the release or given in `CardFacts`.
+Markdown. Its text is `card.md.jinja`; every number in it is counted from the release or given in
+`CardFacts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from importers.record import SPLITS, Record
+from importers.training_storage.card.counts import Counts
 from importers.training_storage.card.facts import CardFacts
-from importers.training_storage.card.picture_grid import Strip, picture_files, strips
-from importers.training_storage.card.review import limit_sections, review_sections
-from importers.training_storage.card.sections import content_sections, origin_sections
-from importers.training_storage.card.text import one_line, without_secrets
-from importers.training_storage.card.use import use_sections
+from importers.training_storage.card.picture_grid import MOST_LABELS, Strip, picture_files, strips
+from importers.training_storage.card.text import bibtex, one_line, plain, share, without_secrets
 from importers.training_storage.layouts.base import Contents
+from ls_backend.words import count, dollars, listed
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from markupsafe import Markup
 
 README = "README.md"
 CAMPAIGN = "campaign.toml"
@@ -28,6 +36,7 @@ _SIZES = (
     (10**6, "100K<n<1M"),
     (10**7, "1M<n<10M"),
 )
+_BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def card_files(
@@ -56,36 +65,91 @@ def card_files(
     }
 
 
+# -- text ----------------------------------------------------------------------------------------
+
+
 def _readme(contents: Contents, facts: CardFacts, shown: list[Strip], campaign: str) -> str:
     import yaml
 
-    metadata = yaml.safe_dump(_metadata(contents, facts), sort_keys=False, allow_unicode=True)
-    sections = (
-        *content_sections(contents, facts, shown),
-        *review_sections(contents, facts),
-        *origin_sections(contents, facts),
-        *limit_sections(contents, facts),
-        *use_sections(contents, facts, campaign),
+    counts = Counts(contents)
+    metadata = yaml.safe_dump(
+        _metadata(contents, facts, counts), sort_keys=False, allow_unicode=True
     )
-    return f"---\n{metadata}---\n\n" + "\n\n".join(sections) + "\n"
+    text = _template().render(
+        n=counts,
+        facts=facts,
+        review=facts.review,
+        approval=facts.approval,
+        settings=contents.settings,
+        strips=shown,
+        most_labels=MOST_LABELS,
+        campaign_sha256=hashlib.sha256(campaign.encode()).hexdigest(),
+        is_scrubbed=campaign != facts.campaign_text,
+    )
+    return f"---\n{metadata}---\n\n" + _BLANK_LINES.sub("\n\n", text)
 
 
-def _metadata(contents: Contents, facts: CardFacts) -> dict[str, Any]:
+@cache
+def _template() -> Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,  # so that what macros give counts as escaped, too
+        finalize=_escaped,
+        undefined=jinja2.StrictUndefined,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {
+        "bibtex": lambda text: _safe(bibtex(text)),
+        "count": count,
+        "counted": _counted,
+        "dollars": lambda amount: _safe(dollars(amount)),
+        "listed": _listed,
+        "plain": lambda text: _safe(plain(text)),
+        "share": lambda part, whole: _safe(share(part, whole)),
+    }
+    return environment.get_template("card.md.jinja")
+
+
+def _escaped(value: object) -> Markup:
+    """What the template shows of a value: whole numbers with commas, texts made safe."""
+    if hasattr(value, "__html__"):
+        return _safe(str(value))
+    return _safe(f"{value:,}" if isinstance(value, int) else plain(str(value)))
+
+
+def _safe(markdown: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(markdown)
+
+
+def _listed(texts: Iterable[str], form: str = "{}") -> str:
+    return listed(form.format(text) for text in texts)
+
+
+def _counted(numbers: Mapping[str, int]) -> str:
+    """`3 drawn by a model and 1 unknown`; what there is none of is left out."""
+    return listed(f"{number:,} {words}" for words, number in numbers.items() if number)
+
+
+# -- metadata ------------------------------------------------------------------------------------
+
+
+def _metadata(contents: Contents, facts: CardFacts, counts: Counts) -> dict[str, Any]:
     """The card's YAML; a licence stands in it only where one is known."""
-    records = contents.records
-    tasks = ["image-classification"]
-    if any(record.boxes for record in records):
-        tasks.append("object-detection")
     tags = {
-        "synthetic": any(record.synthetic for record in records),
+        "synthetic": counts.origins[True],
         "label-studio": True,
-        "clip": any(record.model_version for record in records),
+        "clip": counts.model_versions,
     }
     found: dict[str, Any] = {"pretty_name": one_line(facts.name)}
     if facts.license:
         found["license"] = facts.license
-    found["task_categories"] = tasks
-    found["size_categories"] = [_size(len(records))]
+    found["task_categories"] = ["image-classification"] + ["object-detection"] * counts.has_boxes
+    found["size_categories"] = [_size(counts.pictures)]
     found["tags"] = [tag for tag, holds in tags.items() if holds]
     configs = _configs(contents, facts)
     return found | ({"configs": configs} if configs else {})

@@ -1,9 +1,8 @@
-"""Words of the dataset card: what comes from people or files, made safe for Markdown and YAML."""
+"""Text of a dataset card: made safe for Markdown, YAML and BibTeX, without secrets; shares."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!$@])")
 _JOINERS = "\u200c\u200d"  # within words of Persian and Indic scripts, and within emoji
@@ -23,12 +22,6 @@ def plain(text: str) -> str:
     """Text that Markdown shows as it is, within a line, a table's cell or a link's name."""
     safe = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", safe)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: int) -> str:
-    """A table; its last `numbers` columns are numbers. Cells are safe Markdown already."""
-    rules = ["---"] * (len(header) - numbers) + ["---:"] * numbers
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rules, *rows))
 
 
 def share(part: int, whole: int) -> str:
