@@ -28,7 +28,7 @@ from importers.generators.openai_batch_lines import (
 )
 from importers.openai_api.connection import connection_of
 from importers.openai_api.errors import Temporary
-from importers.openai_api.retries import retrying
+from importers.openai_api.retries import api_retrying
 from ls_backend.errors import GeneratorError, GeneratorUnreachable
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ class OpenAIBatches:
         self.model = settings.model
         self.connection = connection_of(settings)
         self._client = self.connection.client(settings.timeout_s)
-        again = partial(retrying, (GeneratorUnreachable, Temporary), sleep, patience_s=PATIENCE_S)
+        again = partial(
+            api_retrying, (GeneratorUnreachable, Temporary), sleep, patience_s=PATIENCE_S
+        )
         self._calls, self._patient_calls = again(attempts=settings.max_attempts), again()
 
     def close(self) -> None:

@@ -31,7 +31,7 @@ from importers.openai_api.errors import (
 )
 from importers.openai_api.models import capability_of
 from importers.openai_api.prices import cost_usd
-from importers.openai_api.retries import PATIENCE_S, Pace, retrying
+from importers.openai_api.retries import PATIENCE_S, Pace, api_retrying
 from ls_backend.errors import GeneratorError, GeneratorUnreachable, ImageError, PromptRefused
 from ls_backend.images.pixels import ORIENTATION, decode_image
 
@@ -205,7 +205,7 @@ class OpenAIImages:
         self._connection = connection_of(settings)
         self._client = self._connection.client(settings.timeout_s)
         self._pace = Pace(sleep, clock)
-        self._failures = retrying(
+        self._failures = api_retrying(
             (GeneratorUnreachable, ServerFailed, FetchFailed),
             sleep,
             patience_s=PATIENCE_S,

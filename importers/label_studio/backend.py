@@ -5,26 +5,24 @@ Owns the words for a backend that is not there, is another, or still loads its m
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 
 from ls_backend.errors import ConfigError, LabelStudioError, LsClipError
+from ls_backend.retrying import retry_after_s, retrying
 
 if TYPE_CHECKING:
-    from tenacity import RetryCallState, Retrying
+    from tenacity import Retrying
 
 MODEL_MAY_LOAD_S = 180.0
 LOADING = "backend_loading"
-_LONGEST_PAUSE_S = 10.0
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
+_LONGEST_BACKOFF_S = 2.0
 _SETUP_TIMEOUT_S = 10.0
 
 Error = TypeVar("Error", bound=LsClipError)
-
-log = logging.getLogger(__name__)
 
 
 class _StillLoads(ConfigError):
@@ -58,38 +56,18 @@ def backend_version(
     """
     check_address(backend_url)
     address = backend_url.rstrip("/")
-    asking = patiently(address, patience_s)
+    asking = patiently(patience_s)
     return asking(_asked_version, address, label_config, project_id, basic_auth)
 
 
-def patiently(address: str, patience_s: float = MODEL_MAY_LOAD_S) -> Retrying:
+def patiently(patience_s: float = MODEL_MAY_LOAD_S) -> Retrying:
     """Calls a function again as long as it raises a "backend_loading"."""
-    from tenacity import Retrying, retry_if_exception, stop_after_delay
-
-    return Retrying(
-        retry=retry_if_exception(lambda error: getattr(error, "code", "") == LOADING),
-        stop=stop_after_delay(patience_s),
-        wait=_pause,
-        before_sleep=_note_waiting(address, patience_s),
-        reraise=True,
+    return retrying(
+        lambda error: getattr(error, "code", "") == LOADING,
+        asked_wait_s=lambda error: error.pause if isinstance(error, _StillLoads) else None,
+        longest_backoff_s=_LONGEST_BACKOFF_S,
+        patience_s=patience_s,
     )
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    return error.pause if isinstance(error, _StillLoads) else 1.0
-
-
-def _note_waiting(address: str, patience_s: float) -> Callable[[RetryCallState], None]:
-    def note(state: RetryCallState) -> None:
-        if state.attempt_number == 1:
-            log.info(
-                "The ML backend at %s still loads its model: waiting up to %.0f seconds.",
-                address,
-                patience_s,
-            )
-
-    return note
 
 
 def _asked_version(
@@ -148,8 +126,9 @@ def _version_in(response: requests.Response, address: str) -> str:
         answer = response.json()
     except requests.JSONDecodeError:
         answer = None
-    if response.status_code == 503 and "Retry-After" in response.headers:
-        raise _StillLoads(address, _seconds(response.headers["Retry-After"]))
+    pause = retry_after_s(response.headers)
+    if response.status_code == 503 and pause is not None:
+        raise _StillLoads(address, min(max(pause, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S))
     version = answer.get("model_version") if isinstance(answer, dict) else None
     if version:
         return str(version)
@@ -165,8 +144,3 @@ def _version_in(response: requests.Response, address: str) -> str:
         hint="Give the address that `ls-clip serve` printed.",
         code="backend_wrong_url",
     )
-
-
-def _seconds(retry_after: str) -> float:
-    given = float(retry_after) if retry_after.isdecimal() else 1.0
-    return min(max(given, 0.2), _LONGEST_PAUSE_S)

@@ -102,7 +102,7 @@ def connect(
         "title": model_version or title,
         **_auth_settings(basic_auth),
     }
-    backend_id = patiently(backend_url)(_register, ls, registered, settings)
+    backend_id = patiently()(_register, ls, registered, settings)
     if model_version is None:
         model_version = _version_told_to_label_studio(ls, project_id, backend_id)
         settings["title"] = model_version

@@ -6,10 +6,8 @@ prompt only, and after which an image or a text may have been paid for.
 
 from __future__ import annotations
 
-import email.utils
 import json
 import re
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +19,7 @@ from ls_backend.errors import (
     OutcomeUnknown,
     PromptRefused,
 )
+from ls_backend.retrying import retry_after_s
 
 if TYPE_CHECKING:
     from openai import APIConnectionError, APIError, APIStatusError
@@ -183,7 +182,7 @@ def _status_error(error: APIStatusError, connection: Connection, model: str) -> 
         return RateLimited(
             answered,
             hint=f"Run it again later{connection.purpose.slower}: {kept}.",
-            wait_s=_asked_wait(error.response.headers),
+            wait_s=retry_after_s(error.response.headers),
         )
     if status in _GAVE_UP_WAITING:
         return _unknown_outcome(connection, f"answered {status}")
@@ -192,7 +191,7 @@ def _status_error(error: APIStatusError, connection: Connection, model: str) -> 
             answered,
             hint="The trouble is on the server's side: look at its log or its status page, then "
             "run it again.",
-            wait_s=_asked_wait(error.response.headers),
+            wait_s=retry_after_s(error.response.headers),
         )
     return GeneratorError(
         answered,
@@ -225,16 +224,3 @@ def _wrong_key(connection: Connection) -> GeneratorUnauthorized:
         hint=f"Set {variable} to a key of that API, or name another variable in "
         f"{connection.purpose.section}.api_key_env.",
     )
-
-
-def _asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from retry-after-ms or retry-after (seconds or a date)."""
-    milliseconds, seconds = headers.get("retry-after-ms"), headers.get("retry-after")
-    try:
-        if milliseconds is not None:
-            return max(0.0, float(milliseconds) / 1000)
-        return None if seconds is None else max(0.0, float(seconds))
-    except ValueError:
-        pass
-    date = email.utils.parsedate_tz(seconds or "")
-    return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())

@@ -3,77 +3,50 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-
-import tenacity
+from typing import TYPE_CHECKING
 
 from importers.openai_api.errors import RateLimited, Temporary
 from ls_backend.errors import GeneratorError
+from ls_backend.retrying import retrying
 
-_log = logging.getLogger(__name__)
-_backoff = tenacity.wait_random_exponential(multiplier=1, max=30)
-
-
-def retrying(
-    errors: tuple[type[GeneratorError], ...],
-    sleep: Callable[[float], None],
-    *,
-    patience_s: float,
-    attempts: int | None = None,
-) -> tenacity.Retrying:
-    """Call a function until it meets none of these errors; each next try is told in the log.
-
-    Waits for as long as the API asks, else 1 to 30 s with jitter, longer after each failure.
-
-    Args:
-        sleep: Waits a number of seconds.
-        patience_s: Seconds that are waited in all.
-        attempts: Tries in all; None for as many as patience allows.
-    """
-
-    def stop(state: tenacity.RetryCallState) -> bool:
-        if attempts is not None and state.attempt_number >= attempts:
-            return True
-        return state.idle_for + state.upcoming_sleep > patience_s
-
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(errors),
-        stop=stop,
-        wait=_wait,
-        sleep=sleep,
-        before_sleep=_tell_of_the_next_try,
-        reraise=True,
-    )
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Temporary) and error.wait_s is not None:
-        return error.wait_s
-    return _backoff(state)
-
-
-def _tell_of_the_next_try(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, GeneratorError):
-        why = error.message.rstrip(".")
-        _log.info("%s: trying again in %.1f s.", why, state.upcoming_sleep)
-
+if TYPE_CHECKING:
+    from tenacity import Retrying
 
 PATIENCE_S = 900.0
 """How long an API may say "later" before the run is stopped."""
+LONGEST_BACKOFF_S = 30.0
+"""The longest wait where an API does not say how long."""
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 32
-_LONGEST_BACKOFF_S = 30.0
 _FIRST_INTERVAL_S = 0.5
 _LONGEST_INTERVAL_S = 60.0
 _INCREASE = 0.05  # of the rate at which the API said "too many", for each request that passes
+
+
+def api_retrying(
+    errors: tuple[type[GeneratorError], ...],
+    sleep: Callable[[float], None],
+    *,
+    patience_s: float,
+    attempts: float = math.inf,
+) -> Retrying:
+    """Call a function until it meets none of these errors; see `retrying`."""
+    return retrying(
+        lambda error: isinstance(error, errors),
+        asked_wait_s=lambda error: error.wait_s if isinstance(error, Temporary) else None,
+        longest_backoff_s=LONGEST_BACKOFF_S,
+        attempts=attempts,
+        patience_s=patience_s,
+        sleep=sleep,
+    )
 
 
 class Pace:
@@ -174,5 +147,5 @@ class Pace:
         return max((now - self._passed[0]) / len(self._passed), 1e-3)
 
     def _backoff_s(self) -> float:
-        longest: float = min(_LONGEST_BACKOFF_S, 2.0**self._refused_in_a_row)
+        longest: float = min(LONGEST_BACKOFF_S, 2.0**self._refused_in_a_row)
         return random.uniform(longest / 2, longest)

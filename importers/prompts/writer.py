@@ -27,7 +27,7 @@ from importers.openai_api.errors import (
     not_an_images_api,
 )
 from importers.openai_api.prices import TEXT_PRICES, text_cost_usd
-from importers.openai_api.retries import retrying
+from importers.openai_api.retries import api_retrying
 from importers.prompts.sampling import WHOLE
 from ls_backend.errors import ConfigError, GeneratorUnreachable
 from ls_backend.labels.texts import readable
@@ -195,7 +195,7 @@ class Writer:
         self._client = self._connection.client(settings.writing.timeout_s)
         self._send = self._responses if kind == "openai" else self._chat
         self.name = f"{self._model} at {self._connection.host}"
-        self._retrying = retrying(
+        self._retrying = api_retrying(
             (RateLimited, ServerFailed, GeneratorUnreachable),
             sleep,
             patience_s=PATIENCE_S,

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ls_backend.errors import ConfigError, ImageError
 from ls_backend.images.fetch import Limits, too_large, too_slow
 from ls_backend.images.sockets import shown
+from ls_backend.library_errors import http_status
 
 CLOUD_VARIABLE = "CLIP_CLOUD_DIRECT"
 
@@ -81,7 +82,7 @@ class CloudFiles:
         except (OpeningTimeout, FSTimeoutError, TimeoutError) as error:
             raise too_slow(uri, self._limits) from error
         except Exception as error:  # each storage's library raises its own: no list would be whole
-            if _status(error) == 416:  # no first byte: the file is empty
+            if http_status(error) == 416:  # no first byte: the file is empty
                 return b""
             raise _failure(uri, error) from error
         if len(data) > self._limits.max_bytes:
@@ -165,18 +166,9 @@ def _is_forbidden(error: Exception) -> bool:
     # gcsfs words a 403 in an OSError that has no number.
     return (
         isinstance(error, PermissionError)
-        or _status(error) in (401, 403)
+        or http_status(error) in (401, 403)
         or str(error).startswith("Forbidden")
     )
-
-
-def _status(error: Exception) -> int | None:
-    """The HTTP status, which each library keeps in a place of its own."""
-    response = getattr(error.__cause__, "response", None)  # s3fs, from botocore
-    if isinstance(response, dict):
-        response = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    found = (response, getattr(error, "status_code", None), getattr(error, "code", None))
-    return next((status for status in found if isinstance(status, int)), None)
 
 
 def _first_line(error: Exception) -> str:

@@ -87,7 +87,7 @@ def test_a_model_that_still_loads_is_waited_for(
     stub.loading = 2
     with caplog.at_level("INFO"):
         assert backend_version(stub.url, CONFIG, empty_project) == VERSION
-    assert "still loads its model: waiting" in caplog.text
+    assert "still loads its model: trying again" in caplog.text
     stub.loading = 1
     assert connect(ls, empty_project, stub.url, VERSION).live
     assert stub.loading == 0

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from importers.training_storage.storages.hub_requests import AsksToWait
-from importers.training_storage.storages.retries import causes, error_code, is_passing, status_of
+from importers.training_storage.storages.retries import is_passing
 from ls_backend.errors import StorageError
+from ls_backend.library_errors import causes, http_status, s3_code
 
 EXTRAS = {
     **dict.fromkeys(("s3", "s3a"), "s3"),
@@ -70,12 +71,12 @@ def meaning(error: Exception, shown: str, done: str) -> tuple[str, str]:
     kind = EXTRAS.get(scheme, "")
     bucket, _, prefix = rest.partition("/")
     chain = list(causes(error))
-    codes = {error_code(each) for each in chain}
+    codes = {s3_code(each) for each in chain}
     names = {base.__name__ for each in chain for base in type(each).__mro__}
     how = _CREDENTIALS.get(kind, f"Set up access as usual; {_ELSEWHERE}")
     if names & _NO_CREDENTIALS:
         return f"no credentials were found ({reason(error)})", how
-    if codes & _REFUSED_CREDENTIALS or _status(error) == 401:
+    if codes & _REFUSED_CREDENTIALS or http_status(error) == 401:
         return f"it does not accept the credentials ({reason(error)})", how
     if is_no_bucket(error):
         return (
@@ -83,7 +84,7 @@ def meaning(error: Exception, shown: str, done: str) -> tuple[str, str]:
             "Check url under [storage], and that the credentials and the endpoint are "
             f"those of that storage; or create the bucket {bucket}.",
         )
-    if _status(error) == 403 or ("PermissionError" in names and kind):
+    if http_status(error) == 403 or ("PermissionError" in names and kind):
         right = _RIGHTS.get(kind, {}).get(done, "the right to do so")
         place = f"{bucket}/{prefix}" if prefix else bucket
         return (
@@ -104,7 +105,7 @@ def meaning(error: Exception, shown: str, done: str) -> tuple[str, str]:
 def is_no_bucket(error: BaseException) -> bool:
     """If what is missing is the whole bucket, not one file in it."""
     return any(
-        error_code(each) == "NoSuchBucket" or "bucket does not exist" in str(each).lower()
+        s3_code(each) == "NoSuchBucket" or "bucket does not exist" in str(each).lower()
         for each in causes(error)
     )
 
@@ -112,10 +113,6 @@ def is_no_bucket(error: BaseException) -> bool:
 def reason(error: BaseException) -> str:
     """What the library says, without a full stop."""
     return (str(error) or type(error).__name__).strip().rstrip(".")
-
-
-def _status(error: BaseException) -> int | None:
-    return next((found for each in causes(error) if (found := status_of(each))), None)
 
 
 _TOKENS = "https://huggingface.co/settings/tokens"
@@ -163,7 +160,7 @@ def not_a_hub_url(url: str) -> StorageError:
 
 
 def _told(error: Exception, shown: str, repo: str, done: str) -> StorageError:
-    status = next((found for each in causes(error) if (found := status_of(each))), None)
+    status = http_status(error)
     if status in (409, 412):
         return conflict(shown)
     why, hint = _meaning(error, status, repo)

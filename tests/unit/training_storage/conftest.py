@@ -51,7 +51,7 @@ def hub_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Data
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(hub_requests, "_TRIES", {"max_retries": 2, "base_wait_time": 0})
-    monkeypatch.setattr(storage_retries, "_backoff", lambda _: 0.01)
+    monkeypatch.setattr(storage_retries, "LONGEST_BACKOFF", 0.01)
     with dataset_hub() as running:
         monkeypatch.setenv("HF_ENDPOINT", running.url)
         yield running

@@ -19,7 +19,7 @@ from importers.sketch.batch_api import USUAL, BatchLimits
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "SHORTEST_PAUSE_S", 0.01)
     monkeypatch.setattr(batch, "ARRIVAL_S", 0.0)
-    monkeypatch.setattr(retries, "_backoff", lambda _: 0.0)
+    monkeypatch.setattr(retries, "LONGEST_BACKOFF_S", 0.0)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def environment(
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(storage_retries, "_backoff", lambda _: 0.01)
+    monkeypatch.setattr(storage_retries, "LONGEST_BACKOFF", 0.01)
     yield
     fsspec.get_filesystem_class("s3").clear_instance_cache()
     _registry.pop("s3", None)  # fsspec remembers packages, which other tests take away
