@@ -98,7 +98,7 @@ ModelName = Annotated[
     epilog="Example: ls-clip weights fetch ViT-B-32/laion2b_s34b_b79k --to models/b32"
 )
 def fetch(
-    model: Model = None,
+    model: ModelName = None,
     to: Annotated[
         Path | None,
         typer.Option(help="Make a model folder there, to carry along.", show_default=False),
@@ -113,7 +113,7 @@ def fetch(
 
 
 @weights_app.command(epilog="Example: ls-clip weights verify local-dir:models/b32")
-def verify(model: Model = None, json: AsJson = False) -> None:
+def verify(model: ModelName = None, json: AsJson = False) -> None:
     """Compare each file with its checksum; needs no network."""
     from ls_backend.clip import weights_files
 

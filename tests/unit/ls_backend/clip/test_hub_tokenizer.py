@@ -30,7 +30,7 @@ config["text_cfg"] |= {"hf_tokenizer_name": "me/words", "tokenizer_kwargs": {}}
 (home / "tiny.json").write_text(json.dumps(config))
 open_clip.add_model_config(home / "tiny.json")
 pretrained._PRETRAINED["tiny"] = {"v1": pretrained._pcfg(hf_hub="me/tiny/")}
-from ls_backend.clip import Clip
+from ls_backend.clip.clip import Clip
 from ls_backend.errors import ModelError
 try:
     clip = Clip.load("tiny/v1")
