@@ -25,7 +25,7 @@ from ls_backend.clip.clip import Clip, Vectors
 from ls_backend.errors import ImageError
 from ls_backend.images.image_vectors import OUT_OF_TIME, Look
 from ls_backend.label_studio_types import NewPrediction
-from ls_backend.labels.regions import Box, Region, drawn_in, regions_of
+from ls_backend.labels.regions import OUR_VERSIONS, Box, Region, drawn_in, regions_of
 from ls_backend.labels.target import LabelTarget, claims_of, count_claims
 from ls_backend.labels.vectors import LabelStudy, LabelVectors, study_labels
 from ls_backend.zero_shot import (
@@ -89,7 +89,7 @@ class ClipModel:
         if target.none_label and target.background:
             decides.append(["none", target.none_label])
         digest = hashlib.sha256(json.dumps(decides).encode()).hexdigest()
-        return f"clip:{self.clip.name}@{digest[:12]}"
+        return f"{OUR_VERSIONS}{self.clip.name}@{digest[:12]}"
 
     def score(
         self,

@@ -13,7 +13,7 @@ from ls_backend.words import count
 
 if TYPE_CHECKING:
     from importers.label_studio.connect import ConnectReport
-    from importers.label_studio.doctor_checks import DoctorReport
+    from importers.label_studio.doctor import DoctorReport
     from importers.label_studio.explain import Explanation
     from importers.label_studio.prelabel import PrelabelReport
 

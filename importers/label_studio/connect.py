@@ -36,8 +36,8 @@ from importers.scoring.select import MODEL_VERSION_NOTE
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import MlBackend
+from ls_backend.labels.regions import OUR_VERSIONS
 
-OUR_TITLES = "clip:"
 _REGISTER_TIMEOUT_S = 60.0
 _LOCAL_HINT = (
     "Start Label Studio with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false in its "
@@ -133,6 +133,12 @@ def registered_backends(ls: LabelStudio, project_id: int) -> list[MlBackend]:
     return backends
 
 
+def our_backend(backends: Sequence[MlBackend]) -> MlBackend | None:
+    """The registration of this ML backend, else the first of another one."""
+    ours = [b for b in backends if (b["title"] or "").startswith(OUR_VERSIONS)]
+    return next(iter([*ours, *backends]), None)
+
+
 def _version_told_to_label_studio(ls: LabelStudio, project_id: int, backend_id: int) -> str:
     backends = registered_backends(ls, project_id)
     return next(str(b["model_version"]) for b in backends if b["id"] == backend_id)
@@ -144,7 +150,7 @@ def _ours(
     """The registration to keep, if there is one, and further ones of the same address."""
     backends = registered_backends(ls, project_id)
     same_address = [b for b in backends if b["url"].rstrip("/") == backend_url.rstrip("/")]
-    same_kind = [b for b in backends if (b["title"] or "").startswith(OUR_TITLES)]
+    same_kind = [b for b in backends if (b["title"] or "").startswith(OUR_VERSIONS)]
     return next(iter(same_address + same_kind), None), same_address[1:]
 
 

@@ -1,9 +1,60 @@
-"""Which checks there are, in which order: their numbers are the exit codes less ten."""
+"""The checks of `ls-clip doctor`: which there are, and how they are run.
+
+Each is a function; those that build on a failed one are left out. The number of the first that
+failed is the exit code less ten.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
 from importers.label_studio import doctor_project, doctor_servers
-from importers.label_studio.doctor_checks import Check, DoctorReport, Patient, run_checks
+from importers.label_studio.installation import Concern, Installation, NotNow
+from ls_backend.errors import LsClipError
+
+State = Literal["ok", "warning", "failed", "skipped"]
+_EXIT_CODES_FROM = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report.
+
+    Attributes:
+        number: Of the check, from 1; where this is the first that failed, the exit code is
+            10 more.
+        message: What was found.
+        fix: What to do; empty where nothing is.
+    """
+
+    number: int
+    name: str
+    state: State
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """All findings; `exit_code` is 0, or says which check failed first."""
+
+    findings: tuple[Finding, ...]
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check and the names of those that it builds on.
+
+    `look` returns what it found; it raises Concern, NotNow, or any LsClipError for a failure.
+    """
+
+    name: str
+    look: Callable[[Installation], str]
+    needs: tuple[str, ...] = ()
+
 
 CHECKS = (
     Check("Label Studio", doctor_servers.label_studio_answers),
@@ -30,8 +81,33 @@ def examine(project_id: int | None = None, url: str | None = None) -> DoctorRepo
         project_id: Number of a project; None looks at the servers alone.
         url: Address of the ML backend; None: the project's, or the usual one.
     """
-    patient = Patient(project_id, url)
+    installation = Installation(project_id, url)
     try:
-        return run_checks(CHECKS, patient)
+        return _run_all(CHECKS, installation)
     finally:
-        patient.close()
+        installation.close()
+
+
+def _run_all(checks: Sequence[Check], installation: Installation) -> DoctorReport:
+    """Run all that can be run."""
+    findings: dict[str, Finding] = {}
+    for number, check in enumerate(checks, 1):
+        missing = next((n for n in check.needs if findings[n].state in {"failed", "skipped"}), None)
+        if missing:
+            finding = Finding(number, check.name, "skipped", f"first to be mended: {missing}")
+        else:
+            finding = _run(number, check, installation)
+        findings[check.name] = finding
+    first = next((f.number for f in findings.values() if f.state == "failed"), None)
+    return DoctorReport(tuple(findings.values()), 0 if first is None else _EXIT_CODES_FROM + first)
+
+
+def _run(number: int, check: Check, installation: Installation) -> Finding:
+    try:
+        return Finding(number, check.name, "ok", check.look(installation))
+    except NotNow as reason:
+        return Finding(number, check.name, "skipped", str(reason))
+    except Concern as concern:
+        return Finding(number, check.name, "warning", concern.message, concern.hint)
+    except LsClipError as error:
+        return Finding(number, check.name, "failed", error.message, error.hint)

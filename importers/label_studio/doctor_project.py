@@ -8,12 +8,18 @@ import requests
 
 from importers.label_studio.backend import backend_version, unauthorized
 from importers.label_studio.connect import basic_auth, webhook_secret
-from importers.label_studio.doctor_checks import Concern, NotNow, Patient
+from importers.label_studio.diagnosis import (
+    hidden_predictions,
+    not_asked,
+    unordered,
+    vanished_scores,
+)
 from importers.label_studio.doctor_servers import reached_from_here
-from importers.label_studio.project import UNCERTAINTY_SAMPLING, stored_versions
+from importers.label_studio.installation import Concern, Installation, NotNow
+from importers.label_studio.project import stored_versions
 from importers.label_studio.webhook import faults, webhook_url, webhooks_of
 from ls_backend.errors import ConfigError, LabelStudioError
-from ls_backend.label_studio_types import Project, Task, Webhook
+from ls_backend.label_studio_types import Task, Webhook
 from ls_backend.labels.regions import regions_of
 
 _PREDICT_TIMEOUT_S = 100.0
@@ -21,18 +27,18 @@ _SHOWN = 5
 _WEBHOOK_TIMEOUT_S = 10.0
 
 
-def labeling_config(patient: Patient) -> str:
+def labeling_config(installation: Installation) -> str:
     """Which control CLIP fills."""
-    target = patient.target
+    target = installation.target
     labels = ", ".join(target.labels[:5]) + (", …" if len(target.labels) > 5 else "")
     return f"CLIP fills {target.from_name!r} on {target.to_name!r} with {labels}"
 
 
-def label_wording(patient: Patient) -> str:
+def label_wording(installation: Installation) -> str:
     """Every label's words say something."""
-    opaque = patient.target.opaque_labels
+    opaque = installation.target.opaque_labels
     if not opaque:
-        return f"{len(patient.target.labels)} labels with words that CLIP can know"
+        return f"{len(installation.target.labels)} labels with words that CLIP can know"
     named = ", ".join(map(repr, opaque[:_SHOWN])) + (", …" if len(opaque) > _SHOWN else "")
     raise Concern(
         f"No model can know what these labels mean: {named}.",
@@ -40,24 +46,24 @@ def label_wording(patient: Patient) -> str:
     )
 
 
-def image(patient: Patient) -> str:
+def image(installation: Installation) -> str:
     """One image of the project, read as the backend reads it."""
     from ls_backend.images.task_images import TaskImages
 
-    task = _some_task(patient)
-    pixels = TaskImages(patient.settings).read(task, patient.target.image_field)
+    task = _some_task(installation)
+    pixels = TaskImages(installation.settings).read(task, installation.target.image_field)
     return f"task {task['id']}: {pixels.width}×{pixels.height} pixels"
 
 
-def prediction(patient: Patient) -> str:
+def prediction(installation: Installation) -> str:
     """The same task through the backend's /predict; Label Studio stores nothing of it."""
-    task = _some_task(patient)
-    if reached_from_here(patient):
-        answer = _predicted(patient, task)
+    task = _some_task(installation)
+    if reached_from_here(installation):
+        answer = _predicted(installation, task)
     else:
-        task, answer = _predicted_by_label_studio(patient)
+        task, answer = _predicted_by_label_studio(installation)
     if not isinstance(answer, dict):
-        if patient.target.per_region and not regions_of(task, patient.target):
+        if installation.target.per_region and not regions_of(task, installation.target):
             raise NotNow(f"task {task['id']} has no region to label yet")
         raise ConfigError(
             f"The ML backend gives no prediction for task {task['id']}.",
@@ -67,13 +73,13 @@ def prediction(patient: Patient) -> str:
     return f"task {task['id']}: score {answer['score']:.3f} by {answer.get('model_version')}"
 
 
-def label_pairs(patient: Patient) -> str:
+def label_pairs(installation: Installation) -> str:
     """No two labels read almost the same to CLIP, as the backend found when it encoded them."""
-    if not reached_from_here(patient):
+    if not reached_from_here(installation):
         raise NotNow("the ML backend cannot be asked from here")
-    config, number = patient.project["label_config"], patient.project["id"]
-    version = backend_version(patient.url, config, number, basic_auth())
-    study = _asked(patient, "GET", "/versions").get("labels", {}).get(version)
+    config, number = installation.project["label_config"], installation.project["id"]
+    version = backend_version(installation.url, config, number, basic_auth())
+    study = _asked(installation, "GET", "/versions").get("labels", {}).get(version)
     if study is None:
         raise NotNow("the ML backend has not looked at the labels yet")
     alike = study["alike"]
@@ -86,32 +92,30 @@ def label_pairs(patient: Patient) -> str:
     )
 
 
-def queue(patient: Patient) -> str:
+def queue(installation: Installation) -> str:
     """Scores are shown, and the lowest comes first."""
-    project = patient.project
-    stored = stored_versions(patient.ls, project["id"])
-    for complaint in (_wrong_settings(project), _wrong_version(patient, stored)):
-        if complaint:
-            raise complaint
-    live = patient.backend and patient.backend["title"] == project["model_version"]
-    if patient.backend and not live:
-        raise Concern(
-            f"The queue goes by {project['model_version']}, the ML backend answers with "
-            f"{patient.backend['title']}: no live predictions.",
-            hint=f"To change over: ls-clip prelabel --project {patient.project_id}, or for a "
-            "campaign ls-clip run.",
-        )
+    project, backend = installation.project, installation.backend
+    fault = (
+        hidden_predictions(project)
+        or unordered(project)
+        or vanished_scores(project, stored_versions(installation.ls, project["id"]), backend)
+    )
+    if fault is not None:
+        raise LabelStudioError(fault.message, hint=fault.next_step, code=fault.code)
+    idle = not_asked(project, backend) if backend else None
+    if idle is not None:
+        raise Concern(idle.message, hint=idle.next_step)
     return f"lowest score of {project['model_version']} first"
 
 
-def webhook(patient: Patient) -> str:
+def webhook(installation: Installation) -> str:
     """Exactly one, active, with the header that the backend asks for."""
-    hooks = webhooks_of(patient.ls, patient.project["id"], patient.url)
-    connect = f"ls-clip connect --project {patient.project_id} --url {patient.url}"
+    hooks = webhooks_of(installation.ls, installation.project["id"], installation.url)
+    connect = installation.connect_command
     wrong = (
         ["it is missing"]
         if not hooks
-        else faults(hooks[0], webhook_url(patient.url), webhook_secret())
+        else faults(hooks[0], webhook_url(installation.url), webhook_secret())
     )
     if len(hooks) > 1:
         wrong.append(f"there are {len(hooks)} of the same")
@@ -122,34 +126,36 @@ def webhook(patient: Patient) -> str:
             "The backend does not accept the webhook's secret.",
             hint=f"With the backend's CLIP_WEBHOOK_SECRET in the environment: {connect}",
         )
-    return f"{webhook_url(patient.url)} is active"
+    return f"{webhook_url(installation.url)} is active"
 
 
-def _some_task(patient: Patient) -> Task:
-    if patient.project.get("evaluate_predictions_automatically"):
+def _some_task(installation: Installation) -> Task:
+    if installation.project.get("evaluate_predictions_automatically"):
         raise NotNow("the project has every look at its tasks ask the ML backend for predictions")
-    task = patient.first_task
+    task = installation.first_task
     if task is None:
         raise NotNow("the project has no task")
     return task
 
 
-def _predicted(patient: Patient, task: Task) -> Any:
+def _predicted(installation: Installation, task: Task) -> Any:
     body = {
         "tasks": [task],
-        "project": str(patient.project_id),
-        "label_config": patient.project["label_config"],
+        "project": str(installation.project_id),
+        "label_config": installation.project["label_config"],
         "params": {},
     }
-    return next(iter(_asked(patient, "POST", "/predict", json=body).get("results") or []), None)
+    return next(
+        iter(_asked(installation, "POST", "/predict", json=body).get("results") or []), None
+    )
 
 
-def _asked(patient: Patient, method: str, route: str, **options: Any) -> dict[str, Any]:
+def _asked(installation: Installation, method: str, route: str, **options: Any) -> dict[str, Any]:
     """The backend's answer, asked from here."""
     try:
         response = requests.request(
             method,
-            patient.url + route,
+            installation.url + route,
             auth=basic_auth(),
             timeout=_PREDICT_TIMEOUT_S,
             **options,
@@ -157,11 +163,12 @@ def _asked(patient: Patient, method: str, route: str, **options: Any) -> dict[st
         answer: dict[str, Any] = response.json()
     except requests.RequestException as error:
         raise ConfigError(
-            f"The ML backend at {patient.url} gives no answer to {route} ({type(error).__name__}).",
+            f"The ML backend at {installation.url} gives no answer to {route} "
+            f"({type(error).__name__}).",
             hint="Its log has the reason.",
         ) from None
     if response.status_code == 401:
-        raise unauthorized(ConfigError, patient.url, basic_auth() is not None)
+        raise unauthorized(ConfigError, installation.url, basic_auth() is not None)
     if not response.ok:
         raise ConfigError(
             f"The ML backend refuses {route}: {answer.get('message', response.status_code)}",
@@ -170,62 +177,16 @@ def _asked(patient: Patient, method: str, route: str, **options: Any) -> dict[st
     return answer
 
 
-def _predicted_by_label_studio(patient: Patient) -> tuple[Task, Any]:
-    assert patient.backend is not None, "one that is not registered cannot be connected"
-    answer = patient.ls.json(
+def _predicted_by_label_studio(installation: Installation) -> tuple[Task, Any]:
+    assert installation.backend is not None, "one that is not registered cannot be connected"
+    answer = installation.ls.json(
         "POST",
-        f"/api/ml/{patient.backend['id']}/predict/test",
+        f"/api/ml/{installation.backend['id']}/predict/test",
         what="have Label Studio ask the ML backend",
         params={"random": "true"},
         timeout=_PREDICT_TIMEOUT_S,
     )
     return answer["task"], next(iter(answer.get("response") or []), None)
-
-
-def _wrong_settings(project: Project) -> LabelStudioError | None:
-    if not project["show_collab_predictions"]:
-        return LabelStudioError(
-            "The project does not show predictions to annotators.",
-            hint="Switch on 'Use predictions to prelabel tasks' in Settings > Annotation.",
-        )
-    if project["sampling"] != UNCERTAINTY_SAMPLING:
-        return LabelStudioError(
-            f"The project's task sampling is {project['sampling']!r}: Label Studio does not go by "
-            "score.",
-            hint=f"Choose {UNCERTAINTY_SAMPLING!r} in Settings > General.",
-        )
-    if project["maximum_annotations"] > 1:
-        return LabelStudioError(
-            f"The project asks for {project['maximum_annotations']} annotations per task: Label "
-            "Studio first serves those that others have begun.",
-            hint="Set it to 1 in Settings > Quality, or work from the sorted tab.",
-        )
-    return None
-
-
-def _wrong_version(patient: Patient, stored: dict[str, int]) -> LabelStudioError | None:
-    backend, now = patient.backend, patient.project["model_version"]
-    connect = f"ls-clip connect --project {patient.project_id} --url {patient.url}"
-    if backend and backend["model_version"] and backend["title"] != backend["model_version"]:
-        return LabelStudioError(
-            f"The ML backend is registered as {backend['title']!r} and answers with "
-            f"{backend['model_version']!r}: its scores order nothing.",
-            hint=connect,
-        )
-    if now in stored or (backend and backend["title"] == now and not stored):
-        return None
-    if backend and backend["title"] == now:
-        others = ", ".join(stored)
-        return LabelStudioError(
-            f"The project goes by {now!r}, of which there is no prediction; there are some of "
-            f"{others}. Until it has some, tasks come at random.",
-            hint=f"ls-clip prelabel --project {patient.project_id}, or for a campaign ls-clip run.",
-        )
-    return LabelStudioError(
-        f"The project goes by model version {now or 'none'!r}; its predictions are of "
-        f"{', '.join(map(repr, stored)) or 'none'}. Scores vanish and tasks come at random.",
-        hint=f"Choose one of those in Settings > Annotation, or: {connect}",
-    )
 
 
 def _refused_by_backend(hook: Webhook) -> bool:

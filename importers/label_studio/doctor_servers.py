@@ -8,19 +8,21 @@ import requests
 
 from importers.label_studio.backend import is_refused_address, unauthorized
 from importers.label_studio.connect import basic_auth
-from importers.label_studio.doctor_checks import Concern, NotNow, Patient
+from importers.label_studio.diagnosis import Fault, unreached
+from importers.label_studio.installation import Concern, Installation, NotNow
 from importers.label_studio.webhook import is_no_address, webhook_needs_a_dot, webhook_url
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio_errors import no_answer, not_label_studio
+from ls_backend.label_studio_types import MlBackend
 
 _TIMEOUT_S = 10.0
 _ML_SWITCH = "ML_BLOCK_LOCAL_IP=false"
 _WEBHOOK_SWITCH = "SSRF_PROTECTION_ENABLED=false"
 
 
-def label_studio_answers(patient: Patient) -> str:
+def label_studio_answers(installation: Installation) -> str:
     """Asks without a token, so that a wrong one is told apart."""
-    url = patient.credentials.url
+    url = installation.credentials.url
     try:
         response = requests.get(f"{url}/health", timeout=_TIMEOUT_S)
         answer = response.json()
@@ -33,116 +35,119 @@ def label_studio_answers(patient: Patient) -> str:
     return f"{url} answers"
 
 
-def token(patient: Patient) -> str:
+def token(installation: Installation) -> str:
     """Which kind it is, and whether Label Studio knows it."""
-    who = patient.ls.json("GET", "/api/current-user/whoami", what="sign in")
-    personal = patient.credentials.token.count(".") == 2
+    who = installation.ls.json("GET", "/api/current-user/whoami", what="sign in")
+    personal = installation.credentials.token.count(".") == 2
     return f"a {'personal access' if personal else 'legacy'} token of {who.get('email')}"
 
 
-def project(patient: Patient) -> str:
+def project(installation: Installation) -> str:
     """Is there, and shown to us."""
-    if patient.project_id is None:
+    if installation.project_id is None:
         raise NotNow("no --project given")
-    return f"{patient.project['title']!r} with {patient.project['task_number']} tasks"
+    return f"{installation.project['title']!r} with {installation.project['task_number']} tasks"
 
 
-def registered(patient: Patient) -> str:
+def registered(installation: Installation) -> str:
     """Label Studio itself asks the backend for its health and its version."""
-    if patient.backend is None:
+    if installation.backend is None:
         raise LabelStudioError(
-            f"Project {patient.project_id} has no ML backend"
-            + (f" at {patient.url}." if patient.backends else "."),
-            hint=_connect(patient),
+            f"Project {installation.project_id} has no ML backend"
+            + (f" at {installation.url}." if installation.backends else "."),
+            hint=installation.connect_command,
             code="backend_missing",
         )
-    state = patient.backend["readable_state"]
-    if state in {"Connected", "Predicting", "Training"}:
-        return f"Label Studio reaches {patient.url}"
-    raise _out_of_reach(patient, state, str(patient.backend["error_message"] or ""))
+    fault = unreached(installation.project, installation.backend)
+    if fault is not None:
+        raise _out_of_reach(installation, installation.backend, fault)
+    return f"Label Studio reaches {installation.url}"
 
 
-def address_allowed(patient: Patient) -> str:
+def address_allowed(installation: Installation) -> str:
     """Would Label Studio take the backend's address? A registration that cannot be carried out."""
     # The impossible timeout and sign-in keep Label Studio from ever going beyond the address.
-    probe = {"url": patient.url, "timeout": "-", "auth_method": "-", "title": "-"}
-    _probe(patient, "/api/ml", probe, _ML_SWITCH, "an ML backend", patient.url)
-    return f"Label Studio takes {patient.url}"
+    probe = {"url": installation.url, "timeout": "-", "auth_method": "-", "title": "-"}
+    _probe(installation, "/api/ml", probe, _ML_SWITCH, "an ML backend", installation.url)
+    return f"Label Studio takes {installation.url}"
 
 
-def webhook_allowed(patient: Patient) -> str:
+def webhook_allowed(installation: Installation) -> str:
     """The same for webhooks, which have a switch of their own."""
-    address = webhook_url(patient.url)
+    address = webhook_url(installation.url)
     probe = {"url": address, "actions": ["-"]}
-    _probe(patient, "/api/webhooks/", probe, _WEBHOOK_SWITCH, "a webhook", address)
+    _probe(installation, "/api/webhooks/", probe, _WEBHOOK_SWITCH, "a webhook", address)
     return f"Label Studio takes {address}"
 
 
-def ready(patient: Patient) -> str:
+def ready(installation: Installation) -> str:
     """The backend, from here: no worry where Label Studio alone reaches it."""
     try:
-        response = requests.get(f"{patient.url}/ready", auth=basic_auth(), timeout=_TIMEOUT_S)
+        response = requests.get(f"{installation.url}/ready", auth=basic_auth(), timeout=_TIMEOUT_S)
     except requests.RequestException as error:
-        raise _not_here(patient, type(error).__name__) from None
+        raise _not_here(installation, type(error).__name__) from None
     answer = _json(response)
     if response.status_code == 401:
-        raise unauthorized(ConfigError, patient.url, basic_auth() is not None)
+        raise unauthorized(ConfigError, installation.url, basic_auth() is not None)
     if response.ok and answer.get("state") == "ready":
         how = " ".join(str(answer[k]) for k in ("device", "precision") if answer.get(k))
-        return f"{patient.url} is ready: {answer.get('model')}{f' on {how}' if how else ''}"
+        return f"{installation.url} is ready: {answer.get('model')}{f' on {how}' if how else ''}"
     if answer.get("state"):
         raise ConfigError(
-            f"The ML backend at {patient.url} is not ready: {answer['state']}"
+            f"The ML backend at {installation.url} is not ready: {answer['state']}"
             + (f" ({answer['message']})." if answer.get("message") else "."),
             hint=str(answer.get("hint") or "Wait until its model is loaded."),
         )
     raise ConfigError(
-        f"Something answers at {patient.url} (HTTP {response.status_code}), but it is not this "
-        "ML backend.",
+        f"Something answers at {installation.url} (HTTP {response.status_code}), but it is not "
+        "this ML backend.",
         hint="Give the address that `ls-clip serve` printed, with --url.",
     )
 
 
-def reached_from_here(patient: Patient) -> bool:
+def reached_from_here(installation: Installation) -> bool:
     """Whether the backend can be asked directly."""
     try:
-        return requests.get(f"{patient.url}/ready", auth=basic_auth(), timeout=_TIMEOUT_S).ok
+        return requests.get(f"{installation.url}/ready", auth=basic_auth(), timeout=_TIMEOUT_S).ok
     except requests.RequestException:
         return False
 
 
-def _out_of_reach(patient: Patient, state: str, said: str) -> LabelStudioError:
-    reason = " ".join(said.split())[:300] if state == "Error" else ""
-    told = f"Label Studio says of the ML backend at {patient.url}: {state}"
-    if state == "Error":
-        hint = f"Its log says what it was asked; then: {_connect(patient)}"
-    elif _asks_for_a_password(patient):
+def _out_of_reach(installation: Installation, backend: MlBackend, fault: Fault) -> LabelStudioError:
+    message = fault.message
+    if backend["readable_state"] == "Error":
+        hint = f"Its log says what it was asked; then: {installation.connect_command}"
+    elif _asks_for_a_password(installation):
         # Label Studio does not tell a refused password from a dead backend.
-        reason = "it asks for a user name and password, perhaps for others than Label Studio has"
-        hint = f"With the backend's BASIC_AUTH_USER and BASIC_AUTH_PASS set: {_connect(patient)}"
+        message = (
+            f"{message.removesuffix('.')} (it asks for a user name and password, perhaps for "
+            "others than Label Studio has)."
+        )
+        hint = (
+            "With the backend's BASIC_AUTH_USER and BASIC_AUTH_PASS set: "
+            f"{installation.connect_command}"
+        )
     else:
         hint = (
             "Start it with `ls-clip serve`. From a container, 127.0.0.1 is the container itself: "
             "register an address that Label Studio's machine can reach."
         )
-    return LabelStudioError(
-        told + (f" ({reason})." if reason else "."), hint=hint, code="backend_unreachable"
-    )
+    return LabelStudioError(message, hint=hint, code="backend_unreachable")
 
 
-def _asks_for_a_password(patient: Patient) -> bool:
+def _asks_for_a_password(installation: Installation) -> bool:
     try:
-        return requests.get(f"{patient.url}/health", timeout=_TIMEOUT_S).status_code == 401
+        return requests.get(f"{installation.url}/health", timeout=_TIMEOUT_S).status_code == 401
     except requests.RequestException:
         return False
 
 
-def _not_here(patient: Patient, why: str) -> ConfigError | Concern:
-    message = f"The ML backend at {patient.url} does not answer from here ({why})."
+def _not_here(installation: Installation, why: str) -> ConfigError | Concern:
+    message = f"The ML backend at {installation.url} does not answer from here ({why})."
     connected = (
-        patient.project_id is not None
-        and patient.backend is not None
-        and patient.backend["readable_state"] == "Connected"
+        installation.project_id is not None
+        and installation.backend is not None
+        and installation.backend["readable_state"] == "Connected"
     )
     if connected:
         return Concern(message, hint="No harm: Label Studio reaches it.")
@@ -152,10 +157,17 @@ def _not_here(patient: Patient, why: str) -> ConfigError | Concern:
 
 
 def _probe(
-    patient: Patient, path: str, body: dict[str, Any], switch: str, noun: str, address: str
+    installation: Installation,
+    path: str,
+    body: dict[str, Any],
+    switch: str,
+    noun: str,
+    address: str,
 ) -> None:
     try:
-        patient.ls.request("POST", path, what="probe", json={"project": patient.project_id, **body})
+        installation.ls.request(
+            "POST", path, what="probe", json={"project": installation.project_id, **body}
+        )
     except LabelStudioError as error:
         if is_refused_address(error):
             raise LabelStudioError(
@@ -172,10 +184,6 @@ def _probe(
             ) from None
         if error.code != "label_studio_rejected":
             raise
-
-
-def _connect(patient: Patient) -> str:
-    return f"ls-clip connect --project {patient.project_id} --url {patient.url}"
 
 
 def _json(response: requests.Response) -> dict[str, Any]:

@@ -6,32 +6,73 @@ The task is read from the list of tasks: opening it would have Label Studio ask 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from importers.label_studio.connect import OUR_TITLES, registered_backends
+from importers.label_studio.connect import our_backend, registered_backends
+from importers.label_studio.diagnosis import Fault, hidden_predictions, not_asked, unreached
 from importers.label_studio.predictions import PredictionChecker
 from importers.label_studio.project import all_projects, read_project
 from importers.label_studio.queries import ProjectTasks
 from ls_backend.errors import ImageError, LabelConfigError, LabelStudioError, LsClipError
 from ls_backend.label_studio import LabelStudio
-from ls_backend.label_studio_types import MlBackend, Prediction, Project, Task
+from ls_backend.label_studio_types import Prediction, Project, Task
 from ls_backend.labels.config import read_label_config
-from ls_backend.labels.regions import regions_of
+from ls_backend.labels.regions import OUR_VERSIONS, regions_of
 from ls_backend.labels.target import LabelTarget
 
 
 @dataclass(frozen=True)
-class Reason:
-    """One reason; `code` is stable."""
+class Explanation:
+    """What a task shows, and why not more.
 
-    code: str
-    message: str
-    next_step: str
+    Attributes:
+        task: Number of the task.
+        project: Number of its project.
+        shown: Whether the prediction that people see is there, with its score.
+        model_version: Version whose predictions the project shows.
+        predictions: Model version → score of the task's newest prediction of it, in [0, 1].
+        reasons: What is wrong; empty where nothing is.
+    """
+
+    task: int
+    project: int
+    shown: bool
+    model_version: str
+    predictions: dict[str, float | None]
+    reasons: tuple[Fault, ...]
+
+
+def explain_task(ls: LabelStudio, task_id: int, project_id: int | None = None) -> Explanation:
+    """Find what keeps the task's prediction or score from being seen.
+
+    Args:
+        project_id: Of its project; None: look through all that we are shown.
+
+    Raises:
+        LabelStudioError: there is no such task, or Label Studio refuses.
+    """
+    project_id = project_id if project_id is not None else _project_of(ls, task_id)
+    task = ProjectTasks(ls, project_id).find(task_id)
+    if task is None:
+        raise _no_such_task(ls, task_id, project_id)
+    case = _Case(ls, read_project(ls, project_id), task)
+    reasons = tuple(_reasons(case))
+    return Explanation(
+        task=task_id,
+        project=project_id,
+        shown=case.shown is not None and not reasons,
+        model_version=case.version,
+        predictions={
+            p["model_version"] or "": p["score"]
+            for p in sorted(task["predictions"], key=lambda p: p["id"])
+        },
+        reasons=reasons,
+    )
 
 
 @dataclass(frozen=True)
-class Case:
+class _Case:
     """A task, its project, and the Label Studio that has both."""
 
     ls: LabelStudio
@@ -53,34 +94,30 @@ class Case:
         return max(of_version, key=lambda p: p["id"], default=None)
 
 
-def reasons_of(case: Case) -> Iterator[Reason]:
+def _reasons(case: _Case) -> Iterator[Fault]:
     """All that hold; none where the task shows its prediction with a score."""
-    for look in _LOOKS:
-        yield from look(case)
+    hidden = hidden_predictions(case.project)
+    if hidden is not None:
+        yield hidden
+    if not case.task["predictions"]:
+        yield from _none_at_all(case)
+    elif case.shown is None:
+        yield from _unanswerable(case)
+        yield _other_version(case)
+    else:
+        yield from _misfit(case, case.shown)
+        yield from _empty(case, case.shown)
+        yield from _no_score(case, case.shown)
 
 
-def _not_collected(case: Case) -> list[Reason]:
-    if case.project["show_collab_predictions"]:
-        return []
-    return [
-        Reason(
-            "predictions_off",
-            "The project does not show predictions to annotators.",
-            "Switch on 'Use predictions to prelabel tasks' in Settings > Annotation.",
-        )
-    ]
-
-
-def _none_at_all(case: Case) -> list[Reason]:
-    if case.task["predictions"]:
-        return []
+def _none_at_all(case: _Case) -> list[Fault]:
     reasons = _unanswerable(case)
     if not any(reason.code == "label_config" for reason in reasons):
         reasons += _backend(case)
     if reasons:
         return reasons
     return [
-        Reason(
+        Fault(
             "not_yet",
             "The task has no prediction yet, and nothing speaks against one.",
             "Open it in Label Studio, or predict all tasks: "
@@ -89,33 +126,26 @@ def _none_at_all(case: Case) -> list[Reason]:
     ]
 
 
-def _other_version(case: Case) -> list[Reason]:
-    if not case.task["predictions"] or case.shown is not None:
-        return []
+def _other_version(case: _Case) -> Fault:
     theirs = ", ".join(sorted({repr(p["model_version"]) for p in case.task["predictions"]}))
     step = "Choose the task's version in Settings > Annotation."
-    if case.version.startswith(OUR_TITLES):
+    if case.version.startswith(OUR_VERSIONS):
         prelabel = f"ls-clip prelabel --project {case.number} --model-version {case.version}"
         step = f"For one of the project's version: {prelabel}. Or else: {step}"
-    return [
-        *_unanswerable(case),
-        Reason(
-            "other_version",
-            f"The project shows predictions of model version {case.version or 'none'!r}; the task "
-            f"has only some of {theirs}.",
-            step,
-        ),
-    ]
+    return Fault(
+        "other_version",
+        f"The project shows predictions of model version {case.version or 'none'!r}; the task "
+        f"has only some of {theirs}.",
+        step,
+    )
 
 
-def _misfit(case: Case) -> list[Reason]:
-    if case.shown is None:
-        return []
-    errors = PredictionChecker(case.project["label_config"]).misfits(case.shown["result"])
+def _misfit(case: _Case, shown: Prediction) -> list[Fault]:
+    errors = PredictionChecker(case.project["label_config"]).misfits(shown["result"])
     if not errors:
         return []
     return [
-        Reason(
+        Fault(
             "misfit",
             "The prediction does not fit the labeling config, so nothing of it is drawn: "
             f"{'; '.join(errors)}",
@@ -125,12 +155,12 @@ def _misfit(case: Case) -> list[Reason]:
     ]
 
 
-def _empty(case: Case) -> list[Reason]:
-    if case.shown is None or case.shown["result"]:
+def _empty(case: _Case, shown: Prediction) -> list[Fault]:
+    if shown["result"]:
         return []
     if not _config(case) and _target(case).prefill == "none":
         return [
-            Reason(
+            Fault(
                 "prefill_none",
                 'The labeling config has clip_prefill="none": the score is there, and no answer '
                 "is filled in.",
@@ -139,7 +169,7 @@ def _empty(case: Case) -> list[Reason]:
             )
         ]
     return [
-        Reason(
+        Fault(
             "empty",
             "The prediction says nothing: the model found that none of the labels fits.",
             'To have it say so, mark a choice such as "None of these" with clip_none="true".',
@@ -147,11 +177,11 @@ def _empty(case: Case) -> list[Reason]:
     ]
 
 
-def _no_score(case: Case) -> list[Reason]:
-    if case.shown is None or _is_number(case.shown["score"]):
+def _no_score(case: _Case, shown: Prediction) -> list[Fault]:
+    if shown["score"] is not None and math.isfinite(shown["score"]):
         return []
     return [
-        Reason(
+        Fault(
             "no_score",
             "The prediction was stored without a score.",
             "Predictions of this ML backend have one. Delete those of "
@@ -160,52 +190,42 @@ def _no_score(case: Case) -> list[Reason]:
     ]
 
 
-_LOOKS: tuple[Callable[[Case], list[Reason]], ...] = (
-    _not_collected,
-    _none_at_all,
-    _other_version,
-    _misfit,
-    _empty,
-    _no_score,
-)
-
-
-def _unanswerable(case: Case) -> list[Reason]:
+def _unanswerable(case: _Case) -> list[Fault]:
     """Why CLIP would give the task no prediction if it were asked now."""
     return _config(case) or [*_image(case), *_regions(case)]
 
 
-def _target(case: Case) -> LabelTarget:
+def _target(case: _Case) -> LabelTarget:
     return read_label_config(case.project["label_config"])
 
 
-def _config(case: Case) -> list[Reason]:
+def _config(case: _Case) -> list[Fault]:
     try:
         _target(case)
     except LabelConfigError as error:
-        return [Reason("label_config", error.message, error.hint)]
+        return [Fault("label_config", error.message, error.hint)]
     return []
 
 
-def _image(case: Case) -> list[Reason]:
+def _image(case: _Case) -> list[Fault]:
     from ls_backend.images.task_images import TaskImages
     from ls_backend.settings import settings_from_env
 
     try:
         TaskImages(settings_from_env()).read(case.task, _target(case).image_field)
     except ImageError as error:
-        return [Reason(f"image_{error.code}", error.message, error.hint)]
+        return [Fault(f"image_{error.code}", error.message, error.hint)]
     except LsClipError as error:
-        return [Reason(error.code, error.message, error.hint)]
+        return [Fault(error.code, error.message, error.hint)]
     return []
 
 
-def _regions(case: Case) -> list[Reason]:
+def _regions(case: _Case) -> list[Fault]:
     target = _target(case)
     if not target.per_region or regions_of(case.task, target):
         return []
     return [
-        Reason(
+        Fault(
             "no_region",
             f"CLIP labels regions here ({target.from_name!r}), and none is drawn in this task.",
             f"Draw some and submit them, then: ls-clip prelabel --project {case.number}. To have "
@@ -215,92 +235,20 @@ def _regions(case: Case) -> list[Reason]:
     ]
 
 
-def _backend(case: Case) -> list[Reason]:
-    backends = registered_backends(case.ls, case.number)
-    ours: MlBackend | None = next(
-        (b for b in backends if (b["title"] or "").startswith(OUR_TITLES)), None
-    ) or next(iter(backends), None)
-    if ours is None:
+def _backend(case: _Case) -> list[Fault]:
+    """Why the ML backend is not asked, or gives no answer."""
+    backend = our_backend(registered_backends(case.ls, case.number))
+    if backend is None:
         return [
-            Reason(
+            Fault(
                 "no_backend",
                 "The project has no ML backend that could be asked.",
                 f"ls-clip connect --project {case.number} --url …, or without one: "
                 f"ls-clip prelabel --project {case.number}",
             )
         ]
-    if ours["readable_state"] in {"Disconnected", "Error"}:
-        why = " ".join(str(ours["error_message"] or "").split())[:300]
-        return [
-            Reason(
-                "backend_down",
-                f"Label Studio says of the ML backend at {ours['url']}: {ours['readable_state']}"
-                + (f" ({why})." if why and ours["readable_state"] == "Error" else "."),
-                f"ls-clip doctor --project {case.number}",
-            )
-        ]
-    if case.version and case.version != ours["title"]:
-        return [
-            Reason(
-                "backend_not_chosen",
-                f"The project shows predictions of {case.version!r}; the ML backend answers as "
-                f"{ours['title']!r} and is not asked.",
-                f"ls-clip prelabel --project {case.number}, or choose the backend in Settings > "
-                "Annotation.",
-            )
-        ]
-    return []
-
-
-def _is_number(score: object) -> bool:
-    return isinstance(score, float | int) and math.isfinite(score)
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What a task shows, and why not more.
-
-    Attributes:
-        shown: The prediction that people see is there, with its score.
-        model_version: Whose predictions the project shows.
-        predictions: Model version → score of the task's newest prediction of it.
-        reasons: Empty where nothing is wrong.
-    """
-
-    task: int
-    project: int
-    shown: bool
-    model_version: str
-    predictions: dict[str, float | None]
-    reasons: tuple[Reason, ...]
-
-
-def explain_task(ls: LabelStudio, task_id: int, project_id: int | None = None) -> Explanation:
-    """Find what keeps the task's prediction or score from being seen.
-
-    Args:
-        project_id: Of its project; None: look through all that we are shown.
-
-    Raises:
-        LabelStudioError: there is no such task, or Label Studio refuses.
-    """
-    project_id = project_id if project_id is not None else _project_of(ls, task_id)
-    task = ProjectTasks(ls, project_id).find(task_id)
-    if task is None:
-        raise _no_such_task(ls, task_id, project_id)
-    case = Case(ls, read_project(ls, project_id), task)
-    reasons = tuple(reasons_of(case))
-    return Explanation(
-        task=task_id,
-        project=project_id,
-        shown=case.shown is not None and not reasons,
-        model_version=case.version,
-        predictions={
-            p["model_version"] or "": p["score"]
-            for p in sorted(task["predictions"], key=lambda p: p["id"])
-        },
-        reasons=reasons,
-    )
+    fault = unreached(case.project, backend) or not_asked(case.project, backend)
+    return [fault] if fault else []
 
 
 def _project_of(ls: LabelStudio, task_id: int) -> int:

@@ -31,6 +31,7 @@ from ls_backend.errors import ConfigError, ImageError, LabelStudioError, LedgerE
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import NewPrediction, Task
 from ls_backend.labels.config import read_label_config
+from ls_backend.labels.regions import OUR_VERSIONS
 from ls_backend.labels.target import LabelTarget
 from ls_backend.settings import Settings
 
@@ -258,7 +259,7 @@ def _order_queue(ls: LabelStudio, project_id: int, version: str) -> str:
     project = read_project(ls, project_id)
     now = str(project["model_version"] or "")
     stored = stored_versions(ls, project_id)
-    foreign = now in stored and (belongs_to_campaign(project) or not now.startswith("clip:"))
+    foreign = now in stored and (belongs_to_campaign(project) or not now.startswith(OUR_VERSIONS))
     if now == version or version not in stored or foreign:
         return now
     try:

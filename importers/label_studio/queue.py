@@ -9,7 +9,8 @@ import math
 from dataclasses import dataclass
 
 from importers.config.campaign import Campaign
-from importers.label_studio.project import UNCERTAINTY_SAMPLING, read_project, stored_versions
+from importers.label_studio.diagnosis import Fault, unordered, vanished_scores
+from importers.label_studio.project import read_project, stored_versions
 from importers.label_studio.queries import UNLABELLED, ProjectTasks, all_of, item
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import Condition, Project, Tab, View
@@ -52,13 +53,13 @@ def check_order(ls: LabelStudio, project_id: int, campaign: Campaign) -> OrderRe
     """Read back what Label Studio serves first and compare it with the campaign's order."""
     project = read_project(ls, project_id)
     served = first_served(ls, project_id, campaign)
-    complaint = (
-        _wrong_settings(project)
+    wrong = (
+        _explained(unordered(project))
         or _no_scores(ls, project, served)
         or _wrong_order(served, first_served(ls, project_id, campaign, by="promised"))
     )
-    if complaint:
-        return OrderReport(False, complaint, tuple(served))
+    if wrong:
+        return OrderReport(False, wrong, tuple(served))
     return OrderReport(True, _praise(served), tuple(served))
 
 
@@ -86,33 +87,17 @@ def promised_field(campaign: Campaign) -> str:
     return "data.clip_similarity" if campaign.review.order == "similarity" else "data.clip_score"
 
 
-def _wrong_settings(project: Project) -> str | None:
-    if project["sampling"] != UNCERTAINTY_SAMPLING:
-        return (
-            f"The project's task sampling is {project['sampling']!r}: Label Studio does not go by "
-            f"score. Set it to {UNCERTAINTY_SAMPLING!r} in Settings > General."
-        )
-    if project["maximum_annotations"] > 1:
-        return (
-            f"The project asks for {project['maximum_annotations']} annotations per task: Label "
-            "Studio first serves those that others have begun. Set it to 1 in Settings > Quality, "
-            "or work from the tab and choose 'Label Tasks As Displayed'."
-        )
-    return None
+def _explained(fault: Fault | None) -> str | None:
+    return f"{fault.message} {fault.next_step}" if fault else None
 
 
 def _no_scores(ls: LabelStudio, project: Project, served: list[ServedTask]) -> str | None:
     unscored = sum(task.score is None for task in served)
     if not unscored:
         return None
-    versions = stored_versions(ls, project["id"])
-    if project["model_version"] not in versions:
-        return (
-            f"The project goes by model version {project['model_version'] or 'none'!r}, but its "
-            f"predictions are of {', '.join(map(repr, versions)) or 'none'}: Label Studio serves "
-            "them at random. Run `ls-clip push` again, or choose that version in Settings > "
-            "Annotation."
-        )
+    vanished = vanished_scores(project, stored_versions(ls, project["id"]))
+    if vanished is not None:
+        return _explained(vanished)
     return (
         f"{unscored} of the next {len(served)} tasks have no prediction of model version "
         f"{project['model_version']!r}. Score and push the campaign again."

@@ -13,7 +13,8 @@ from typing import Any
 
 from ls_backend.labels.target import LabelTarget
 
-OURS = "clip:"
+OUR_VERSIONS = "clip:"
+"""How every model version of ours begins."""
 SHAPES = {
     "points": ("points", "closed"),
     "radiusX": ("x", "y", "radiusX", "radiusY", "rotation"),
@@ -53,7 +54,7 @@ def regions_of(task: Item, target: LabelTarget, context: Item | None = None) -> 
     others = [
         prediction
         for prediction in task.get("predictions") or []
-        if not str(prediction.get("model_version")).startswith(OURS)
+        if not str(prediction.get("model_version")).startswith(OUR_VERSIONS)
     ]
     for answer in (context or {}, *reversed(annotations), *reversed(others)):
         regions = drawn_in(answer, target)

@@ -16,8 +16,7 @@ from stub_backend import StubBackend, stub_backend
 
 from importers.demo.services import LabelStudioServer
 from importers.label_studio.connect import connect
-from importers.label_studio.doctor import CHECKS, examine
-from importers.label_studio.doctor_checks import DoctorReport, Finding
+from importers.label_studio.doctor import CHECKS, DoctorReport, Finding, examine
 from importers.label_studio.project import UNCERTAINTY_SAMPLING
 from ls_backend.label_studio import LabelStudio
 

@@ -7,8 +7,7 @@ from plain_projects import drawings, new_project
 
 from importers.demo.services import BackendServer, LabelStudioServer
 from importers.label_studio.connect import connect
-from importers.label_studio.doctor import examine
-from importers.label_studio.doctor_checks import Finding
+from importers.label_studio.doctor import Finding, examine
 from importers.label_studio.project import UNCERTAINTY_SAMPLING
 from ls_backend.label_studio import LabelStudio
 
