@@ -1,4 +1,8 @@
-"""Scored samples → tasks in Label Studio, lowest score first: the stages of a push, in order."""
+"""Scored samples → tasks in Label Studio, lowest score first, none of them twice.
+
+Owns the stages of a push, in order; which samples are audited; and the two imports, of tasks and of
+newer predictions, each of which may outlive the process that asked for it.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +41,115 @@ from ls_backend.errors import LabelStudioError, LedgerError
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import NewTask, TaskPrediction
 
-NO_VERSION = ""  # of a task that is to be rescored
+BATCH = 100
+NO_VERSION = ""
+"""Version of a task that is to be rescored."""
 _TASKS_NOTE = "import_under_way"
 _PREDICTIONS_NOTE = "predictions_under_way"
+
+
+@dataclass(frozen=True)
+class PushReport:
+    """What a push did.
+
+    Attributes:
+        project_id: Number of the project; None when there was nothing to push.
+        project_url: Address at which people open it.
+        pushed: Number of samples that became tasks now.
+        found: Number of samples whose tasks were already there, left by a run that was killed.
+        rescored: Number of tasks that got the prediction of a newer model version.
+        audit: Number of `pushed` and `found` that are in the audit sample.
+        below: Number of samples that are pushed although their label_probability is below
+            `drop_below`.
+        dropped: Number of samples that are not, since `--drop` was said.
+        held: Reason for which samples with an image are kept from people → how many.
+        order: Order in which Label Studio serves them; None when there is no project.
+    """
+
+    project_id: int | None = None
+    project_url: str | None = None
+    pushed: int = 0
+    found: int = 0
+    rescored: int = 0
+    audit: int = 0
+    below: int = 0
+    dropped: int = 0
+    held: dict[str, int] = field(default_factory=dict)
+    order: OrderReport | None = None
+
+
+def push(
+    ls: LabelStudio,
+    campaign: Campaign,
+    ledger: Ledger,
+    model_version: str,
+    progress: Progress = silent,
+    *,
+    drop: bool = False,
+) -> PushReport:
+    """Push the chosen samples that this model version has scored; resumes where a killed run was.
+
+    Args:
+        drop: Leave out those whose label_probability is below `drop_below`.
+        progress: Called with (done, total) samples after each batch.
+
+    Raises:
+        LabelStudioError: Label Studio refuses something.
+        LedgerError: an image is not in the campaign's folder any more.
+    """
+    chosen = to_push(campaign, ledger, model_version)
+    below = {sample.key for sample in chosen if is_below(sample, campaign)}
+    left_out = below if drop else set[str]()
+    waiting = {sample.key for sample in chosen} - left_out
+    report = PushReport(
+        below=len(below - left_out),
+        dropped=len(left_out),
+        held=held(ledger.samples(), campaign),
+    )
+    if not waiting and not ledger.pushed():
+        return report
+    draw_audit(campaign, ledger, [sample for sample in chosen if sample.key in waiting])
+    project_id = ensure_project(ls, campaign, ledger, model_version)
+    pusher = Pusher(ls, campaign, ledger, project_id, model_version)
+    progress(0, len(waiting))
+    pushed = found = 0
+    audited = [s for s in to_push(campaign, ledger, model_version) if s.key in waiting]
+    for batch in _batches(_in_order(audited, campaign)):
+        new = pusher.push(batch)
+        pushed, found = pushed + new, found + len(batch) - new
+        progress(pushed + found, len(waiting))
+    rescored = _rescore(pusher, ledger, progress)
+    if model_version in stored_versions(ls, project_id):
+        use_model_version(ls, project_id, model_version)
+    ensure_tabs(ls, project_id, campaign)
+    return replace(
+        report,
+        project_id=project_id,
+        project_url=project_url(ls, project_id),
+        pushed=pushed,
+        found=found,
+        rescored=rescored,
+        audit=sum(bool(sample.audit) for sample in ledger.pushed() if sample.key in waiting),
+        order=check_order(ls, project_id, campaign),
+    )
+
+
+def draw_audit(campaign: Campaign, ledger: Ledger, waiting: Sequence[Sample]) -> None:
+    """Decide for each sample that is about to be pushed, and not decided yet, if it is audited."""
+    keys = [sample.key for sample in waiting if sample.audit is None]
+    if keys:
+        drawn = draw(keys, campaign.review.audit, campaign.seed)
+        ledger.record_audit({key: key in drawn for key in keys}, len(drawn) / len(keys))
+
+
+def draw(keys: Collection[str], share: float, seed: int) -> set[str]:
+    """A simple random sample of the keys; the same at every call, whatever their order.
+
+    Its size is rounded up, so that every sample has a chance. (0.1 * 30 is a little more than 3 in
+    binary: that surplus does not count.)
+    """
+    size = math.ceil(round(len(keys) * share, 9))
+    return set(random.Random(f"audit {seed}").sample(sorted(keys), size))
 
 
 class Pusher:
@@ -168,112 +278,6 @@ class Pusher:
 
     def _is_predicted(self, key: str) -> bool:
         return bool(self._tasks.find_samples([key], model_version=self.model_version))
-
-
-def draw_audit(campaign: Campaign, ledger: Ledger, waiting: Sequence[Sample]) -> None:
-    """Decide for each sample that is about to be pushed, and not decided yet, if it is audited."""
-    keys = [sample.key for sample in waiting if sample.audit is None]
-    if keys:
-        drawn = draw(keys, campaign.review.audit, campaign.seed)
-        ledger.record_audit({key: key in drawn for key in keys}, len(drawn) / len(keys))
-
-
-def draw(keys: Collection[str], share: float, seed: int) -> set[str]:
-    """A simple random sample of the keys; the same at every call, whatever their order.
-
-    Its size is rounded up, so that every sample has a chance. (0.1 * 30 is a little more than 3 in
-    binary: that surplus does not count.)
-    """
-    size = math.ceil(round(len(keys) * share, 9))
-    return set(random.Random(f"audit {seed}").sample(sorted(keys), size))
-
-
-BATCH = 100
-
-
-@dataclass(frozen=True)
-class PushReport:
-    """What a push did.
-
-    Attributes:
-        project_id: Number of the project; None when there was nothing to push.
-        project_url: Where people open it.
-        pushed: Samples that became tasks now.
-        found: Samples whose tasks were already there, left by a run that was killed.
-        rescored: Tasks that got the prediction of a newer model version.
-        audit: Of `pushed` and `found`, how many are in the audit sample.
-        below: Samples that are pushed although their label_probability is below `drop_below`.
-        dropped: Samples that are not, since `--drop` was said.
-        held: How many samples with an image are kept from people for which other reason.
-        order: If Label Studio serves them as promised; None when there is no project.
-    """
-
-    project_id: int | None = None
-    project_url: str | None = None
-    pushed: int = 0
-    found: int = 0
-    rescored: int = 0
-    audit: int = 0
-    below: int = 0
-    dropped: int = 0
-    held: dict[str, int] = field(default_factory=dict)
-    order: OrderReport | None = None
-
-
-def push(
-    ls: LabelStudio,
-    campaign: Campaign,
-    ledger: Ledger,
-    model_version: str,
-    progress: Progress = silent,
-    *,
-    drop: bool = False,
-) -> PushReport:
-    """Push the chosen samples that this model version has scored; resumes where a killed run was.
-
-    Args:
-        drop: Leave out those whose label_probability is below `drop_below`.
-        progress: Called with (done, total) samples after each batch.
-
-    Raises:
-        LabelStudioError: Label Studio refuses something.
-        LedgerError: an image is not in the campaign's folder any more.
-    """
-    chosen = to_push(campaign, ledger, model_version)
-    below = {sample.key for sample in chosen if is_below(sample, campaign)}
-    left_out = below if drop else set[str]()
-    waiting = {sample.key for sample in chosen} - left_out
-    report = PushReport(
-        below=len(below - left_out),
-        dropped=len(left_out),
-        held=held(ledger.samples(), campaign),
-    )
-    if not waiting and not ledger.pushed():
-        return report
-    draw_audit(campaign, ledger, [sample for sample in chosen if sample.key in waiting])
-    project_id = ensure_project(ls, campaign, ledger, model_version)
-    pusher = Pusher(ls, campaign, ledger, project_id, model_version)
-    progress(0, len(waiting))
-    pushed = found = 0
-    audited = [s for s in to_push(campaign, ledger, model_version) if s.key in waiting]
-    for batch in _batches(_in_order(audited, campaign)):
-        new = pusher.push(batch)
-        pushed, found = pushed + new, found + len(batch) - new
-        progress(pushed + found, len(waiting))
-    rescored = _rescore(pusher, ledger, progress)
-    if model_version in stored_versions(ls, project_id):
-        use_model_version(ls, project_id, model_version)
-    ensure_tabs(ls, project_id, campaign)
-    return replace(
-        report,
-        project_id=project_id,
-        project_url=project_url(ls, project_id),
-        pushed=pushed,
-        found=found,
-        rescored=rescored,
-        audit=sum(bool(sample.audit) for sample in ledger.pushed() if sample.key in waiting),
-        order=check_order(ls, project_id, campaign),
-    )
 
 
 def _rescore(pusher: Pusher, ledger: Ledger, progress: Progress) -> int:

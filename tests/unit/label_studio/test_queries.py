@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from flask import Flask, request
-from werkzeug.serving import make_server
+from served import serving
 
 from importers.label_studio import queries
 from importers.label_studio.queries import UNLABELLED, ProjectTasks, earlier, is_later
@@ -64,15 +64,8 @@ def listed() -> Tasks:
 def project(listed: Tasks) -> Iterator[ProjectTasks]:
     app = Flask("tasks")
     app.add_url_rule("/api/tasks", view_func=listed.listed)
-    server = make_server("127.0.0.1", 0, app)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    ls = LabelStudio(Credentials(f"http://127.0.0.1:{server.server_port}", "0" * 40))
-    yield ProjectTasks(ls, 1)
-    ls.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as url, closing(LabelStudio(Credentials(url, "0" * 40))) as ls:
+        yield ProjectTasks(ls, 1)
 
 
 def numbers(pages: Iterator[list[Any]]) -> list[list[int]]:

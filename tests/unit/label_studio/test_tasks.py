@@ -46,7 +46,6 @@ SAMPLE = Sample(
     upload="/data/upload/1/a.png",
     task_id=None,
     pushed_version=None,
-    verdict=None,
 )
 
 
