@@ -46,6 +46,7 @@ SAMPLE = Sample(
     upload="/data/upload/1/a.png",
     task_id=None,
     pushed_version=None,
+    review=None,
 )
 
 
