@@ -119,6 +119,7 @@ def details_lines(report: ReleaseDetails) -> list[str]:
         line("in", plain(report.storage)),
         line("campaign", f"{plain(report.campaign)}, project {report.project}"),
         line("before", report.previous or "none: this is the first"),
+        line("licence", report.license or "none is stated"),
         line("samples", f"{report.samples:,}"),
         line("labels", plain(_counts(report.labels) or "none")),
         line("splits", _counts(report.splits) or "none"),

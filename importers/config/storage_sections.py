@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Cosine = Annotated[float, Field(gt=0.0, le=1.0)]
 LayoutName = Literal["imagefolder", "webdataset", "parquet", "coco", "yolo", "csv", "jsonl"]
+
+OTHER_LICENSE = "other"
+"""Says that there are terms, and that SPDX has no identifier for them."""
 
 
 class Section(BaseModel):
@@ -95,6 +98,24 @@ class SplitSettings(Section):
         return self
 
 
+def _license(text: str) -> str:
+    """An SPDX identifier as SPDX writes it, or "other"."""
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+    if text == OTHER_LICENSE:
+        return text
+    try:
+        found = str(canonicalize_license_expression(text))
+    except InvalidLicenseExpression:
+        found = ""
+    if not found or " " in found or found.startswith("LicenseRef-"):
+        raise ValueError(
+            f"{text!r} is not in SPDX's list of licences, as CC-BY-4.0 and CC0-1.0 are: "
+            f'https://spdx.org/licenses. For terms that have no identifier, write "{OTHER_LICENSE}"'
+        )
+    return found
+
+
 class StorageSettings(Section):
     """`[storage]`: where approved samples go, and how."""
 
@@ -110,6 +131,10 @@ class StorageSettings(Section):
     """How people are named in records: by Label Studio's `ids`, or by their `emails`."""
     sweep_minutes: Annotated[float, Field(ge=0)] = 60.0
     """Minutes between two looks for deleted tasks among all; changes are read at every sync."""
+    license: Annotated[str, AfterValidator(_license)] | None = None
+    """What others may do with the training set: an SPDX identifier such as `CC-BY-4.0`, or `other`.
+    Stands in the dataset card; left out, the card says that no licence is stated.
+    """
     splits: SplitSettings = SplitSettings()
 
     @model_validator(mode="after")

@@ -45,6 +45,7 @@ def card_of(
             order=job.campaign.review.order if job.campaign else None,
             held_back=_held(job.campaign, ledger),
             data_files=_data_files(laid),
+            license=job.storage.license,
         )
         return card_files(contents, facts, laid.image, laid.earlier)
 

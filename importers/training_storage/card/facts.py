@@ -93,7 +93,7 @@ class CardFacts:
             where it was not sorted by CLIP.
         held_back: How many pictures people were not shown, by reason.
         data_files: Of layouts that `datasets` loads by it: parquet, webdataset, imagefolder.
-        license: Identifier as on the Hugging Face hub, where one was given.
+        license: SPDX identifier, or "other"; None where no licence is stated.
     """
 
     name: str

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from importers.config.storage_sections import OTHER_LICENSE
 from importers.record import SPLITS, Record
 from importers.training_storage.card.counts import Counts
 from importers.training_storage.card.facts import CardFacts
@@ -36,6 +37,14 @@ _SIZES = (
     (10**6, "100K<n<1M"),
     (10**7, "1M<n<10M"),
 )
+# Of https://huggingface.co/docs/hub/repositories-licenses, those that are meant for data.
+_HUB_LICENSES = frozenset(
+    ("apache-2.0", "bsd-3-clause", "cc-by-3.0", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-nc-nd-4.0",
+    "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc0-1.0",
+    "cdla-permissive-1.0", "cdla-permissive-2.0", "cdla-sharing-1.0", "etalab-2.0", "mit", "odbl",
+    "odc-by", "other", "pddl")
+)  # fmt: skip
+_HUB_FAMILIES = {"ODC-By-1.0": "odc-by", "ODbL-1.0": "odbl", "PDDL-1.0": "pddl"}
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -146,13 +155,24 @@ def _metadata(contents: Contents, facts: CardFacts, counts: Counts) -> dict[str,
         "clip": counts.model_versions,
     }
     found: dict[str, Any] = {"pretty_name": one_line(facts.name)}
-    if facts.license:
-        found["license"] = facts.license
+    found |= _license(facts.license) if facts.license else {}
     found["task_categories"] = ["image-classification"] + ["object-detection"] * counts.has_boxes
     found["size_categories"] = [_size(counts.pictures)]
     found["tags"] = [tag for tag, holds in tags.items() if holds]
     configs = _configs(contents, facts)
     return found | ({"configs": configs} if configs else {})
+
+
+def _license(name: str) -> dict[str, str]:
+    """As the hub takes it, which refuses a card with an identifier that it does not know."""
+    known = _HUB_FAMILIES.get(name, name.lower())
+    if known in _HUB_LICENSES:
+        return {"license": known}
+    return {
+        "license": OTHER_LICENSE,
+        "license_name": name.lower(),
+        "license_link": f"https://spdx.org/licenses/{name}.html",
+    }
 
 
 def _configs(contents: Contents, facts: CardFacts) -> list[dict[str, Any]]:

@@ -125,6 +125,7 @@ class ReleaseDetails:
     Attributes:
         storage: URL, without password.
         classes: The class list; None where a class is gone.
+        license: SPDX identifier, or "other"; None where no licence is stated.
         outcomes: How many tasks had which outcome.
         labels, splits, verdicts: How many samples there are of which kind.
         removed: How many samples left with this release, by reason.
@@ -142,6 +143,7 @@ class ReleaseDetails:
     project: int
     samples: int
     classes: list[str | None]
+    license: str | None
     labels: dict[str, int]
     splits: dict[str, int]
     verdicts: dict[str, int]
@@ -200,6 +202,7 @@ def release_details(url: str, name: str | None = None) -> ReleaseDetails:
         project=release.project,
         samples=release.samples,
         classes=list(release.classes),
+        license=release.license,
         labels=release.labels,
         splits=release.splits,
         verdicts=release.verdicts,

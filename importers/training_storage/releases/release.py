@@ -64,6 +64,7 @@ class Release(BaseModel):
         created_at: When it was begun.
         versions: By layout: which later releases can take lines from its files.
         classes: The class list: the label of each number, None where a class is gone.
+        license: SPDX identifier, or "other"; None where no licence is stated.
         outcomes: How many tasks had which outcome.
         samples, labels, splits, verdicts: How many samples there are, and of which kind.
         files: By part: `manifest`, `about`, and each layout. Objects are named by the records.
@@ -83,6 +84,7 @@ class Release(BaseModel):
     versions: dict[str, str] = {}
     shard_samples: int
     classes: tuple[str | None, ...]
+    license: str | None = None
     outcomes: dict[str, int]
     samples: int
     labels: dict[str, int]
@@ -248,9 +250,10 @@ def content_of(
     shard_samples: int,
     classes: Iterable[str | None],
     manifest: Iterable[File],
+    license: str | None,
 ) -> str:
     """sha256 of what a release holds; the same samples, laid out alike, have the same."""
-    told = {
+    content = {
         "format": FORMAT,
         "campaign_id": campaign_id,
         "layouts": list(layouts),
@@ -258,7 +261,9 @@ def content_of(
         "classes": list(classes),
         "manifest": sorted([file.path, file.sha256] for file in manifest),
     }
-    return sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
+    if license:  # left out otherwise, as in releases from before there were licences
+        content["license"] = license
+    return sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
 
 def folder(name: str) -> str:

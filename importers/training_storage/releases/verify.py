@@ -199,6 +199,7 @@ def _content(release: Release) -> str:
         release.shard_samples,
         release.classes,
         release.files.get(MANIFEST, ()),
+        release.license,
     )
 
 

@@ -250,6 +250,7 @@ def _write(
         versions={used: version(used) for used in settings.layout},
         shard_samples=settings.shard_samples,
         classes=draft.contents.classes.names,
+        license=settings.license,
         outcomes=dict(draft.outcomes),
         samples=len(records),
         labels=_counts(record.label for record in records),
@@ -267,6 +268,7 @@ def _content(draft: Draft, manifest: Sequence[Shard]) -> str:
         settings.shard_samples,
         draft.contents.classes.names,
         [shard.file for shard in manifest],
+        settings.license,
     )
 
 

@@ -11,6 +11,8 @@ from importers.config.new import PROJECT_EXAMPLE, new_campaign, new_project_file
 from importers.config.storage_sections import ApprovalSettings, SplitSettings, StorageSettings
 from ls_backend.errors import ConfigError
 
+LICENSE = 'name = "a"\nproject = 1\n[storage]\nlicense'
+
 
 def test_a_project_of_somebody_else_is_a_job(tmp_path: Path) -> None:
     file = new_project_file(tmp_path / "pets", 12)
@@ -35,11 +37,18 @@ def test_the_example_shows_every_key(tmp_path: Path) -> None:
     assert shown == keys | {"name", "project", "url"}
     whole = re.sub(r"^# (?=\[|\w+ = )", "", PROJECT_EXAMPLE.read_text(), flags=re.MULTILINE)
     (tmp_path / "project.toml").write_text(whole)
-    defaults = StorageSettings()
-    assert load_job(tmp_path).storage == defaults
+    assert load_job(tmp_path).storage == StorageSettings(license="CC-BY-4.0")
     assert load_job(tmp_path).approval == ApprovalSettings(
         control="label", verdict_control="verdict"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "known"), [("cc-by-4.0", "CC-BY-4.0"), ("cc0-1.0", "CC0-1.0"), ("other", "other")]
+)
+def test_a_licence_is_written_as_spdx_does(tmp_path: Path, text: str, known: str) -> None:
+    (tmp_path / "project.toml").write_text(f"{LICENSE} = '{text}'")
+    assert load_job(tmp_path).storage.license == known
 
 
 @pytest.mark.parametrize(
@@ -55,6 +64,9 @@ def test_the_example_shows_every_key(tmp_path: Path) -> None:
         ('name = "a"', "'project' is missing", "Add it"),
         ('name = "a"\nproject = 0', "project: ", "Mend"),
         ('name = "a"\nproject = 1\n[storage]\nurl = "images"', "keeps its originals", "Mend"),
+        (f"{LICENSE} = 'CC-BY'", "storage.license: 'CC-BY' is not in SPDX's list", "Mend"),
+        (f"{LICENSE} = 'MIT OR Apache-2.0'", 'no identifier, write "other"', "Mend"),
+        (f"{LICENSE} = 'LicenseRef-mine'", "'LicenseRef-mine' is not in", "Mend"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str, hint: str) -> None:

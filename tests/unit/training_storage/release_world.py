@@ -105,6 +105,7 @@ class World:
     url: str
     campaign_id: str = "c-1"
     layouts: tuple[str, ...] = ("imagefolder", "parquet")
+    license: str | None = None
     asked: list[str] = field(default_factory=list)
 
     @property
@@ -117,7 +118,7 @@ class World:
         records.sort(key=lambda record: record.sample)
         keys = {record.sample for record in records}
         before = records_of(self.storage, previous) if previous else []
-        settings = StorageSettings.model_validate({"layout": self.layouts})
+        settings = StorageSettings(layout=list(self.layouts), license=self.license)
         return Draft(
             contents=Contents(records, ClassList(LABELS), settings, {r.sample: r for r in before}),
             campaign="pets",

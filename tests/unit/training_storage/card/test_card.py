@@ -183,7 +183,7 @@ def test_nothing_approved_yet() -> None:
 def test_metadata_is_that_of_a_dataset_card() -> None:
     box = Box("cat", 0, 0, 10, 10)
     records = [record(n, boxes=(box,) if n == 5 else ()) for n in range(1000)]
-    told = facts(name="no", license="cc-by-4.0")
+    told = facts(name="no", license="CC-BY-4.0")
     data = DatasetCard(
         card_files(contents(records), told, lambda _: b"")["README.md"].decode()
     ).data
@@ -199,6 +199,36 @@ def test_a_photo_without_a_score_is_neither_synthetic_nor_of_clip() -> None:
     data = DatasetCard(card_files(of, facts(), lambda _: b"")["README.md"].decode()).data
     assert data.tags == ["label-studio"]
     assert "license" not in data.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("license", "metadata", "told"),
+    [
+        (None, {}, "No licence is stated: nothing here says"),
+        ("other", {"license": "other"}, "The licence is `other`"),
+        ("ODbL-1.0", {"license": "odbl"}, "[ODbL-1.0](https://spdx.org/licenses/ODbL-1.0.html)"),
+        (
+            "GPL-3.0-only",  # the hub would refuse the card
+            {
+                "license": "other",
+                "license_name": "gpl-3.0-only",
+                "license_link": "https://spdx.org/licenses/GPL-3.0-only.html",
+            },
+            "[GPL-3.0-only](https://spdx.org/licenses/GPL-3.0-only.html)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("records", [[], [record(1)], [record(1, terms="No rivals.")]])
+def test_the_licence_is_told(
+    records: list[Record], license: str | None, metadata: dict[str, str], told: str
+) -> None:
+    card = card_files(contents(records), facts(license=license), lambda _: b"")["README.md"]
+    data = DatasetCard(card.decode()).data.to_dict()
+    assert {key: data[key] for key in data if key.startswith("license")} == metadata
+    _, _, section = card.decode().partition("## Licence\n\n")
+    assert section.startswith(told)
+    has_terms = any(record.terms for record in records)
+    assert ("terms under which pictures came" in section) == has_terms
 
 
 def test_the_same_release_gives_the_same_card() -> None:

@@ -17,6 +17,7 @@ from importers.training_storage.releases.release import (
     read_release,
     records_of,
 )
+from importers.training_storage.releases.verify import verify
 from ls_backend.errors import StorageError
 
 PETS = {0: "cat", 1: "dog", 2: "cat", 3: "test tube", 4: "dog"}
@@ -100,6 +101,18 @@ def test_an_empty_release_says_that_nothing_is_approved(releases: World) -> None
     assert (empty.samples, empty.labels) == (0, {})
     assert records_of(releases.storage, empty) == []
     assert len(tombstones_of(releases.storage, empty)) == 5
+
+
+def test_another_licence_is_another_release(releases: World) -> None:
+    first = releases.release(PETS)
+    releases.license = "cc-by-4.0"
+    second = releases.release(PETS)
+    assert (first.license, second.license) == (None, "CC-BY-4.0")
+    assert second.content != first.content
+    assert releases.release(PETS) == second
+    assert verify(releases.url).is_whole
+    releases.license = None
+    assert releases.release(PETS).content == first.content
 
 
 def test_other_layouts_are_another_release(releases: World) -> None:
