@@ -16,11 +16,11 @@ from flask import Response, request
 from served import serving
 
 from importers.config.campaign import Campaign, load_campaign
-from importers.sketch.batch_api import USUAL, BatchLimits
+from importers.sketch.account import USUAL_BATCHES, BatchLimits
 from importers.sketch.server import create_app
 
 UPLOAD, CREATE, LIST = "POST /v1/files", "POST /v1/batches", "GET /v1/batches"
-LOOK, CONTENT = "GET /v1/batches/<name>", "GET /v1/files/<name>/content"
+LOOK, CONTENT = "GET /v1/batches/<batch_id>", "GET /v1/files/<file_id>/content"
 LINE = "a line"
 
 Answer = Callable[[], Any]
@@ -56,7 +56,7 @@ class BatchProvider:
 
 
 @contextmanager
-def batch_provider(folder: Path, limits: BatchLimits = USUAL) -> Iterator[BatchProvider]:
+def batch_provider(folder: Path, limits: BatchLimits = USUAL_BATCHES) -> Iterator[BatchProvider]:
     """Serve the sketch server from a thread; its log of drawings is in the folder."""
     provider = BatchProvider(folder / "requests.jsonl")
     app = create_app(request_log=provider.log, batches=limits)

@@ -44,7 +44,7 @@ def sketch(
     ] = 0.0,
 ) -> None:
     """Serve OpenAI's images API offline, drawing every prompt."""
-    from importers.sketch.batch_api import BatchLimits
+    from importers.sketch.account import BatchLimits
     from importers.sketch.server import serve as serve_sketches
 
     def ready(base_url: str) -> None:

@@ -198,7 +198,7 @@ _KNOWN: Mapping[str, Capability] = {
         },
         seed=True,
         refused=_LEGACY,
-        source="importers/sketch/wire.py",
+        source="importers/sketch/images_wire.py",
         read_on=_READ_ON,
     ),
 }

@@ -1,4 +1,4 @@
-"""The account that the sketch server pretends you have: rate limit, quota, latency."""
+"""The account that the sketch server pretends you have: rate limit, quota, latency, batches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from importers.sketch import wire
+from importers.sketch.errors import ApiError
+from importers.sketch.images_wire import MODEL
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,10 @@ class Limits:
     """What an account may do.
 
     Attributes:
-        images_per_minute: More are answered with 429 and the seconds to wait; None is no limit.
-        images_in_total: After these the account is out of money: 429 insufficient_quota.
+        images_per_minute: Rate above which 429 is answered, with the seconds to wait; None is no
+            limit.
+        images_in_total: Number of images that the account has money for; then 429
+            insufficient_quota is answered. None is no limit.
         latency_s: Seconds that every image takes beside the drawing.
     """
 
@@ -25,7 +28,22 @@ class Limits:
     latency_s: float = 0.0
 
 
-NO_LIMITS = Limits()
+@dataclass(frozen=True)
+class BatchLimits:
+    """How the account's batches go.
+
+    Attributes:
+        takes_s: Seconds that a batch takes beside the drawing, spread over its requests.
+        carries_out: Number of requests after which a batch expires; None is no limit.
+        closed_to: Names of the models that may not be asked in a batch.
+    """
+
+    takes_s: float = 0.0
+    carries_out: int | None = None
+    closed_to: frozenset[str] = frozenset()
+
+
+NO_LIMITS, USUAL_BATCHES = Limits(), BatchLimits()
 
 
 @dataclass
@@ -52,7 +70,7 @@ class Account:
     def _check_quota(self, images: int) -> None:
         most = self.limits.images_in_total
         if most is not None and self._spent + images > most:
-            raise wire.ApiError(
+            raise ApiError(
                 429,
                 "You exceeded your current quota, please check your plan and billing details.",
                 "insufficient_quota",
@@ -66,9 +84,9 @@ class Account:
         now = time.monotonic()
         wait = self._free_at - now
         if wait > 0:
-            raise wire.ApiError(
+            raise ApiError(
                 429,
-                f"Rate limit reached for {wire.MODEL} on images per min (IPM): Limit {rate:g}. "
+                f"Rate limit reached for {MODEL} on images per min (IPM): Limit {rate:g}. "
                 f"Please try again in {wait:.3f}s.",
                 "rate_limit_exceeded",
                 type="requests",

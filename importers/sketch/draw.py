@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from importers.sketch.failures import ALL, Failed, fail
+from importers.sketch.failures import ALL, Failed, check_kinds, fail
 from importers.sketch.grammar import parse
 from importers.sketch.render import Mishap, render
 from importers.sketch.spec import Spec, rng_for
-from ls_backend.errors import ConfigError, ImageError
+from ls_backend.errors import ImageError
 
 TRUTH_CHUNK = "ls-clip-truth"
 
@@ -137,12 +137,7 @@ def read_truth(png: bytes) -> Truth:
 
 
 def _failure(prompt: str, seed: int, rate: float, kinds: Sequence[str]) -> str | None:
-    unknown = [kind for kind in kinds if kind not in ALL]
-    if unknown:
-        raise ConfigError(
-            f"Unknown kind of failure: {', '.join(unknown)}.",
-            hint=f"Known kinds are {', '.join(ALL)}.",
-        )
+    check_kinds(kinds)
     rng = rng_for("fails", prompt, seed)
     threshold = rng.random()
     return rng.choice(list(kinds)) if kinds and threshold < rate else None

@@ -95,24 +95,24 @@ def _whole_truth(request: EditRequest, seed: int, spec: Spec, objects: tuple[str
 
 def _changed(image: EditedImage, prompt: str, seed: int) -> Spec:
     """What an image shows, with all that the prompt says of it but another object."""
-    told = parse(prompt)
-    completed = told.complete(rng_for("fill", prompt, seed))
+    said = parse(prompt)
+    completed = said.complete(rng_for("fill", prompt, seed))
     if _truth(image) is None:
         return completed
     shown = _shown(image, completed)
     return Spec(
         object=shown.object,
-        color=told.color or shown.color,
-        setting=told.setting or shown.setting,
-        style=_style(told, shown),
-        action=told.action or shown.action,
-        size=told.size or shown.size,
+        color=said.color or shown.color,
+        setting=said.setting or shown.setting,
+        style=_style(said, shown),
+        action=said.action or shown.action,
+        size=said.size or shown.size,
     )
 
 
-def _style(told: PartialSpec, shown: Spec) -> str:
+def _style(said: PartialSpec, shown: Spec) -> str:
     """ "a photo of" opens prompts of every style: alone it changes nothing."""
-    return told.style if told.style and told.style != "photo" else shown.style
+    return said.style if said.style and said.style != "photo" else shown.style
 
 
 def _shown(image: EditedImage, otherwise: Spec) -> Spec:

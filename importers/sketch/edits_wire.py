@@ -1,7 +1,7 @@
 """OpenAI's image edits as the sketch server speaks them: what a request may bring, and how.
 
 Owns the two forms of a request, multipart and JSON, and the checks of its images and mask. The
-other parameters are those of generations, see `wire`.
+other parameters are those of generations, see `images_wire.py`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import io
 import re
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from importers.sketch import wire
-from importers.sketch.wire import ApiError
+from pydantic import Field
+
+from importers.sketch.errors import ApiError, Part, read, refusal
+from importers.sketch.images_wire import ImageRequest, read_request
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,13 +27,19 @@ LARGEST_IMAGE = 50 * 2**20
 LARGEST_MASK = 4 * 2**20
 TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 
-_NUMBERS = ("n", "seed")
+_NO_PROMPT = ("prompt", "a variation")
+_FILES = ("image", "image[]", "mask")
 _DATA_URI = re.compile(r"data:([a-z/]+);base64,")
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of a form: the parameter that it is for, its declared type and its bytes."""
+    """A file of a form.
+
+    Attributes:
+        parameter: Name of the parameter that it is for.
+        type: Declared MIME type.
+    """
 
     parameter: str
     type: str
@@ -43,17 +51,18 @@ class EditRequest:
     """A request that starts from images.
 
     Attributes:
-        asked: The same as of a request for generations.
-        images: 1 to 16, with their pixels.
-        mask: RGBA with the first image's size; alpha 0 is painted anew.
+        asked: What a request for generations says, too.
+        images: 1 to 16 images.
+        mask: RGBA of the first image's size; alpha 0 is painted anew.
     """
 
-    asked: wire.ImageRequest
+    asked: ImageRequest
     images: tuple[EditedImage, ...]
     mask: Image | None
 
     @property
     def image_tokens(self) -> int:
+        """Tokens that the images count for."""
         return sum(
             max(1, i.pixels.width // 16) * max(1, i.pixels.height // 16) for i in self.images
         )
@@ -61,14 +70,19 @@ class EditRequest:
 
 @dataclass(frozen=True)
 class EditedImage:
-    """The bytes of an image as they came, and its pixels as RGB."""
+    """An image that a request brings.
+
+    Attributes:
+        data: The file as it came.
+        pixels: RGB.
+    """
 
     data: bytes
     pixels: Image
 
 
 def read_form(
-    fields: Sequence[tuple[str, str]], files: Sequence[File], request_id: str
+    fields: Iterable[tuple[str, str]], files: Sequence[File], request_id: str
 ) -> EditRequest:
     """Check the form of POST /v1/images/edits as OpenAI does.
 
@@ -78,15 +92,29 @@ def read_form(
     Raises:
         ApiError: what is wrong with it first.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, str] = {}
     for name, value in fields:
         if name in values:
             raise _twice(name)
-        values[name] = int(value) if name in _NUMBERS and value.isdigit() else value
-    for name in ("image", "image[]", "mask"):
-        if name in values:
+        if name in _FILES:
             raise _bad(f"Invalid type for '{name}': expected a file.", "invalid_type", name)
-    return _request(values, files, request_id)
+        values[name] = value
+    asked = read_request(values, request_id, is_form=True)
+    for file in files:
+        if file.parameter not in _FILES:
+            raise refusal("extra_forbidden", file.parameter)
+    images = [file for file in files if file.parameter != "mask"]
+    if not images:
+        raise refusal("missing", "image")
+    if len(images) > 1 and any(file.parameter == "image" for file in images):
+        raise _twice("image")
+    if len(images) > MOST_IMAGES:
+        details = {"max_length": MOST_IMAGES, "actual_length": len(images)}
+        raise refusal("too_long", "image", **details)
+    masks = [file for file in files if file.parameter == "mask"]
+    if len(masks) > 1:
+        raise _twice("mask")
+    return _opened(asked, images, masks[0] if masks else None)
 
 
 def read_variation(
@@ -102,11 +130,8 @@ def read_variation(
     given = fields if any(name == "prompt" for name, _ in fields) else [*fields, _NO_PROMPT]
     for file in files:
         if file.parameter != "image":
-            raise _unknown(file.parameter)
+            raise refusal("extra_forbidden", file.parameter)
     return read_form(given, files, request_id)
-
-
-_NO_PROMPT = ("prompt", "a variation")
 
 
 def read_json(body: object, request_id: str) -> EditRequest:
@@ -115,54 +140,56 @@ def read_json(body: object, request_id: str) -> EditRequest:
     Raises:
         ApiError: what is wrong with it first.
     """
-    if not isinstance(body, dict):
-        raise ApiError(400, "We could not parse the JSON body of your request as an object.")
-    values = dict(body)
-    images, mask = values.pop("images", None), values.pop("mask", None)
-    if images is not None and not isinstance(images, list):
-        raise _bad("Invalid type for 'images': expected an array.", "invalid_type", "images")
-    several = len(images or ()) > 1
-    files = [
-        _from_uri(image, f"images[{number}]", "image[]" if several else "image")
-        for number, image in enumerate(images or ())
-    ]
-    if mask is not None:
-        files.append(_from_uri(mask, "mask", "mask"))
-    return _request(values, files, request_id)
+    given = body if isinstance(body, dict) else {}
+    brought = {name: given[name] for name in _Pictures.model_fields if given.get(name)}
+    others = {name: given[name] for name in given if name not in _Pictures.model_fields}
+    asked = read_request(others if given else body, request_id)
+    pictures = read(_Pictures, brought)
+    images = [_from_uri(one, f"images[{i}]", "image") for i, one in enumerate(pictures.images)]
+    mask = _from_uri(pictures.mask, "mask", "mask") if pictures.mask else None
+    return _opened(asked, images, mask)
 
 
-def _request(values: dict[str, Any], files: Sequence[File], request_id: str) -> EditRequest:
-    asked = wire.read_request(values, request_id)
-    for file in files:
-        if file.parameter not in {"image", "image[]", "mask"}:
-            raise _unknown(file.parameter)
-    images = [file for file in files if file.parameter != "mask"]
-    masks = [file for file in files if file.parameter == "mask"]
-    if not images:
-        raise _bad("Missing required parameter: 'image'.", "missing_required_parameter", "image")
-    if len(images) > 1 and any(file.parameter == "image" for file in images):
-        raise _twice("image")
-    if len(masks) > 1:
-        raise _twice("mask")
-    if len(images) > MOST_IMAGES:
+class _Picture(Part):
+    image_url: str | None = None
+    file_id: str | None = None
+
+
+class _Pictures(Part):
+    """What the JSON form says beside the parameters of generations."""
+
+    images: Annotated[list[_Picture], Field(max_length=MOST_IMAGES)]
+    mask: _Picture | None = None
+
+
+def _from_uri(picture: _Picture, name: str, parameter: str) -> File:
+    uri = picture.image_url or ""
+    head = _DATA_URI.match(uri)
+    if head is None:
         raise _bad(
-            f"Invalid 'image': array too long. Expected an array with maximum length "
-            f"{MOST_IMAGES}, but got an array with length {len(images)} instead.",
-            "array_above_max_length",
-            "image",
+            f"Invalid '{name}': the sketch server reads image_url with a base64 data URI alone.",
+            "invalid_value",
+            name,
         )
+    try:
+        return File(parameter, head[1], b64decode(uri[head.end() :], validate=True))
+    except NotBase64:
+        raise _bad(f"Invalid '{name}': it is not base64.", "invalid_base64", name) from None
+
+
+def _opened(asked: ImageRequest, images: Sequence[File], mask: File | None) -> EditRequest:
     edited = tuple(EditedImage(f.data, _pixels(f, number)) for number, f in enumerate(images, 1))
-    return EditRequest(asked, edited, _mask(masks[0], edited[0]) if masks else None)
+    return EditRequest(asked, edited, _mask(mask, edited[0]) if mask else None)
 
 
 def _pixels(file: File, number: int) -> Image:
     _check_file(file, TYPES, LARGEST_IMAGE)
-    return _opened(file.data, TYPES[file.type], f"image {number}").convert("RGB")
+    return _decoded(file.data, TYPES[file.type], f"image {number}").convert("RGB")
 
 
 def _mask(file: File, image: EditedImage) -> Image:
     _check_file(file, ("image/png",), LARGEST_MASK - 1)
-    mask = _opened(file.data, "PNG", "the mask")
+    mask = _decoded(file.data, "PNG", "the mask")
     if "A" not in mask.getbands():
         raise _bad(
             "Invalid mask image format - mask image missing alpha channel.",
@@ -196,7 +223,7 @@ def _check_file(file: File, types: Mapping[str, str] | Sequence[str], largest: i
         )
 
 
-def _opened(data: bytes, kind: str, what: str) -> Image:
+def _decoded(data: bytes, kind: str, what: str) -> Image:
     from PIL import Image
 
     try:
@@ -211,21 +238,6 @@ def _opened(data: bytes, kind: str, what: str) -> Image:
     return image
 
 
-def _from_uri(value: object, name: str, parameter: str) -> File:
-    uri = value.get("image_url") if isinstance(value, dict) else None
-    head = _DATA_URI.match(uri) if isinstance(uri, str) else None
-    if head is None or not isinstance(uri, str):
-        raise _bad(
-            f"Invalid '{name}': the sketch server reads image_url with a base64 data URI alone.",
-            "invalid_value",
-            name,
-        )
-    try:
-        return File(parameter, head[1], b64decode(uri[head.end() :], validate=True))
-    except NotBase64:
-        raise _bad(f"Invalid '{name}': it is not base64.", "invalid_base64", name) from None
-
-
 def _twice(name: str) -> ApiError:
     return _bad(
         f"Duplicate parameter: '{name}'. You provided multiple values for this parameter, whereas "
@@ -233,10 +245,6 @@ def _twice(name: str) -> ApiError:
         "duplicate_parameter",
         name,
     )
-
-
-def _unknown(name: str) -> ApiError:
-    return _bad(f"Unknown parameter: '{name}'.", "unknown_parameter", name)
 
 
 def _bad(message: str, code: str, param: str) -> ApiError:

@@ -7,11 +7,12 @@ Owns the kinds and what each does to a drawing. *Blatant* and *subtle* failures 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from importers.sketch.render import Companion, Mishap
 from importers.sketch.spec import COLORS, OBJECTS, SETTINGS, STYLES, Spec
+from ls_backend.errors import ConfigError
 
 BLATANT = ("another_object", "no_object", "word_on_another_object", "garbled")
 SUBTLE = ("second_object", "half_out_of_frame", "look_alike")
@@ -55,6 +56,20 @@ class Failed:
 def fail(kind: str, asked: Spec, rng: random.Random) -> Failed:
     """What becomes of ``asked`` under the failure ``kind``, one of `ALL`."""
     return _FAILURES[kind](asked, rng)
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Look whether there are such kinds of failures.
+
+    Raises:
+        ConfigError: one is unknown.
+    """
+    unknown = [kind for kind in kinds if kind not in ALL]
+    if unknown:
+        raise ConfigError(
+            f"Unknown kind of failure: {', '.join(unknown)}.",
+            hint=f"The kinds are: {', '.join(ALL)}.",
+        )
 
 
 def _other(values: tuple[str, ...], value: str, rng: random.Random) -> str:

@@ -1,6 +1,6 @@
 """A writer of prompts for the sketch world: reads what is asked for and answers, as a model might.
 
-Owns the content of its answers. It is told in plain words, 'Write 12 prompts for the label "cat".',
+Owns the content of its answers. It is asked in plain words, 'Write 6 prompts for the label "cat".',
 writes what the sketch server can draw, and has the habits of language models: now and then it says
 a thing twice, forgets one, or calls a cat a kitten. The same request gives the same texts.
 """
@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from importers.sketch.errors import violations
 from importers.sketch.grammar import caption, parse
 from importers.sketch.spec import ACTIONS, COLORS, STYLES, random_spec, rng_for
-from importers.sketch.wire import REFUSED_WORDS
 from importers.sketch.words import PLACES, SIZE_WORDS, STYLE_OPENERS
 from ls_backend.words import with_article
 
@@ -25,7 +25,8 @@ LISTED_AGAIN = 0.1
 """How often it says what the request has in a list of what is there."""
 SYNONYM_LEFT = 0.15
 """How often a name other than the asked one is left standing."""
-_COUNT_UNTOLD = 5
+_UNSAID_COUNT = 5
+"""How many texts it writes where the request says no number."""
 _MOST = 1000
 
 _TOPICS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -42,9 +43,9 @@ class Wish:
     """What a request asks for.
 
     Attributes:
-        count: How many texts.
-        subject: What they are about; empty where the request does not say.
-        topic: The sentence that asks.
+        count: Number of texts.
+        subject: Thing that they are about; empty where the request does not say.
+        topic: Line that asks.
     """
 
     count: int
@@ -58,18 +59,18 @@ def understand(request: str) -> Wish:
     line = next((line for line in lines if re.search(r"\d", line)), lines[0])
     number = re.search(r"\d+", line)
     quoted = re.findall(r'"([^"]+)"', line)
-    count = min(int(number.group()), _MOST) if number else _COUNT_UNTOLD
+    count = min(int(number.group()), _MOST) if number else _UNSAID_COUNT
     return Wish(count, quoted[-1] if quoted else parse(line).object or "", line)
 
 
 def refuses(request: str) -> bool:
     """Whether the request is one that a model would not answer."""
-    return bool(REFUSED_WORDS.keys() & set(re.findall(r"[a-z]+", request.lower())))
+    return bool(violations(request))
 
 
 def texts_for(request: str, seed: int = 0) -> list[str]:
     """The texts that answer a request: most often as many as it asks for, most of them distinct."""
-    wish, rng = understand(request), rng_for("scribe", seed, request)
+    wish, rng = understand(request), rng_for("writer", seed, request)
     count = max(1, wish.count - (rng.random() < ONE_FORGOTTEN))
     texts: list[str] = []
     made = _captions(wish, rng) if _asks_for_prompts(wish) else _phrases(wish, rng)

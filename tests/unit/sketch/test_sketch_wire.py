@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from importers.sketch.wire import ApiError, images_answer, read_request
+from importers.sketch.errors import ApiError
+from importers.sketch.images_wire import images_answer, read_request
 
 GOOD = {"model": "sketch-1", "prompt": "a red dog on a beach"}
 

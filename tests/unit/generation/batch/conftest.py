@@ -12,7 +12,7 @@ from batch_runs import StartProvider
 
 from importers.generation import batch
 from importers.openai_api import retries
-from importers.sketch.batch_api import USUAL, BatchLimits
+from importers.sketch.account import USUAL_BATCHES, BatchLimits
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def start(tmp_path: Path) -> Iterator[StartProvider]:
     with ExitStack() as stack:
 
-        def begin(limits: BatchLimits = USUAL) -> BatchProvider:
+        def begin(limits: BatchLimits = USUAL_BATCHES) -> BatchProvider:
             return stack.enter_context(batch_provider(tmp_path, limits))
 
         yield begin

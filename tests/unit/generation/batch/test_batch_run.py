@@ -37,7 +37,7 @@ from importers.generation.stage import GenerationStopped, generate
 from importers.generators.openai_batch_lines import write_lines
 from importers.ledger import Ledger
 from importers.openai_api.prices import cost_usd
-from importers.sketch.batch_api import BatchLimits
+from importers.sketch.account import BatchLimits
 from importers.status import campaign_status
 from ls_backend.errors import ConfigError
 

@@ -1,0 +1,155 @@
+"""The sketch server's routes for images, and the image model behind them.
+
+The one parameter beyond OpenAI's is `seed`, as several self-hosted servers have it: the same prompt
+and seed give the same bytes. Without one, the server counts up from its own seed each time it is
+asked for a prompt, so that asking again gives another picture, as with a real model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from importers.sketch import edits_wire, images_wire
+from importers.sketch.account import Account
+from importers.sketch.draw import draw
+from importers.sketch.edit import edit
+from importers.sketch.edits_wire import EditRequest
+from importers.sketch.failures import check_kinds
+from importers.sketch.images_wire import ImageRequest
+from ls_backend.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+LARGEST_BODY_WITH_IMAGES = 256 * 2**20
+
+
+@dataclass
+class ImageModel:
+    """Draws the images of requests, and logs them; one for all threads.
+
+    Attributes:
+        failure_rate: Share of drawings that fail, 0 to 1.
+        seed: First seed of each prompt whose request names none.
+        kinds: Kinds of failures to choose from.
+        request_log: File that gets one JSON line for each image; None logs nothing.
+
+    Raises:
+        ConfigError: a rate outside 0 to 1, or an unknown kind of failure.
+    """
+
+    failure_rate: float
+    seed: int
+    kinds: tuple[str, ...]
+    request_log: Path | None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _drawn: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.failure_rate <= 1:
+            raise ConfigError(
+                f"The failure rate {self.failure_rate} is not between 0 and 1.",
+                hint="0.15 lets 15 % of the drawings fail.",
+            )
+        check_kinds(self.kinds)
+
+    def generate(self, asked: ImageRequest, request_id: str) -> list[bytes]:
+        """The PNGs that a request asks for."""
+
+        def paint(seed: int) -> bytes:
+            return draw(asked.prompt, seed, asked.pixels, self.failure_rate, self.kinds).png
+
+        return self._images(asked, request_id, paint)
+
+    def edit(self, request: EditRequest, request_id: str) -> list[bytes]:
+        """The PNGs that a request asks for which starts from images."""
+
+        def paint(seed: int) -> bytes:
+            return edit(request, seed, self.failure_rate, self.kinds)
+
+        return self._images(request.asked, request_id, paint)
+
+    def _images(
+        self, asked: ImageRequest, request_id: str, paint: Callable[[int], bytes]
+    ) -> list[bytes]:
+        """As many images as are asked for, each painted from a seed."""
+        first = self._first_seed(asked)
+        seeds = range(first, first + asked.n)
+        images = [paint(seed) for seed in seeds]
+        self._log(asked.prompt, seeds, images, request_id)
+        return images
+
+    def _first_seed(self, asked: ImageRequest) -> int:
+        if asked.seed is not None:
+            return asked.seed
+        with self._lock:
+            first = self.seed + self._drawn[asked.prompt]
+            self._drawn[asked.prompt] += asked.n
+        return first
+
+    def _log(
+        self, prompt: str, seeds: Sequence[int], images: Sequence[bytes], request_id: str
+    ) -> None:
+        if self.request_log is None:
+            return
+        lines = [
+            json.dumps(
+                {
+                    "prompt": prompt,
+                    "seed": seed,
+                    "sha256": hashlib.sha256(image).hexdigest(),
+                    "request_id": request_id,
+                }
+            )
+            for seed, image in zip(seeds, images, strict=True)
+        ]
+        with self._lock, self.request_log.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+
+
+def add_image_routes(app: Flask, account: Account, model: ImageModel) -> None:
+    """Give the app /v1/images/generations, /edits (multipart and JSON) and /variations."""
+    from flask import g, request
+
+    @app.post("/v1/images/generations")
+    def generate() -> dict[str, Any]:
+        body = request.get_json(force=True, silent=True)
+        asked = images_wire.read_request(body, g.request_id)
+        account.spend(asked.n)
+        return images_wire.images_answer(asked, model.generate(asked, g.request_id))
+
+    @app.post("/v1/images/edits")
+    def edits() -> dict[str, Any]:
+        request.max_content_length = LARGEST_BODY_WITH_IMAGES
+        if request.mimetype == "application/json":
+            body = request.get_json(force=True, silent=True)
+            return edited(edits_wire.read_json(body, g.request_id))
+        return edited(edits_wire.read_form(*_form(), g.request_id))
+
+    @app.post("/v1/images/variations")
+    def variations() -> dict[str, Any]:
+        request.max_content_length = LARGEST_BODY_WITH_IMAGES
+        return edited(edits_wire.read_variation(*_form(), g.request_id))
+
+    def edited(read: EditRequest) -> dict[str, Any]:
+        account.spend(read.asked.n)
+        images = model.edit(read, g.request_id)
+        return images_wire.images_answer(read.asked, images, read.image_tokens)
+
+
+def _form() -> tuple[list[tuple[str, str]], list[edits_wire.File]]:
+    """The texts and the files of the request's form."""
+    from flask import request
+
+    files = []
+    for name, file in request.files.items(multi=True):
+        files.append(edits_wire.File(name, file.mimetype, file.read()))
+        file.close()
+    return list(request.form.items(multi=True)), files
