@@ -88,17 +88,9 @@ def _memory() -> str:
 
 
 def _draw(ready: Connection) -> None:
-    from werkzeug.serving import WSGIRequestHandler, make_server
+    from importers.sketch.server import serve
 
-    from importers.sketch.server import create_app
-
-    class Quiet(WSGIRequestHandler):
-        def log(self, type: str, message: str, *args: object) -> None:
-            pass
-
-    server = make_server("127.0.0.1", 0, create_app(0.15), threaded=True, request_handler=Quiet)
-    ready.send(f"http://127.0.0.1:{server.server_port}/v1")
-    server.serve_forever()
+    serve(port=0, failure_rate=0.15, ready=ready.send)
 
 
 def _in_a_process(context: multiprocessing.context.SpawnContext, work: Callable[..., None]) -> str:

@@ -31,8 +31,8 @@ class Dataset:
     """Training pairs.
 
     Attributes:
-        images: uint8, shape (n, 3, 64, 64).
-        tokens: int16, shape (n, `CAPTIONS`, `CONTEXT_LENGTH`): captions true of the image.
+        images: Pixels of the drawings, uint8 of shape (n, 3, 64, 64).
+        tokens: Captions true of the image, int16 of shape (n, `CAPTIONS`, `CONTEXT_LENGTH`).
         groups: Indices of the images that share a setting and a style.
     """
 

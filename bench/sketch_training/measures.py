@@ -14,12 +14,12 @@ class Measure:
     """One measured number.
 
     Attributes:
-        name: What was measured, for people.
-        value: The number, 0..1.
+        name: Name for people of what was measured.
+        value: Share, 0..1.
         low: Lower end of its 95 % interval.
         high: Upper end of its 95 % interval.
-        n: Drawings it rests on.
-        target: The least it should be, if there is a promise.
+        n: Number of drawings that it rests on.
+        target: Least value that is promised; None promises nothing.
     """
 
     name: str

@@ -1,9 +1,9 @@
-"""A leash for a child process: when the one who started it is gone, it goes too.
+"""A child process that ends when the process that started it does, however that ends.
 
-Run as a script: `python leash.py COMMAND …`. The command and its children form a process group
-with the leash. The leash's stdin is a pipe that the starter holds open; it closes when the starter
-closes it or dies, `kill -9` included. Then the group gets SIGTERM, and SIGKILL after some grace.
-Only the standard library: it starts in a few milliseconds and works under any interpreter.
+Run as a script: `python child_process.py COMMAND …`. The command and its children form a process
+group with this process, whose stdin is a pipe that the starter holds open. The pipe closes when the
+starter closes it or dies, `kill -9` included: then the group gets SIGTERM, and SIGKILL after some
+grace. Only the standard library: it starts in a few milliseconds and works under any interpreter.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 import time
 
 GRACE_SECONDS = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
 
 
 def end_group_when_pipe_closes(closed: threading.Event) -> None:

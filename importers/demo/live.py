@@ -27,8 +27,8 @@ class LiveProject:
     """A project of images alone.
 
     Attributes:
-        project_id: Its number.
-        tasks: Its task ids.
+        project_id: Label Studio's number of the project.
+        tasks: Label Studio's numbers of its tasks.
     """
 
     project_id: int

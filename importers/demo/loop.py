@@ -12,7 +12,7 @@ from importers import pipeline
 from importers.config.campaign import CAMPAIGN_FILE
 from importers.demo import live
 from importers.demo.campaigns import LABELS, write_campaign
-from importers.demo.reviewer import Answer, queue_order, review
+from importers.demo.reviewer import AnsweredTask, queue_order, review
 from importers.demo.service import Service
 from importers.demo.services import BackendServer, LabelStudioServer, SketchServer
 from importers.demo.steps import Steps
@@ -50,18 +50,21 @@ class Services:
     def stop(self) -> None:
         """End all of them at the same time."""
         for service in self.all():
-            service.let_go()
+            service.ask_to_end()
         for service in self.all():
             service.stop()
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """A campaign in Label Studio.
+    """A campaign that has been pushed to Label Studio.
 
     Attributes:
-        tasks: How many it has there.
-        audit: How many of them are in the audit sample.
+        project_id: Label Studio's number of the project.
+        project_url: Address of the project.
+        model_version: Version of the model that scored the tasks.
+        tasks: Number of tasks.
+        audit: Number of tasks in the audit sample.
     """
 
     project_id: int
@@ -75,7 +78,7 @@ class Loop:
     """One run of the demo on running services.
 
     Args:
-        folder: Of this run: campaigns and pictures go there.
+        folder: Folder of this run, for its campaigns and pictures.
 
     Attributes:
         projects: Address of each project made so far, by what it is for.
@@ -179,7 +182,7 @@ class Loop:
             connect(self._ls, project.project_id, backend, version)
             return live.retrieve_predictions(self._ls, project, version)
 
-    def _review(self, pushed: Pushed) -> list[Answer]:
+    def _review(self, pushed: Pushed) -> list[AnsweredTask]:
         with self._steps.step("Reviewing: the audit sample, then the queue as served") as progress:
             return review(self._ls, pushed.project_id, LABELS, progress)
 
@@ -192,12 +195,12 @@ class Loop:
             return sync(self._ls, job, ledger, watch=lambda _: progress)
 
 
-def wrong_tasks(answers: Sequence[Answer]) -> set[int]:
+def wrong_tasks(answers: Sequence[AnsweredTask]) -> set[int]:
     """Tasks whose picture does not show its label."""
     return {answer.task_id for answer in answers if not answer.label_holds}
 
 
-def lowest_first(answers: Sequence[Answer]) -> bool:
+def lowest_first(answers: Sequence[AnsweredTask]) -> bool:
     """Whether the queue served its tasks in ascending score order."""
     scores = [answer.score for answer in answers if not answer.audit]
     return scores == sorted(scores)

@@ -25,16 +25,16 @@ NOT_FOUND = "label_studio_not_found"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One task as the reviewer met it.
+class AnsweredTask:
+    """One task as the reviewer met it, and what was answered.
 
     Attributes:
         task_id: Label Studio's number of the task.
         score: Score of the prediction that was shown, 0 to 1.
-        audit: It was served by the audit tab; otherwise by the queue.
-        label: What the prompt claims.
-        choice: What the reviewer chose: that label, another one, none of these, or unusable.
-        label_holds: The picture really shows what the prompt claims.
+        audit: Whether the audit tab served it; otherwise the queue did.
+        label: Label that the prompt claims.
+        choice: Choice of the reviewer: that label, another one, none of these, or unusable.
+        label_holds: Whether the picture really shows what the prompt claims.
     """
 
     task_id: int
@@ -47,14 +47,14 @@ class Answer:
 
 def review(
     ls: LabelStudio, project_id: int, labels: Sequence[str], progress: Progress = silent
-) -> list[Answer]:
+) -> list[AnsweredTask]:
     """Answer every task of a project; returns the answers in the order in which it was served.
 
     Raises:
         LabelStudioError: Label Studio refuses something, or serves a task twice.
     """
     total = _project(ls, project_id)["task_number"]
-    answers: list[Answer] = []
+    answers: list[AnsweredTask] = []
     progress(0, total)
     for task, audit in _served(ls, project_id):
         if any(task["id"] == answer.task_id for answer in answers):
@@ -135,7 +135,7 @@ def _task_or_none(ls: LabelStudio, method: str, path: str, **options: Any) -> di
 
 def _answer(
     ls: LabelStudio, task: Mapping[str, Any], labels: Sequence[str], *, audit: bool
-) -> Answer:
+) -> AnsweredTask:
     from importers.sketch.draw import read_truth
 
     started = time.monotonic()
@@ -153,7 +153,7 @@ def _answer(
             "lead_time": time.monotonic() - started,
         },
     )
-    return Answer(
+    return AnsweredTask(
         task_id=int(task["id"]),
         score=float(shown["score"]),
         audit=audit,

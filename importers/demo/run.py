@@ -22,7 +22,7 @@ from importers.demo.loop import REVIEWED, YOURS, Loop, Services
 from importers.demo.service import ServiceError, loopback_without_proxy
 from importers.demo.services import BackendServer, LabelStudioServer, SketchServer
 from importers.demo.steps import Steps
-from importers.demo.summary import Places, show_how_to_look, show_open, show_summary
+from importers.demo.summary import Places, show_next_steps, show_open, show_summary
 from ls_backend.errors import ConfigError, LsClipError
 from ls_backend.label_studio import Credentials
 
@@ -39,10 +39,10 @@ class DemoOptions:
     """How the demo runs.
 
     Attributes:
-        folder: Everything it makes lies here; Label Studio's database is kept between runs.
-        images: Images of the campaign, at least 1.
-        once: Stop at the end, also in a terminal.
-        as_json: Print one JSON object and no text on stdout; means `once`.
+        folder: Folder of everything that it makes; Label Studio's database is kept between runs.
+        images: Number of images of the campaign, 1 to 10,000.
+        once: Whether it stops at the end, also in a terminal.
+        as_json: Whether stdout gets one JSON object and no text; means `once`.
     """
 
     folder: Path = Path("demo")
@@ -91,7 +91,7 @@ def run_demo(options: DemoOptions) -> None:
                 show_open(console, label_studio.url, label_studio.login, loop.projects, places)
                 _wait_for_ctrl_c(services)
             else:
-                show_how_to_look(console)
+                show_next_steps(console)
 
 
 def _console(options: DemoOptions) -> Console:
@@ -149,8 +149,8 @@ def _running(services: Services, steps: Steps) -> Iterator[None]:
             service.launch()
         for service in services.all():
             slow = service is services.label_studio and first_time
-            patience = " (the first time takes a minute)" if slow else ""
-            with steps.step(f"Starting {service.name}{patience}"):
+            note = " (the first time takes a minute)" if slow else ""
+            with steps.step(f"Starting {service.name}{note}"):
                 service.wait_until_healthy()
         yield
     except Exception:

@@ -1,7 +1,7 @@
 """One service as a child process: a free loopback port, a log file, healthy or a named error, gone.
 
-Starting runs the command through `child_process.py`, so that it ends with us however we end.
-Proxies are switched off for loopback addresses, in the child's environment only.
+Owns the life of one process: it runs through `child_process.py`, so that it ends with us however we
+end. Proxies are switched off for loopback addresses, in the child's environment only.
 """
 
 from __future__ import annotations
@@ -39,13 +39,18 @@ class ServiceError(LsClipError):
 class Service:
     """Base of the services: subclasses say what to run and how to see that it is healthy.
 
-    `start` returns when the service answers, and raises ServiceError when it does not within
-    `patience` seconds; `launch` and `wait_until_healthy` are its halves, for starting several at
-    once. A context manager; `stop` may be called twice.
+    `launch` and `wait_until_healthy` are the halves of `start`, `ask_to_end` is the first half of
+    `stop`: for several services at once. A context manager; `stop` may be called twice.
+
+    Attributes:
+        name: Name of the service in messages.
+        start_seconds: Seconds within which it must answer.
+        log: File that gets the output of the process.
+        port: Loopback port that it listens on.
     """
 
     name: ClassVar[str]
-    patience: ClassVar[float] = 60.0
+    start_seconds: ClassVar[float] = 60.0
 
     def __init__(self, log: Path) -> None:
         self.log = log
@@ -104,11 +109,13 @@ class Service:
 
     def wait_until_healthy(self) -> None:
         """Return when the launched service answers; ServiceError when it will not."""
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + self.start_seconds
         while not self.healthy():
             self.check()
             if time.monotonic() > deadline:
-                raise self._failed(f"did not answer at {self.url} within {self.patience:.0f} s")
+                raise self._failed(
+                    f"did not answer at {self.url} within {self.start_seconds:.0f} s"
+                )
             time.sleep(POLL_SECONDS)
         self.check()  # somebody else may be answering on the port
 
@@ -117,14 +124,14 @@ class Service:
         if self._process is not None and self._process.poll() is not None:
             raise self._failed(f"ended with status {self._process.returncode}")
 
-    def let_go(self) -> None:
-        """Tell the process to end, without waiting for it."""
+    def ask_to_end(self) -> None:
+        """Let the process end, without waiting for it."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
 
     def stop(self) -> None:
         """End the process and its children; returns when they are gone."""
-        self.let_go()
+        self.ask_to_end()
         process, self._process = self._process, None
         if process is None:
             return

@@ -46,7 +46,7 @@ class LabelStudioServer(Service):
     """
 
     name = "Label Studio"
-    patience = 300.0  # the first boot migrates its database: about a minute on two cores
+    start_seconds = 300.0  # the first boot migrates its database: about a minute on two cores
 
     def __init__(self, data_dir: Path, *, log: Path | None = None) -> None:
         super().__init__(log or data_dir / "label-studio.log")
@@ -199,7 +199,7 @@ class BackendServer(Service):
     """
 
     name = "the ML backend"
-    patience = 120.0  # loads the model before it answers
+    start_seconds = 120.0  # loads the model before it answers
 
     def __init__(self, log: Path, *, model: str, credentials: Credentials) -> None:
         super().__init__(log)

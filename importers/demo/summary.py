@@ -28,20 +28,20 @@ class DemoReport:
     """The whole loop in numbers.
 
     Attributes:
-        samples: Images that were planned and drawn.
-        pushed: Of these, those that became tasks in Label Studio.
-        audit: Of these, those drawn at random for the audit tab.
-        wrong: Pushed pictures that do not show their label.
-        wrong_found_first_quarter: Of these, those in the first quarter of the queue.
-        order_as_promised: Label Studio served the queue lowest score first.
-        predictions_live: Tasks of the second project that the ML backend answered.
-        approved, relabelled: What the reviewer decided.
-        rejected: What the reviewer wants for no label: none of these, or unusable.
-        synced: Samples that stand in the training folder.
-        cost_usd: What drawing cost, in US dollars.
-        storage: The training folder.
-        release: What was released there.
-        project_url: The reviewed project.
+        samples: Number of images that were planned and drawn.
+        pushed: Number of them that became tasks in Label Studio.
+        audit: Number of tasks in the audit sample.
+        wrong: Number of tasks whose picture does not show its label.
+        wrong_found_first_quarter: Number of these in the first quarter of the queue.
+        order_as_promised: Whether Label Studio served the queue lowest score first.
+        predictions_live: Number of tasks of the second project that the ML backend answered.
+        approved, relabelled: Number of tasks with that verdict.
+        rejected: Number of tasks that fit no label: none of these, or unusable.
+        synced: Number of samples in the training folder.
+        cost_usd: Cost of the drawing in US dollars.
+        storage: Address of the training folder.
+        release: Name of the release there.
+        project_url: Address of the reviewed project.
     """
 
     samples: int
@@ -71,7 +71,7 @@ class Places:
 
     Attributes:
         campaign: Folder of the reviewed campaign.
-        yours: Folder of the campaign that waits for the person's review.
+        yours: Folder of the campaign that waits for review by whoever runs the demo.
         logs: Folder of the logs.
         environment: File with Label Studio's address and token for `ls-clip`.
     """
@@ -123,7 +123,7 @@ def show_open(
     _print(console, ["[bold]Ctrl-C stops everything.[/]"])
 
 
-def show_how_to_look(console: Console) -> None:
+def show_next_steps(console: Console) -> None:
     """Print what to do next when everything has been stopped."""
     _print(
         console,

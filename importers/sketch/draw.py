@@ -28,14 +28,14 @@ class Truth:
     """What was asked of a drawing and what it really shows.
 
     Attributes:
-        prompt: The prompt as given.
-        seed: The seed as given.
-        asked: The prompt as understood; what it left open was chosen by prompt and seed.
-        drawn: What was handed to the renderer; with "no_object" and "garbled" its object is not
-            to be seen, `objects` says so.
-        failure: One of `failures.ALL`, or None.
+        prompt: Prompt as given.
+        seed: Seed as given.
+        asked: Prompt as understood; what it left open was chosen by prompt and seed.
+        drawn: Spec that was handed to the renderer; with "no_object" and "garbled" its object is
+            not to be seen, `objects` says so.
+        failure: Kind of failure, one of `failures.ALL`, or None.
         label_holds: Whether the label ``asked.object`` is right for the picture.
-        objects: The objects that can be recognised in the picture.
+        objects: Objects that can be recognised in the picture.
     """
 
     prompt: str

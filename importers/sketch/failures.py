@@ -23,16 +23,10 @@ ALL = (*BLATANT, *SUBTLE, *OFF_PROMPT)
 LOOK_ALIKES = {
     **{"apple": "ball", "ball": "apple", "boat": "kite", "bus": "car", "butterfly": "flower"},
     **{"car": "bus", "cat": "dog", "cup": "cactus", "dog": "cat", "duck": "fish"},
-    **{
-        "fish": "plane",
-        "flower": "butterfly",
-        "house": "bus",
-        "kite": "key",
-        "mushroom": "umbrella",
-    },
-    **{"plane": "rocket", "rocket": "plane", "star": "flower", "tree": "mushroom"},
-    **{"umbrella": "mushroom", "cactus": "cup", "chair": "house", "clock": "ball"},
-    **{"ghost": "snowman", "key": "kite", "snowman": "ghost"},
+    **{"fish": "plane", "flower": "butterfly", "house": "bus", "kite": "key"},
+    **{"mushroom": "umbrella", "plane": "rocket", "rocket": "plane", "star": "flower"},
+    **{"tree": "mushroom", "umbrella": "mushroom", "cactus": "cup", "chair": "house"},
+    **{"clock": "ball", "ghost": "snowman", "key": "kite", "snowman": "ghost"},
 }
 
 
@@ -41,9 +35,9 @@ class Failed:
     """A failed drawing: what is drawn instead, how, and what that leaves true.
 
     Attributes:
-        drawn: The spec handed to the renderer.
-        mishap: What goes wrong in rendering.
-        objects: The objects that can be recognised in the picture.
+        drawn: Spec for the renderer.
+        mishap: Mishap in rendering.
+        objects: Objects that can be recognised in the picture.
         label_holds: Whether the asked object's label is right for the picture.
     """
 

@@ -1,7 +1,8 @@
 """From a `Spec` to a picture: where things stand, in which order they are painted.
 
-Owns the composition, and the ways in which it can go wrong on purpose (`Mishap`). Which mishap
-belongs to which kind of failure is `failures.py`.
+Owns the composition, and all that can go wrong in it on purpose (`Mishap`): objects that are
+missing, cut off or too many, a card with a word, a picture garbled until nothing can be recognised.
+Which mishap belongs to which kind of failure is `failures.py`.
 """
 
 from __future__ import annotations
@@ -18,58 +19,6 @@ from importers.sketch.pen import CREAM, INK, Pen, Placement, tint
 from importers.sketch.scenery import SETTINGS, paint_setting
 from importers.sketch.spec import Spec, rng_for
 from importers.sketch.styles import STYLES, noise, warp
-
-
-def garble(picture: Image.Image, rng: random.Random) -> Image.Image:
-    """The picture as tiles, melted or stirred; its size stays."""
-    shuffled = _tiles(picture, rng.choice((7, 8)), rng)
-    return rng.choice((_torn, _melted, _stirred))(shuffled, rng)
-
-
-def _tiles(picture: Image.Image, count: int, rng: random.Random) -> Image.Image:
-    """``count`` × ``count`` tiles in another order, each turned by a quarter or more."""
-    size = picture.width
-    edges = [round(i * size / count) for i in range(count + 1)]
-    boxes = [
-        (edges[i], edges[j], edges[i + 1], edges[j + 1]) for i in range(count) for j in range(count)
-    ]
-    sources = boxes[:]
-    rng.shuffle(sources)
-    turns = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
-    result = picture.copy()
-    for source, (left, top, right, bottom) in zip(sources, boxes, strict=True):
-        tile = picture.crop(source).transpose(rng.choice(turns))
-        result.paste(tile.resize((right - left, bottom - top)), (left, top))
-    return result
-
-
-def _torn(picture: Image.Image, rng: random.Random) -> Image.Image:
-    """Strips slipped sideways, and the colours slipped apart."""
-    pixels, size = np.asarray(picture).copy(), picture.width
-    strip = max(2, size // 24)
-    for top in range(0, size, strip):
-        shift = round(rng.uniform(-0.2, 0.2) * size)
-        pixels[top : top + strip] = np.roll(pixels[top : top + strip], shift, axis=1)
-    pixels[..., 0] = np.roll(pixels[..., 0], round(0.05 * size), axis=1)
-    pixels[..., 2] = np.roll(pixels[..., 2], round(-0.04 * size), axis=0)
-    return Image.fromarray(pixels)
-
-
-def _melted(picture: Image.Image, rng: random.Random) -> Image.Image:
-    return warp(warp(picture, 0.45, 10, rng), 0.35, 6, rng)
-
-
-def _stirred(picture: Image.Image, rng: random.Random) -> Image.Image:
-    """A whirlpool about the middle, its arms frayed by noise."""
-    size = picture.width
-    rows, columns = (np.mgrid[0:size, 0:size] - size / 2) / (size / 2)
-    radius = np.hypot(rows, columns)
-    turn = 6.5 * np.exp(-radius * 1.6) * rng.choice((-1, 1)) + noise(size, 12, rng) * 1.5
-    angle = np.arctan2(rows, columns) + turn
-    from_rows = np.clip((radius * np.sin(angle) + 1) * size / 2, 0, size - 1).astype(np.intp)
-    from_columns = np.clip((radius * np.cos(angle) + 1) * size / 2, 0, size - 1).astype(np.intp)
-    return Image.fromarray(np.asarray(picture)[from_rows, from_columns])
-
 
 _SUPERSAMPLING = 2
 _AIRBORNE = ("flying", "floating", "jumping")
@@ -88,11 +37,11 @@ class Mishap:
     """What goes wrong in a picture; the default is nothing.
 
     Attributes:
-        missing: The object is not drawn.
-        companion: Another object stands beside it.
-        cut_off: Half of the object lies outside the frame.
-        word: A card with this word is laid over the picture.
-        garbled: The finished picture is shuffled and smeared until nothing can be recognised.
+        missing: Whether the object is left out.
+        companion: Second object that stands beside it.
+        cut_off: Whether half of the object lies outside the frame.
+        word: Word on a card that is laid over the picture.
+        garbled: Whether the finished picture is shuffled and smeared.
     """
 
     missing: bool = False
@@ -128,7 +77,7 @@ def render(spec: Spec, seed: int, pixels: int, mishap: Mishap = Mishap()) -> Ima
     picture = style.finish(background, layer.reduce(_SUPERSAMPLING), finishing)
     if mishap.word is not None:
         _lay_card(picture, mishap.word, rng)
-    return garble(picture, rng_for("garble", seed)) if mishap.garbled else picture
+    return _garbled(picture, rng_for("garble", seed)) if mishap.garbled else picture
 
 
 def _cast(spec: Spec, mishap: Mishap, rng: random.Random) -> list[tuple[str, str, Placement]]:
@@ -213,3 +162,54 @@ def _lay_card(picture: Image.Image, word: str, rng: random.Random) -> None:
         card, margin, fill=CREAM, outline=INK, width=max(1, math.ceil(size / 90))
     )
     draw.text((x - left, y - top), text, font=font, fill=INK)
+
+
+def _garbled(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """The picture as tiles, melted or stirred; its size stays."""
+    shuffled = _tiles(picture, rng.choice((7, 8)), rng)
+    return rng.choice((_torn, _melted, _stirred))(shuffled, rng)
+
+
+def _tiles(picture: Image.Image, count: int, rng: random.Random) -> Image.Image:
+    """``count`` × ``count`` tiles in another order, each turned by a quarter or more."""
+    size = picture.width
+    edges = [round(i * size / count) for i in range(count + 1)]
+    boxes = [
+        (edges[i], edges[j], edges[i + 1], edges[j + 1]) for i in range(count) for j in range(count)
+    ]
+    sources = boxes[:]
+    rng.shuffle(sources)
+    turns = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
+    result = picture.copy()
+    for source, (left, top, right, bottom) in zip(sources, boxes, strict=True):
+        tile = picture.crop(source).transpose(rng.choice(turns))
+        result.paste(tile.resize((right - left, bottom - top)), (left, top))
+    return result
+
+
+def _torn(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """Strips slipped sideways, and the colours slipped apart."""
+    pixels, size = np.asarray(picture).copy(), picture.width
+    strip = max(2, size // 24)
+    for top in range(0, size, strip):
+        shift = round(rng.uniform(-0.2, 0.2) * size)
+        pixels[top : top + strip] = np.roll(pixels[top : top + strip], shift, axis=1)
+    pixels[..., 0] = np.roll(pixels[..., 0], round(0.05 * size), axis=1)
+    pixels[..., 2] = np.roll(pixels[..., 2], round(-0.04 * size), axis=0)
+    return Image.fromarray(pixels)
+
+
+def _melted(picture: Image.Image, rng: random.Random) -> Image.Image:
+    return warp(warp(picture, 0.45, 10, rng), 0.35, 6, rng)
+
+
+def _stirred(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """A whirlpool about the middle, its arms frayed by noise."""
+    size = picture.width
+    rows, columns = (np.mgrid[0:size, 0:size] - size / 2) / (size / 2)
+    radius = np.hypot(rows, columns)
+    turn = 6.5 * np.exp(-radius * 1.6) * rng.choice((-1, 1)) + noise(size, 12, rng) * 1.5
+    angle = np.arctan2(rows, columns) + turn
+    from_rows = np.clip((radius * np.sin(angle) + 1) * size / 2, 0, size - 1).astype(np.intp)
+    from_columns = np.clip((radius * np.cos(angle) + 1) * size / 2, 0, size - 1).astype(np.intp)
+    return Image.fromarray(np.asarray(picture)[from_rows, from_columns])

@@ -1,7 +1,9 @@
 """What a drawing shows: the words of the sketch world and the `Spec` that picks one of each.
 
 Owns the value sets (20 objects, 6 objects outside the label set, 8 colours, 7 settings, 5 styles,
-actions, sizes). How these are said in English is `words.py`, how they are drawn is `render.py`.
+actions, sizes), and the chance by which specs, and all else in this room, are drawn: `rng_for`
+gives the same in any process. How values are said in English is `words.py`, how they are drawn is
+`render.py`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from storage_reader import read_records
 
 from importers.config.campaign import Campaign
 from importers.demo.campaigns import LABELS
-from importers.demo.reviewer import Answer, review
+from importers.demo.reviewer import AnsweredTask, review
 from importers.demo.services import BackendServer, LabelStudioServer
 from importers.label_studio.queue import REVIEW_TAB
 from ls_backend.label_studio import Credentials, LabelStudio
@@ -46,14 +46,14 @@ def run(command_line: CommandLine, new_campaign: Callable[..., Campaign]) -> Run
 
 
 @pytest.fixture(scope="module")
-def reviewed(run: Run, ls: LabelStudio) -> list[Answer]:
+def reviewed(run: Run, ls: LabelStudio) -> list[AnsweredTask]:
     return review(ls, run.project, LABELS)
 
 
 @pytest.fixture(scope="module")
 def synced(
-    run: Run, reviewed: list[Answer], command_line: CommandLine
-) -> tuple[list[Answer], dict[str, Any]]:
+    run: Run, reviewed: list[AnsweredTask], command_line: CommandLine
+) -> tuple[list[AnsweredTask], dict[str, Any]]:
     return reviewed, command_line.report("sync", run.campaign.folder)
 
 
@@ -98,7 +98,7 @@ def test_label_studio_shows_and_serves_the_lowest_score_first(run: Run, ls: Labe
 
 
 def test_the_reviewer_is_served_the_audit_and_then_ascending_scores(
-    run: Run, reviewed: list[Answer]
+    run: Run, reviewed: list[AnsweredTask]
 ) -> None:
     assert len({answer.task_id for answer in reviewed}) == SAMPLES
     audit = run.report["push"]["audit"]
@@ -109,7 +109,7 @@ def test_the_reviewer_is_served_the_audit_and_then_ascending_scores(
 
 
 def test_sync_brings_what_was_approved_and_nothing_else(
-    synced: tuple[list[Answer], dict[str, Any]],
+    synced: tuple[list[AnsweredTask], dict[str, Any]],
 ) -> None:
     answers, report = synced
     chosen = Counter(answer.choice for answer in answers if answer.choice in LABELS)
@@ -121,7 +121,7 @@ def test_sync_brings_what_was_approved_and_nothing_else(
 
 def test_a_withdrawn_approval_leaves_the_folder_and_the_rest_stays(
     run: Run,
-    synced: tuple[list[Answer], dict[str, Any]],
+    synced: tuple[list[AnsweredTask], dict[str, Any]],
     ls: LabelStudio,
     command_line: CommandLine,
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from importers.config.campaign import NONE_OF_THESE, UNUSABLE
 from importers.demo.loop import lowest_first, wrong_tasks
-from importers.demo.reviewer import Answer, choose
+from importers.demo.reviewer import AnsweredTask, choose
 from importers.sketch.draw import draw, read_truth
 
 LABELS = ("apple", "boat", "cat", "dog", "fish", "rocket")
@@ -44,8 +44,10 @@ def test_another_label_is_given_where_it_is_right(kind: str) -> None:
         assert choice != "dog"
 
 
-def answer(task: int, score: float, *, audit: bool = False, label_holds: bool = True) -> Answer:
-    return Answer(task, score, audit, "dog", "dog", label_holds)
+def answer(
+    task: int, score: float, *, audit: bool = False, label_holds: bool = True
+) -> AnsweredTask:
+    return AnsweredTask(task, score, audit, "dog", "dog", label_holds)
 
 
 def test_only_the_queue_has_an_order() -> None:

@@ -44,14 +44,14 @@ class Web(Service):
 
 
 class Broken(Web):
-    patience = 30.0
+    start_seconds = 30.0
 
     def command(self) -> Sequence[str]:
         return [sys.executable, "-c", "print('out of paper'); raise SystemExit(3)"]
 
 
 class Silent(Web):
-    patience = 0.3
+    start_seconds = 0.3
 
     def command(self) -> Sequence[str]:
         return [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -125,10 +125,10 @@ def test_a_killed_starter_takes_everything_along(tmp_path: Path) -> None:
     starter = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert starter.stdout is not None
     with starter.stdout:
-        leash, child = map(int, starter.stdout.readline().split())
+        process, child = map(int, starter.stdout.readline().split())
     starter.kill()
     starter.wait()
-    assert gone(leash)
+    assert gone(process)
     assert gone(child)
 
 
