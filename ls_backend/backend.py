@@ -1,4 +1,7 @@
-"""The backend behind the routes: model, images, who may predict at a time, and until when."""
+"""The backend behind the routes: the model, and its loading; who may predict at a time; the stop.
+
+Owns why there is no prediction now: the model is still loading, or too much is under way.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ls_backend.errors import LsClipError, ModelError
 from ls_backend.images.image_vectors import ImageVectors
@@ -19,112 +22,27 @@ from ls_backend.metrics import MODEL_STATE
 from ls_backend.model import ClipModel
 from ls_backend.settings import Settings
 
-if TYPE_CHECKING:
-    pass
+PREDICTIONS_AT_ONCE = 16
+"""Further requests are refused at once, so that threads stay free for /health and /setup."""
+STOP_SECONDS = 15.0
+"""What predictions under way still get when the backend is to stop."""
+VERSIONS_KEPT = 100
 
 State = Literal["loading", "ready", "failed"]
+
+log = logging.getLogger(__name__)
+
+
+class BusyError(LsClipError):
+    """As many predictions are under way as are allowed at once, or the backend is stopping."""
+
+    default_code = "busy"
 
 
 class NotReady(LsClipError):
     """The model is still on its way; asked again in a few seconds, it may be there."""
 
     default_code = "loading"
-
-
-class ModelLoader:
-    """Loads a model in a thread of its own.
-
-    Args:
-        load: Returns the model; whatever it raises is the loader's `error`.
-        done: Called in the loader's thread when the model is there, or has failed.
-    """
-
-    def __init__(
-        self, load: Callable[[], ClipModel], done: Callable[[ModelLoader], None] | None = None
-    ) -> None:
-        self.error: ModelError | None = None
-        self._load = load
-        self._done = done
-        self._model: ClipModel | None = None
-        self._settled = threading.Event()
-        self._say("loading")
-
-    @classmethod
-    def loaded(cls, model: ClipModel) -> ModelLoader:
-        """A loader whose model is there already."""
-        loader = cls(lambda: model)
-        loader._run()
-        return loader
-
-    @property
-    def state(self) -> State:
-        if not self._settled.is_set():
-            return "loading"
-        return "ready" if self._model is not None else "failed"
-
-    def start(self) -> None:
-        """Begin to load."""
-        threading.Thread(target=self._run, name="load", daemon=True).start()
-
-    def wait(self, seconds: float = 0.0) -> ClipModel:
-        """The model, as soon as it is there.
-
-        Raises:
-            NotReady: It is not there after so many seconds.
-            ModelError: It cannot be loaded.
-        """
-        self._settled.wait(seconds)
-        if self._model is not None:
-            return self._model
-        if self.error is not None:
-            raise self.error
-        raise NotReady(
-            "The CLIP model is still loading.",
-            hint="Try again in a few seconds; /ready tells when.",
-        )
-
-    def _run(self) -> None:
-        try:
-            self._model = self._load()
-        except ModelError as error:
-            self.error = error
-        except Exception as error:
-            log.error("the model cannot be loaded", exc_info=error)
-            self.error = ModelError(
-                f"The model cannot be loaded ({type(error).__name__}).",
-                hint="The log above has the reason.",
-            )
-        self._settled.set()
-        self._say(self.state)
-        if self._done is not None:
-            self._done(self)
-
-    def _say(self, now: State) -> None:
-        for state in ("loading", "ready", "failed"):
-            MODEL_STATE.labels(state).set(state == now)
-
-
-PREDICTIONS_AT_ONCE = 16
-"""Further requests are refused at once, so that threads stay free for /health and /setup."""
-
-STOP_SECONDS = 15.0
-"""What predictions under way still get when the backend is to stop."""
-
-VERSIONS_KEPT = 100
-
-log = logging.getLogger(__name__)
-
-
-class Events:
-    """Counts Label Studio's events; what they say is asked of Label Studio itself."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._lock = threading.Lock()
-
-    def come(self) -> None:
-        with self._lock:
-            self.number += 1
 
 
 class Backend:
@@ -193,8 +111,8 @@ class Backend:
         try:
             model = self.loader.wait(deadline - began)
             self._study(model, target, deadline)
-            look = partial(self._vectors_of(model).look, deadline=deadline)
-            results = list(model.predict(tasks, target, look, context))
+            encode = partial(self._vectors_of(model).encode, deadline=deadline)
+            results = list(model.predict(tasks, target, encode, context))
         finally:
             self._end()
         counts = {"predicted": sum(1 for item in results if item), "tasks": len(tasks)}
@@ -270,7 +188,86 @@ class Backend:
             return self._vectors
 
 
-class BusyError(LsClipError):
-    """As many predictions are under way as are allowed at once, or the backend is stopping."""
+class ModelLoader:
+    """Loads a model in a thread of its own.
 
-    default_code = "busy"
+    Args:
+        load: Returns the model; whatever it raises is the loader's `error`.
+        done: Called in the loader's thread when the model is there, or has failed.
+    """
+
+    def __init__(
+        self, load: Callable[[], ClipModel], done: Callable[[ModelLoader], None] | None = None
+    ) -> None:
+        self.error: ModelError | None = None
+        self._load = load
+        self._done = done
+        self._model: ClipModel | None = None
+        self._settled = threading.Event()
+        self._say("loading")
+
+    @classmethod
+    def loaded(cls, model: ClipModel) -> ModelLoader:
+        """A loader whose model is there already."""
+        loader = cls(lambda: model)
+        loader._run()
+        return loader
+
+    @property
+    def state(self) -> State:
+        if not self._settled.is_set():
+            return "loading"
+        return "ready" if self._model is not None else "failed"
+
+    def start(self) -> None:
+        """Begin to load."""
+        threading.Thread(target=self._run, name="load", daemon=True).start()
+
+    def wait(self, seconds: float = 0.0) -> ClipModel:
+        """The model, as soon as it is there.
+
+        Raises:
+            NotReady: It is not there after so many seconds.
+            ModelError: It cannot be loaded.
+        """
+        self._settled.wait(seconds)
+        if self._model is not None:
+            return self._model
+        if self.error is not None:
+            raise self.error
+        raise NotReady(
+            "The CLIP model is still loading.",
+            hint="Try again in a few seconds; /ready tells when.",
+        )
+
+    def _run(self) -> None:
+        try:
+            self._model = self._load()
+        except ModelError as error:
+            self.error = error
+        except Exception as error:
+            log.error("the model cannot be loaded", exc_info=error)
+            self.error = ModelError(
+                f"The model cannot be loaded ({type(error).__name__}).",
+                hint="The log above has the reason.",
+            )
+        self._settled.set()
+        self._say(self.state)
+        if self._done is not None:
+            self._done(self)
+
+    def _say(self, now: State) -> None:
+        for state in ("loading", "ready", "failed"):
+            MODEL_STATE.labels(state).set(state == now)
+
+
+class Events:
+    """Counts the events that Label Studio sends; nobody reads what is in them."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._lock = threading.Lock()
+
+    def count(self) -> None:
+        with self._lock:
+            self.number += 1

@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 import requests
 
 from ls_backend.errors import ConfigError, LabelStudioUnauthorized
-from ls_backend.images.tls import TrustingAdapter, ca_bundle_from_env
 from ls_backend.label_studio_errors import (
     WRONG_TOKEN_HINT,
     no_answer,
@@ -30,6 +29,7 @@ from ls_backend.label_studio_errors import (
     refusal,
     unauthorized,
 )
+from ls_backend.tls import TrustingAdapter, ca_bundle_from_env
 
 URL_VARIABLE = "LABEL_STUDIO_URL"
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"

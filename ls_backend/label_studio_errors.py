@@ -17,7 +17,7 @@ from ls_backend.errors import (
     LabelStudioUnauthorized,
     LabelStudioUnreachable,
 )
-from ls_backend.images.tls import TRUST_HINT
+from ls_backend.tls import TRUST_HINT
 
 WRONG_TOKEN_HINT = (
     "In Label Studio: your initials > Account & Settings > Personal Access Token. "

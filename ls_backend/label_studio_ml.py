@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 class _Loaded:
     model: ClipModel
     vectors: ImageVectors
-    seconds: float
-    """For one predict."""
+    predict_seconds: float
 
 
 _loading = threading.Lock()
@@ -82,8 +81,8 @@ class ClipBackend(LabelStudioMLBase):  # type: ignore[misc,unused-ignore]
             )
         shared = _shared()
         target = read_label_config(self.label_config)
-        look = partial(shared.vectors.look, deadline=began + shared.seconds)
-        return shared.model.predict(tasks, target, look, context)
+        encode = partial(shared.vectors.encode, deadline=began + shared.predict_seconds)
+        return shared.model.predict(tasks, target, encode, context)
 
 
 def _shared() -> _Loaded:

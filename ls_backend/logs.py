@@ -25,12 +25,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True)
-class Warned:
+class LoggedWarning:
     """A warning or an error, as it was logged.
 
     Attributes:
-        at: When it came last, in seconds since 1970.
-        times: How often it came.
+        at: Time of the last occurrence, in seconds since 1970.
+        text: Message without its hint.
+        hint: Next step; "" where the record has none.
+        times: Number of occurrences.
     """
 
     at: float
@@ -44,7 +46,7 @@ class LastWarnings(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._kept: dict[tuple[str, str], Warned] = {}
+        self._kept: dict[tuple[str, str], LoggedWarning] = {}
         """The one that came last stands last."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -52,11 +54,11 @@ class LastWarnings(logging.Handler):
         text = record.getMessage().removesuffix(hint).rstrip()
         before = self._kept.pop((text, hint), None)
         times = before.times + 1 if before else 1
-        self._kept[text, hint] = Warned(record.created, text, hint, times)
+        self._kept[text, hint] = LoggedWarning(record.created, text, hint, times)
         if len(self._kept) > WARNINGS_KEPT:
             del self._kept[next(iter(self._kept))]
 
-    def newest_first(self) -> list[Warned]:
+    def newest_first(self) -> list[LoggedWarning]:
         return list(reversed(list(self._kept.copy().values())))
 
 

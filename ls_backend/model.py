@@ -1,6 +1,6 @@
 """ClipModel: tasks in, predictions out. Owns the model version.
 
-`ClipModel.score` says what CLIP thinks of images, `ls_backend.answers` what Label Studio is told.
+`ClipModel.score` says what CLIP thinks of images; `ls_backend.predictions` what Label Studio gets.
 """
 
 from __future__ import annotations
@@ -14,22 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ls_backend.answers import (
-    Answer,
-    answer,
-    answer_of_several,
-    prediction,
-    region_prediction,
-)
-from ls_backend.clip.clip import Clip, Vectors
+from ls_backend.clip.clip import Clip
 from ls_backend.errors import ImageError
-from ls_backend.images.image_vectors import OUT_OF_TIME, Look
+from ls_backend.images.image_vectors import OUT_OF_TIME, ImageParts
+from ls_backend.images.pixels import Box
 from ls_backend.label_studio_types import NewPrediction
-from ls_backend.labels.regions import OUR_VERSIONS, Box, Region, drawn_in, regions_of
+from ls_backend.labels.regions import OUR_VERSIONS, Region, drawn_in, regions_of
 from ls_backend.labels.target import LabelTarget, claims_of, count_claims
 from ls_backend.labels.vectors import LabelStudy, LabelVectors, study_labels
+from ls_backend.predictions import (
+    PredictedLabels,
+    one_label,
+    prediction,
+    region_prediction,
+    several_labels,
+)
 from ls_backend.zero_shot import (
     Score,
+    Vectors,
     independent_probabilities,
     probabilities,
     score_shares,
@@ -39,14 +41,20 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Task = Mapping[str, Any]
-LookAt = Callable[[Sequence[Look]], Sequence[Vectors | ImageError]]
+EncodeImages = Callable[[Sequence[ImageParts]], Sequence[Vectors | ImageError]]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _View:
-    """What is looked at for one task: boxes of its image, and the regions that they are around."""
+class _TaskView:
+    """What is encoded for one task.
+
+    Attributes:
+        task: The task, with its data.
+        boxes: Parts of its image; None for the whole image.
+        regions: The regions that the boxes are around; () where the image is labelled as a whole.
+    """
 
     task: Task
     boxes: tuple[Box | None, ...]
@@ -120,21 +128,21 @@ class ClipModel:
         self,
         tasks: Sequence[Task],
         target: LabelTarget,
-        look: LookAt,
+        encode: EncodeImages,
         context: Mapping[str, Any] | None = None,
     ) -> list[NewPrediction | list[Any]]:
         """One item per task, in order: its prediction; [] where its image failed (logged), or
         where it has no region to label.
 
         Args:
-            look: Answers with the image's vectors for each look, in order, or why there are none.
+            encode: The vectors of each image's parts, in order, or why there are none.
             context: In interactive mode, what a person has just drawn.
         """
         version = self.version(target)
-        views = [_View(task, *_places(task, target, context)) for task in tasks]
+        views = [_TaskView(task, *_places(task, target, context)) for task in tasks]
         shown = [view for view in views if view.boxes]
-        looks = [Look(view.task, target.image_field, view.boxes) for view in shown]
-        found = look(looks) if looks else []
+        parts = [ImageParts(view.task, target.image_field, view.boxes) for view in shown]
+        found = encode(parts) if parts else []
         _log_failures([view.task for view in shown], found)
         seen = [
             (view, vectors)
@@ -145,8 +153,8 @@ class ClipModel:
         return [_predicted(view, answers.get(id(view)), target, version) for view in views]
 
     def _answers(
-        self, seen: Sequence[tuple[_View, Vectors]], target: LabelTarget
-    ) -> dict[int, list[Answer]]:
+        self, seen: Sequence[tuple[_TaskView, Vectors]], target: LabelTarget
+    ) -> dict[int, list[PredictedLabels]]:
         """Per view its answers, one for each of its boxes."""
         if not seen:
             return {}
@@ -164,13 +172,13 @@ class ClipModel:
                 self.clip.logit_bias,
             )
             answers = iter(
-                answer_of_several(target, row, said, fit)
+                several_labels(target, row, said, fit)
                 for row, said, fit in zip(held, claims, similarities, strict=True)
             )
         else:
             one = [said[0] if said else None for said in claims]
             scores = self._scores(vectors, target, one, similarities)
-            answers = iter(answer(target, score) for score in scores)
+            answers = iter(one_label(target, score) for score in scores)
         return {id(view): [next(answers) for _ in view.boxes] for view, _ in seen}
 
     def _scores(
@@ -216,7 +224,7 @@ def _places(
 
 
 def _predicted(
-    view: _View, answers: list[Answer] | None, target: LabelTarget, version: str
+    view: _TaskView, answers: list[PredictedLabels] | None, target: LabelTarget, version: str
 ) -> NewPrediction | list[Any]:
     if answers is None:
         return []

@@ -39,11 +39,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ls_backend.addresses import Proxy, cloud_direct_from_env, proxy_from_env
 from ls_backend.errors import ConfigError
-from ls_backend.images.cloud_files import cloud_direct_from_env
-from ls_backend.images.sockets import Proxy, proxy_from_env
-from ls_backend.images.tls import ca_bundle_from_env
 from ls_backend.label_studio import Credentials
+from ls_backend.tls import ca_bundle_from_env
 
 DEFAULT_MODEL = "ViT-B-32/laion2b_s34b_b79k"
 DEFAULT_CACHE_DIR = "~/.cache/label-studio-clip"

@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import urljoin
 
 from importers.openai_api.connection import Connection
+from ls_backend.addresses import origin_of
 from ls_backend.errors import ImageError, OutcomeUnknown
 from ls_backend.images import fetch
-from ls_backend.images.sockets import origin_of
 
 LARGEST_IMAGE = 64 * 2**20
 

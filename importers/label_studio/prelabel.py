@@ -36,9 +36,9 @@ from ls_backend.labels.target import LabelTarget
 from ls_backend.settings import Settings
 
 if TYPE_CHECKING:
-    from ls_backend.clip.clip import Vectors
-    from ls_backend.images.image_vectors import Look
+    from ls_backend.images.image_vectors import ImageParts
     from ls_backend.model import ClipModel
+    from ls_backend.zero_shot import Vectors
 
 BATCH = 128
 NO_REGION = "no_region"
@@ -80,29 +80,29 @@ class ClipAnswers:
         self,
         model: ClipModel,
         target: LabelTarget,
-        look: Callable[[Sequence[Look]], list[Vectors | ImageError]],
+        encode: Callable[[Sequence[ImageParts]], list[Vectors | ImageError]],
     ) -> None:
         self.version = model.version(target)
         self._model = model
         self._target = target
-        self._look_at = look
+        self._encode_images = encode
         self._reasons: dict[int, str] = {}
 
     def __call__(self, tasks: Sequence[Task]) -> list[NewPrediction | str]:
         """One item per task, in order: its prediction, or why there is none."""
         self._reasons.clear()
-        answers = self._model.predict(tasks, self._target, self._look)
+        answers = self._model.predict(tasks, self._target, self._encode)
         return [
             answer if isinstance(answer, dict) else self._reasons.get(int(task["id"]), NO_REGION)
             for task, answer in zip(tasks, answers, strict=True)
         ]
 
-    def _look(self, looks: Sequence[Look]) -> list[Vectors | ImageError]:
-        seen = self._look_at(looks)
-        for look, vectors in zip(looks, seen, strict=True):
+    def _encode(self, images: Sequence[ImageParts]) -> list[Vectors | ImageError]:
+        encoded = self._encode_images(images)
+        for parts, vectors in zip(images, encoded, strict=True):
             if isinstance(vectors, ImageError):
-                self._reasons[int(look.task["id"])] = vectors.code
-        return seen
+                self._reasons[int(parts.task["id"])] = vectors.code
+        return encoded
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def clip_answers(model: str, label_config: str, settings: Settings) -> Iterator[
     clip = Clip.load(model, device=settings.device, precision=settings.precision)
     vectors = ImageVectors(clip, TaskImages(settings), settings)
     try:
-        yield ClipAnswers(ClipModel(clip), target, vectors.look)
+        yield ClipAnswers(ClipModel(clip), target, vectors.encode)
     finally:
         vectors.close()
 

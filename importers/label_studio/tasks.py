@@ -9,11 +9,11 @@ from importers.label_studio.predictions import PredictionChecker
 from importers.prompts.mention import compositional
 from importers.sample import Sample, Score
 from importers.scoring.select import is_confident
-from ls_backend.answers import answer, prediction
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio_types import NewPrediction, NewTask
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
+from ls_backend.predictions import one_label, prediction
 from ls_backend.zero_shot import Score as ClipScore
 
 
@@ -64,7 +64,7 @@ class TaskBuilder:
             predicted_probability=score.predicted_probability,
             similarity=score.similarity,
         )
-        made = prediction(self._target, answer(self._target, clip_score), score.model_version)
+        made = prediction(self._target, one_label(self._target, clip_score), score.model_version)
         check_prediction(self._checker, made)
         return made
 

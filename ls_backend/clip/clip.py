@@ -15,50 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ls_backend.clip.devices import choose_device, choose_precision, cpu_quota
 from ls_backend.clip.golden import measure, misfit, read_golden
 from ls_backend.clip.model_source import ModelSource, source_of
 from ls_backend.errors import ModelError
 from ls_backend.settings import Precision
+from ls_backend.zero_shot import Vectors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-
-def can_be_cut(network: Any) -> bool:
-    """Whether a text's vector hangs on nothing behind its end: OpenAI's text tower in open_clip.
-
-    Not so for SigLIP and other towers that look both ways, or take the vector elsewhere.
-    """
-    import open_clip
-
-    return (
-        type(network) is open_clip.CLIP
-        and network.text_pool_type == "argmax"
-        and network.attn_mask is not None
-    )
-
-
-def encode_cut(network: Any, tokens: Any) -> Any:
-    """What `network.encode_text` answers for tokens, shape (n, context), where it `can_be_cut`.
-
-    The end of a text is its largest token. Source: Radford et al. 2021, section 2.4, as in
-    `open_clip.CLIP.encode_text`.
-    """
-    import torch
-
-    ends = tokens.argmax(dim=-1)
-    length = int(ends.max()) + 1
-    x = network.token_embedding(tokens[:, :length]) + network.positional_embedding[:length]
-    x = network.transformer(x, attn_mask=network.attn_mask[:length, :length])
-    x = network.ln_final(x)[torch.arange(len(x), device=x.device), ends]
-    projection = network.text_projection
-    if projection is None:
-        return x
-    return projection(x) if isinstance(projection, torch.nn.Linear) else x @ projection
-
 
 IMAGES_AT_ONCE = 32
 TEXTS_AT_ONCE = 256
@@ -67,14 +33,19 @@ WIDEST_RATIO = 4
 SIGMOID_HEAD = "sigmoid of log-sum-exp"
 """Names how a logit bias is used, in the fingerprint: another head, another model version."""
 
-Vectors = NDArray[np.float32]
-
 
 class Clip:
     """One CLIP model, safe to share between threads.
 
-    Images may be encoded in bfloat16; texts and all that follows are float32. `logit_scale`, and
-    where the model's family has one (SigLIP) `logit_bias`, turn cosines into logits.
+    Images may be encoded in bfloat16; texts and all that follows are float32.
+
+    Attributes:
+        name: Name of the model.
+        fingerprint: SHA-256 in hex of all that its vectors depend on.
+        device: "cpu", "cuda" or "cuda:N".
+        precision: "float32" or "bfloat16", of the image tower.
+        logit_scale: Factor from cosines to logits.
+        logit_bias: Summand of logits where the model's family has one (SigLIP), else None.
     """
 
     def __init__(
@@ -216,6 +187,39 @@ class Clip:
         width, height = (min(side, WIDEST_RATIO * min(image.size)) for side in image.size)
         left, top = (image.width - width) // 2, (image.height - height) // 2
         return image.crop((left, top, left + width, top + height))
+
+
+def can_be_cut(network: Any) -> bool:
+    """Whether a text's vector hangs on nothing behind its end: OpenAI's text tower in open_clip.
+
+    Not so for SigLIP and other towers that look both ways, or take the vector elsewhere.
+    """
+    import open_clip
+
+    return (
+        type(network) is open_clip.CLIP
+        and network.text_pool_type == "argmax"
+        and network.attn_mask is not None
+    )
+
+
+def encode_cut(network: Any, tokens: Any) -> Any:
+    """What `network.encode_text` answers for tokens, shape (n, context), where it `can_be_cut`.
+
+    The end of a text is its largest token. Source: Radford et al. 2021, section 2.4, as in
+    `open_clip.CLIP.encode_text`.
+    """
+    import torch
+
+    ends = tokens.argmax(dim=-1)
+    length = int(ends.max()) + 1
+    x = network.token_embedding(tokens[:, :length]) + network.positional_embedding[:length]
+    x = network.transformer(x, attn_mask=network.attn_mask[:length, :length])
+    x = network.ln_final(x)[torch.arange(len(x), device=x.device), ends]
+    projection = network.text_projection
+    if projection is None:
+        return x
+    return projection(x) if isinstance(projection, torch.nn.Linear) else x @ projection
 
 
 def _use_quota_of_threads() -> None:

@@ -43,7 +43,12 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Golden:
-    """The vectors of the built-in picture and text, shape (d,) each."""
+    """What a model answers for the built-in picture and text.
+
+    Attributes:
+        image: Unit vector of the picture, shape (d,).
+        text: Unit vector of the text, shape (d,).
+    """
 
     image: Vector
     text: Vector

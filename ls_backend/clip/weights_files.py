@@ -4,12 +4,12 @@ A published model is its weights and, where its text tower has a tokenizer of it
 XLM-RoBERTa, …), the tokenizer's files; CLIP's own tokenizer comes with open_clip. They lie in the
 Hugging Face cache, or together in a folder in open_clip's `local-dir:` layout, whose SHA256SUMS
 says what each must be. In the cache the name of a file's blob is its checksum on the hub: SHA-256
-for large files, git's SHA-1 for small ones.
+for large files, git's SHA-1 for small ones. (`HfApi.verify_repo_checksums` asks the hub for them;
+here a machine without network can check its files.)
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -30,10 +30,81 @@ from ls_backend.errors import ModelError
 
 SUMS_FILE = "SHA256SUMS"
 
-_READ_AT_ONCE = 1024 * 1024
+State = Literal["good", "damaged", "missing", "unchecked"]
+Say = Callable[[str], None]
 
 
-def write_folder(folder: Path, config: Mapping[str, Any], files: Sequence[Path]) -> None:
+@dataclass(frozen=True)
+class FileState:
+    """One file of a model.
+
+    Attributes:
+        path: Its path, or repository and name where it is missing from the cache.
+        state: What a check found; `unchecked` where nothing says what the file must be.
+        sha256: SHA-256 of its bytes in hex; "" where it is missing.
+    """
+
+    path: str
+    state: State
+    sha256: str
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a repository on the hub."""
+
+    repository: str
+    name: str
+
+
+def fetch(model: str, to: Path | None = None, say: Say = lambda _line: None) -> list[FileState]:
+    """Bring what is missing or damaged of "ARCH/PRETRAINED", and check all of it.
+
+    `to` makes a model folder there; None: into the Hugging Face cache. A file that is whole is not
+    fetched again; one that was interrupted by the end of the process is, from its start.
+
+    Raises:
+        ModelError: No such model, or the hub does not give the files.
+    """
+    arch, registered = registration(model)
+    files = _hub_files(model, arch, registered)
+    paths = []
+    for file in files:
+        say(f"{file.repository}/{file.name}")
+        paths.append(_brought(model, file))
+    if to is None:
+        return verify(model)
+    _write_folder(to, _config(arch, registered), paths)
+    return verify(str(to))
+
+
+def verify(model: str) -> list[FileState]:
+    """The state of every file of a published model in the cache, or of a model folder. No network.
+
+    Raises:
+        ModelError: No such model.
+    """
+    folder = folder_of(model)
+    if folder is not None:
+        return _folder_states(folder)
+    arch, registered = registration(model)
+    repository, _, filename = registered["hf_hub"].rpartition("/")
+    weights = cached_files(repository, weights_names(filename))[:1]
+    states = [_blob_state(path) for path in weights]
+    if not weights:
+        states.append(FileState(f"{repository}/{weights_names(filename)[0]}", "missing", ""))
+    return states + _tokenizer_states(_tokenizer(arch))
+
+
+def repair(model: str) -> str:
+    """The command that brings what `verify` misses."""
+    folder = folder_of(model)
+    if folder is None:
+        return f"ls-clip weights fetch {model}"
+    return f"ls-clip weights fetch ARCH/PRETRAINED --to {folder}, or copy the folder again"
+
+
+def _write_folder(folder: Path, config: Mapping[str, Any], files: Sequence[Path]) -> None:
     """Make the model folder of `config`: weights first in `files`, then the tokenizer's files.
 
     A file appears under its name only when it is whole. SHA256SUMS comes last.
@@ -81,89 +152,60 @@ def read_sums(folder: Path) -> dict[str, str]:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file in hex."""
-    digest = hashlib.sha256()
+    from huggingface_hub.utils.sha import sha_fileobj
+
     with path.open("rb") as file:
-        while block := file.read(_READ_AT_ONCE):
-            digest.update(block)
-    return digest.hexdigest()
+        return sha_fileobj(file).hex()
 
 
-def _write_sums(folder: Path, sums: Mapping[str, str]) -> None:
-    lines = [f"{promised}  {name}\n" for name, promised in sums.items()]
-    (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8")
-
-
-def _weights_name(path: Path) -> str:
-    safe = path.suffix == ".safetensors"
-    return WEIGHTS_FILE if safe else "open_clip_pytorch_model.bin"
-
-
-State = Literal["good", "damaged", "missing", "unchecked"]
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class FileState:
-    """One file; `sha256` is "" where it is missing; `unchecked`: nothing says what it must be."""
-
-    path: str
-    state: State
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A file of a repository on the hub."""
-
-    repository: str
-    name: str
-
-
-def fetch(model: str, to: Path | None = None, say: Say = lambda _line: None) -> list[FileState]:
-    """Bring what is missing or damaged of "ARCH/PRETRAINED", and check all of it.
-
-    `to` makes a model folder there; None: into the Hugging Face cache. A file that is whole is not
-    fetched again; one that was interrupted by the end of the process is, from its start.
-
-    Raises:
-        ModelError: No such model, or the hub does not give the files.
-    """
-    arch, registered = registration(model)
-    files = _wanted(model, arch, registered)
-    paths = []
-    for file in files:
-        say(f"{file.repository}/{file.name}")
-        paths.append(_brought(model, file))
-    if to is None:
-        return verify(model)
-    write_folder(to, _config(arch, registered), paths)
-    return verify(str(to))
-
-
-def verify(model: str) -> list[FileState]:
-    """The state of every file of a published model in the cache, or of a model folder. No network.
-
-    Raises:
-        ModelError: No such model.
-    """
-    folder = folder_of(model)
-    if folder is not None:
-        return _folder_states(folder)
-    arch, registered = registration(model)
+def _hub_files(model: str, arch: str, registered: Mapping[str, Any]) -> list[HubFile]:
     repository, _, filename = registered["hf_hub"].rpartition("/")
-    weights = cached_files(repository, weights_names(filename))[:1]
-    states = [_blob_state(path) for path in weights]
+    obstacle = hub_obstacle()
+    if obstacle:
+        raise _not_brought(model, obstacle)
+    names = _listed(model, repository)
+    weights = [name for name in weights_names(filename) if name in names][:1]
     if not weights:
-        states.append(FileState(f"{repository}/{weights_names(filename)[0]}", "missing", ""))
-    return states + _tokenizer_states(_tokenizer(arch))
+        raise _not_brought(model, f"{repository} has no {weights_names(filename)[-1]}")
+    tokenizer = _tokenizer(arch)
+    there = _listed(model, tokenizer) if tokenizer else set()
+    return [
+        *(HubFile(repository, name) for name in weights),
+        *(HubFile(tokenizer, name) for name in TOKENIZER_FILES if name in there),
+    ]
 
 
-def repair(model: str) -> str:
-    """The command that brings what `verify` misses."""
-    folder = folder_of(model)
-    if folder is None:
-        return f"ls-clip weights fetch {model}"
-    return f"ls-clip weights fetch ARCH/PRETRAINED --to {folder}, or copy the folder again"
+def _listed(model: str, repository: str) -> set[str]:
+    from huggingface_hub import HfApi
+
+    try:
+        info = HfApi().model_info(repository)
+    except Exception as error:  # the hub client and its transports each raise their own
+        raise _not_brought(model, str(error).partition("\n")[0][:300]) from error
+    return {sibling.rfilename for sibling in info.siblings or []}
+
+
+def _brought(model: str, file: HubFile) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        path = Path(hf_hub_download(file.repository, file.name))
+        if _blob_state(path).state == "damaged":
+            path = Path(hf_hub_download(file.repository, file.name, force_download=True))
+    except Exception as error:  # as above
+        raise _not_brought(model, str(error).partition("\n")[0][:300]) from error
+    if _blob_state(path).state == "damaged":
+        raise _not_brought(model, f"{file.name} came damaged, twice")
+    return path
+
+
+def _not_brought(model: str, why: str) -> ModelError:
+    return ModelError(
+        f"The files of {model} cannot be fetched: {why}.",
+        hint="Run it again with network: what has come already is not fetched twice. HF_ENDPOINT "
+        "names a mirror of the hub.",
+        code="weights_fetch",
+    )
 
 
 def _tokenizer(arch: str) -> str:
@@ -187,56 +229,6 @@ def _config(arch: str, registered: Mapping[str, Any]) -> dict[str, Any]:
     return {"model_cfg": model, "preprocess_cfg": preprocess}
 
 
-def _wanted(model: str, arch: str, registered: Mapping[str, Any]) -> list[Wanted]:
-    repository, _, filename = registered["hf_hub"].rpartition("/")
-    obstacle = hub_obstacle()
-    if obstacle:
-        raise _not_brought(model, obstacle)
-    names = _listed(model, repository)
-    weights = [name for name in weights_names(filename) if name in names][:1]
-    if not weights:
-        raise _not_brought(model, f"{repository} has no {weights_names(filename)[-1]}")
-    tokenizer = _tokenizer(arch)
-    there = _listed(model, tokenizer) if tokenizer else set()
-    return [
-        *(Wanted(repository, name) for name in weights),
-        *(Wanted(tokenizer, name) for name in TOKENIZER_FILES if name in there),
-    ]
-
-
-def _listed(model: str, repository: str) -> set[str]:
-    from huggingface_hub import HfApi
-
-    try:
-        info = HfApi().model_info(repository)
-    except Exception as error:  # the hub client and its transports each raise their own
-        raise _not_brought(model, str(error).partition("\n")[0][:300]) from error
-    return {sibling.rfilename for sibling in info.siblings or []}
-
-
-def _brought(model: str, file: Wanted) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    try:
-        path = Path(hf_hub_download(file.repository, file.name))
-        if _blob_state(path).state == "damaged":
-            path = Path(hf_hub_download(file.repository, file.name, force_download=True))
-    except Exception as error:  # as above
-        raise _not_brought(model, str(error).partition("\n")[0][:300]) from error
-    if _blob_state(path).state == "damaged":
-        raise _not_brought(model, f"{file.name} came damaged, twice")
-    return path
-
-
-def _not_brought(model: str, why: str) -> ModelError:
-    return ModelError(
-        f"The files of {model} cannot be fetched: {why}.",
-        hint="Run it again with network: what has come already is not fetched twice. HF_ENDPOINT "
-        "names a mirror of the hub.",
-        code="weights_fetch",
-    )
-
-
 def _tokenizer_states(repository: str) -> list[FileState]:
     if not repository:
         return []
@@ -248,21 +240,18 @@ def _tokenizer_states(repository: str) -> list[FileState]:
 
 
 def _blob_state(path: Path) -> FileState:
+    from huggingface_hub.utils.sha import git_hash
+
     if not path.exists():
         return FileState(str(path), "missing", "")
     promised, found = path.resolve().name, sha256_of(path)
     if len(promised) == 64:
         state: State = "good" if promised == found else "damaged"
     elif len(promised) == 40:
-        state = "good" if promised == _git_sha1_of(path) else "damaged"
+        state = "good" if promised == git_hash(path.read_bytes()) else "damaged"
     else:  # a file system without links: the cache then has no name for the content
         state = "unchecked"
     return FileState(str(path), state, found)
-
-
-def _git_sha1_of(path: Path) -> str:
-    data = path.read_bytes()
-    return hashlib.sha1(f"blob {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest()
 
 
 def _folder_states(folder: Path) -> list[FileState]:
@@ -279,3 +268,13 @@ def _summed_state(path: Path, promised: str) -> FileState:
         return FileState(str(path), "missing", "")
     found = sha256_of(path)
     return FileState(str(path), "good" if found == promised else "damaged", found)
+
+
+def _write_sums(folder: Path, sums: Mapping[str, str]) -> None:
+    lines = [f"{promised}  {name}\n" for name, promised in sums.items()]
+    (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8")
+
+
+def _weights_name(path: Path) -> str:
+    safe = path.suffix == ".safetensors"
+    return WEIGHTS_FILE if safe else "open_clip_pytorch_model.bin"

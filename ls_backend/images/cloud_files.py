@@ -1,60 +1,21 @@
 """Files in buckets, read with credentials of this machine.
 
-Owns which storages can be read so, and one fsspec filesystem for each, shared by all threads. Its
-library finds the credentials, and the endpoint, in the environment that is usual for it.
+Owns one fsspec filesystem for each kind of storage, shared by all threads. Its library finds the
+credentials, and the endpoint, in the environment that is usual for it.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OpeningTimeout
-from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any
 
-from ls_backend.errors import ConfigError, ImageError
+from ls_backend.addresses import CLOUD_STORAGES, CLOUD_VARIABLE, cloud_scheme_of, shown
+from ls_backend.errors import ImageError
 from ls_backend.images.fetch import Limits, too_large, too_slow
-from ls_backend.images.sockets import shown
 from ls_backend.library_errors import http_status
-
-CLOUD_VARIABLE = "CLIP_CLOUD_DIRECT"
-
-
-class _Storage(NamedTuple):
-    protocol: str
-    """fsspec's name for it."""
-    package: str
-    extra: str
-    """Of label-studio-clip."""
-
-
-STORAGES = {
-    "s3": _Storage("s3", "s3fs", "s3"),
-    "gs": _Storage("gs", "gcsfs", "gcs"),
-    "azure-blob": _Storage("az", "adlfs", "azure"),
-}
-"""By Label Studio's name for the scheme: `azure-blob://container/path`."""
-
-
-def cloud_direct_from_env(environ: Mapping[str, str]) -> frozenset[str]:
-    """The schemes that CLIP_CLOUD_DIRECT lists.
-
-    Raises:
-        ConfigError: One is unknown, or its package is not installed.
-    """
-    listed = environ.get(CLOUD_VARIABLE, "").lower().split(",")
-    schemes = frozenset(name.strip().removesuffix("://") for name in listed if name.strip())
-    for scheme in sorted(schemes):
-        _check_usable(scheme)
-    return schemes
-
-
-def scheme_of(uri: str) -> str | None:
-    """The scheme of a cloud file's address; None for all other addresses."""
-    scheme, separator, _ = uri.partition("://")
-    return scheme.lower() if separator and scheme.lower() in STORAGES else None
 
 
 class CloudFiles:
@@ -92,7 +53,7 @@ class CloudFiles:
     def _read(self, uri: str, deadline: float) -> bytes:
         from fsspec.asyn import sync
 
-        storage = STORAGES[scheme_of(uri) or ""]
+        storage = CLOUD_STORAGES[cloud_scheme_of(uri) or ""]
         files = self._filesystem(storage.protocol).result(deadline - time.monotonic())
         path = f"{storage.protocol}://{uri.partition('://')[2]}"
         left = deadline - time.monotonic()
@@ -116,26 +77,14 @@ def _open(protocol: str) -> Any:
     return fsspec.filesystem(protocol, skip_instance_cache=True)
 
 
-def _check_usable(scheme: str) -> None:
-    storage = STORAGES.get(scheme)
-    if storage is None:
-        raise ConfigError(
-            f"{CLOUD_VARIABLE} has {scheme!r}, which is no storage that can be read.",
-            hint=f"Give names with commas between them, of {', '.join(STORAGES)}.",
-        )
-    if find_spec(storage.package) is None:
-        raise ConfigError(
-            f"{CLOUD_VARIABLE} has {scheme!r}, and {storage.package} is not installed.",
-            hint=_install(storage),
-        )
-
-
 def _failure(uri: str, error: Exception) -> ImageError:
-    storage = STORAGES[scheme_of(uri) or ""]
+    storage = CLOUD_STORAGES[cloud_scheme_of(uri) or ""]
     reason = _first_line(error)
     if isinstance(error, ImportError):
         return ImageError(
-            f"{shown(uri)} cannot be read: {reason}", hint=_install(storage), code="cloud_package"
+            f"{shown(uri)} cannot be read: {reason}",
+            hint=storage.install_hint,
+            code="cloud_package",
         )
     if isinstance(error, FileNotFoundError):
         return ImageError(
@@ -156,10 +105,6 @@ def _failure(uri: str, error: Exception) -> ImageError:
         f"environment, or leave this storage to Label Studio: take it out of {CLOUD_VARIABLE}.",
         code="cloud",
     )
-
-
-def _install(storage: _Storage) -> str:
-    return f"Install what it needs: pip install 'label-studio-clip[{storage.extra}]'"
 
 
 def _is_forbidden(error: Exception) -> bool:

@@ -15,18 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
+from ls_backend.addresses import PROXY_VARIABLE, Origin, Proxy, host_header, origin_of, shown
 from ls_backend.errors import ImageError
-from ls_backend.images.sockets import (
-    PROXY_VARIABLE,
-    Origin,
-    Proxy,
-    connect,
-    exchange,
-    host_header,
-    origin_of,
-    shown,
-)
-from ls_backend.images.tls import TRUST_HINT
+from ls_backend.images.sockets import connect, exchange
+from ls_backend.tls import TRUST_HINT
 
 MAX_REDIRECTS = 3
 CHUNK = 64 * 1024
@@ -34,7 +26,12 @@ CHUNK = 64 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one fetch, redirects included: wall-clock seconds and bytes of body."""
+    """Bounds of one fetch, redirects included.
+
+    Attributes:
+        seconds: Wall-clock time, in seconds.
+        max_bytes: Size of the body, in bytes.
+    """
 
     seconds: float
     max_bytes: int

@@ -1,8 +1,8 @@
-"""Images of tasks → unit vectors, many at a time. Owns the threads that fetch and decode.
+"""Images of tasks → unit vectors, many at a time.
 
-Reading overlaps with the model, whichever request an image belongs to. Each request has a few
-images under way and no more, so one open task is not held up behind a thousand, and full-size
-pixels are in memory for as many images as there are processors.
+Owns the threads that fetch and decode, and the common batches in which images of all requests meet
+the model. Each request has a few images under way and no more, so one open task is not held up
+behind a thousand, and full-size pixels are in memory for as many images as there are processors.
 """
 
 from __future__ import annotations
@@ -23,14 +23,26 @@ from numpy.typing import NDArray
 from ls_backend.clip.clip import Clip
 from ls_backend.clip.devices import cpu_quota
 from ls_backend.errors import ImageError
-from ls_backend.images.pixels import cropped
+from ls_backend.images.pixels import Box, cropped
 from ls_backend.images.task_images import TaskImages
 from ls_backend.images.vector_cache import VectorCache
-from ls_backend.labels.regions import Box
 from ls_backend.metrics import BATCH_IMAGES, CACHE, QUEUE_DEPTH, count_images
 from ls_backend.settings import Settings
+from ls_backend.zero_shot import Vectors
 
-MOST_AT_ONCE = 32
+OUT_OF_TIME = "out_of_time"
+"""Code of an image whose turn did not come before the deadline."""
+
+THREADS = 128
+UNDER_WAY = 48
+"""Images that are read, or wait for the model, at the same time; all requests share them."""
+LEAST_UNDER_WAY = 2
+"""Images under way of one request, however many requests there are."""
+NAP_SECONDS = 1.0
+"""Longest wait before a request checks again whether it must answer sooner."""
+
+LARGEST_BATCH = 32
+"""Images in one batch on the model."""
 SMOOTHING = 0.8
 """Share of the past in the running mean of a batch's seconds."""
 
@@ -38,15 +50,173 @@ Vector = NDArray[np.float32]
 _Waiting = tuple[Any, "Future[Vector]"]
 
 
+@dataclass(frozen=True)
+class ImageParts:
+    """The image of a task, as a whole or parts of it.
+
+    Attributes:
+        task: The task, with its data.
+        field: Field of the data with the image's address.
+        boxes: The parts, each a box in shares of the image; None for the whole image.
+    """
+
+    task: Mapping[str, Any]
+    field: str
+    boxes: tuple[Box | None, ...] = (None,)
+
+
+class ImageVectors:
+    """Reads and encodes the images of tasks. Safe to share between threads.
+
+    Args:
+        clip: The model; nobody else encodes images with it meanwhile.
+        images: Reads what a task points to.
+        settings: Where vectors are remembered, and how many.
+    """
+
+    def __init__(self, clip: Clip, images: TaskImages, settings: Settings) -> None:
+        self._clip = clip
+        self._images = images
+        self._requests = 0
+        self._answer_by = float("inf")
+        self._lock = threading.Lock()
+        self._batcher = Batcher(clip.encode_pixels)
+        self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="image")
+        self._cache = VectorCache(settings.cache_dir, settings.cache_max_bytes)
+        self._decoders = threading.BoundedSemaphore(cpu_quota())
+
+    def encode(
+        self, images: Sequence[ImageParts], deadline: float = float("inf")
+    ) -> list[Vectors | ImageError]:
+        """Per image, in order, a unit vector for each box, shape (boxes, d); or why there is none.
+
+        Args:
+            deadline: `time.monotonic()` at which to answer; what is left over then has failed with
+                the code "out_of_time".
+
+        Raises:
+            ModelError: The model fails.
+        """
+        names = [self._images.lasting_name(image.task, image.field) for image in images]
+        answers: dict[int, Vectors | ImageError] = {**self._remembered(images, names)}
+        missing = [
+            (number, image, name)
+            for number, (image, name) in enumerate(zip(images, names, strict=True))
+            if number not in answers
+        ]
+        with self._counted():
+            for number, future in self._finished(missing, deadline):
+                answers[number] = _outcome(future)
+        for number in range(len(images)):
+            if number not in answers:
+                count_images(OUT_OF_TIME)
+                answers[number] = _out_of_time()
+        return [answers[number] for number in range(len(images))]
+
+    def answer_by(self, moment: float) -> None:
+        """Answer every request, those under way too, by then (`time.monotonic()`)."""
+        self._answer_by = moment
+
+    def close(self) -> None:
+        """End all threads; what waits is dropped."""
+        self._readers.shutdown(cancel_futures=True)
+        self._batcher.close()
+        self._cache.close()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._requests += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._requests -= 1
+
+    def _share(self) -> int:
+        return max(LEAST_UNDER_WAY, UNDER_WAY // self._requests)
+
+    def _remembered(
+        self, images: Sequence[ImageParts], names: Sequence[str | None]
+    ) -> dict[int, Vectors]:
+        """The vectors of images, by number, for which nothing need be read."""
+        keys = [
+            [self._key(name, box) for box in image.boxes] if name else []
+            for image, name in zip(images, names, strict=True)
+        ]
+        known = self._cache.get([key for of_one in keys for key in of_one])
+        found = {
+            number: np.stack([known[key] for key in of_one])
+            for number, of_one in enumerate(keys)
+            if of_one and all(key in known for key in of_one)
+        }
+        CACHE.labels("hit").inc(len(found))
+        count_images("ok", len(found))
+        return found
+
+    def _finished(
+        self, images: Sequence[tuple[int, ImageParts, str | None]], deadline: float
+    ) -> Iterator[tuple[int, Future[Vectors]]]:
+        ahead = iter(images)
+        under_way: dict[Future[Vectors], int] = {}
+        try:
+            while True:
+                while len(under_way) < self._share() and (following := next(ahead, None)):
+                    number, image, name = following
+                    under_way[self._readers.submit(self._read, image, name, deadline)] = number
+                left = min(deadline, self._answer_by) - time.monotonic()
+                if not under_way or left <= 0:
+                    return
+                for future in wait(under_way, min(left, NAP_SECONDS), FIRST_COMPLETED).done:
+                    yield under_way.pop(future), future
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def _read(self, image: ImageParts, name: str | None, deadline: float) -> Vectors:
+        """The image's vectors, and the cache keeps them: under its content, and its name."""
+        _check_time(deadline)
+        with self._batcher.expecting():
+            data = self._images.fetch(image.task, image.field)
+            content = hashlib.sha256(data).hexdigest()
+            keys = [self._key(content, box) for box in image.boxes]
+            known = self._cache.get(keys)
+            missing = [number for number, key in enumerate(keys) if key not in known]
+            CACHE.labels("miss" if missing else "hit").inc()
+            coming = self._submitted(data, [image.boxes[number] for number in missing], deadline)
+        for number, future in zip(missing, coming, strict=True):
+            known[keys[number]] = future.result()
+        for box, key in zip(image.boxes, keys, strict=True):
+            self._cache.put(known[key], key, *([self._key(name, box)] if name else []))
+        return np.stack([known[key] for key in keys])
+
+    def _submitted(
+        self, data: bytes, boxes: Sequence[Box | None], deadline: float
+    ) -> list[Future[Vectors]]:
+        if not boxes:
+            return []
+        with self._decoders:
+            _check_time(deadline)
+            image = self._images.decode(data)
+            return [
+                self._batcher.submit(self._clip.preprocess(cropped(image, box) if box else image))
+                for box in boxes
+            ]
+
+    def _key(self, what: str, box: Box | None) -> str:
+        place = "" if box is None else " {:.6f} {:.6f} {:.6f} {:.6f}".format(*box)
+        return f"{self._clip.fingerprint[:32]} {what}{place}"
+
+
 class Batcher:
     """Encodes images of many threads in common batches.
 
     Args:
         encode: Preprocessed images → their vectors, shape (n, d), in order.
-        most: Images in one batch at most; twice as many may wait, then `encode` blocks its caller.
+        most: Images in one batch at most; twice as many may wait, then `submit` blocks its caller.
     """
 
-    def __init__(self, encode: Callable[[Sequence[Any]], Any], most: int = MOST_AT_ONCE) -> None:
+    def __init__(self, encode: Callable[[Sequence[Any]], Any], most: int = LARGEST_BATCH) -> None:
         self._encode = encode
         self._most = most
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(2 * most)
@@ -115,171 +285,6 @@ class Batcher:
             future.set_result(vector)
         took = time.monotonic() - started
         self._seconds = SMOOTHING * self._seconds + (1 - SMOOTHING) * took
-
-
-THREADS = 128
-UNDER_WAY = 48
-"""Images that are read, or wait for the model, at the same time; all requests share them."""
-LEAST_UNDER_WAY = 2
-"""Of one request, however many there are."""
-
-NAP_SECONDS = 1.0
-"""After which a look sees that it is to answer sooner."""
-
-OUT_OF_TIME = "out_of_time"
-
-Vectors = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Look:
-    """One image to look at: the one in `field` of the task's data, as a whole or parts of it."""
-
-    task: Mapping[str, Any]
-    field: str
-    boxes: tuple[Box | None, ...] = (None,)
-    """Which parts; None is the whole image."""
-
-
-class ImageVectors:
-    """Reads and encodes the images of tasks. Safe to share between threads.
-
-    Args:
-        clip: The model; nobody else encodes images with it meanwhile.
-        images: Reads what a task points to.
-        settings: Where vectors are remembered, and how many.
-    """
-
-    def __init__(self, clip: Clip, images: TaskImages, settings: Settings) -> None:
-        self._clip = clip
-        self._images = images
-        self._requests = 0
-        self._answer_by = float("inf")
-        self._lock = threading.Lock()
-        self._batcher = Batcher(clip.encode_pixels)
-        self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="image")
-        self._cache = VectorCache(settings.cache_dir, settings.cache_max_bytes)
-        self._decoders = threading.BoundedSemaphore(cpu_quota())
-
-    def look(
-        self, looks: Sequence[Look], deadline: float = float("inf")
-    ) -> list[Vectors | ImageError]:
-        """For each look, in order, a unit vector per box, shape (boxes, d); or why there is none.
-
-        Args:
-            deadline: `time.monotonic()` at which to answer; what is left over then has failed with
-                the code "out_of_time".
-
-        Raises:
-            ModelError: The model fails.
-        """
-        names = [self._images.lasting_name(look.task, look.field) for look in looks]
-        answers: dict[int, Vectors | ImageError] = {**self._remembered(looks, names)}
-        missing = [
-            (number, look, name)
-            for number, (look, name) in enumerate(zip(looks, names, strict=True))
-            if number not in answers
-        ]
-        with self._counted():
-            for number, future in self._finished(missing, deadline):
-                answers[number] = _outcome(future)
-        for number in range(len(looks)):
-            if number not in answers:
-                count_images(OUT_OF_TIME)
-                answers[number] = _out_of_time()
-        return [answers[number] for number in range(len(looks))]
-
-    def answer_by(self, moment: float) -> None:
-        """All looks, those under way too, answer by then (`time.monotonic()`)."""
-        self._answer_by = moment
-
-    def close(self) -> None:
-        """End all threads; what waits is dropped."""
-        self._readers.shutdown(cancel_futures=True)
-        self._batcher.close()
-        self._cache.close()
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._lock:
-            self._requests += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._requests -= 1
-
-    def _share(self) -> int:
-        return max(LEAST_UNDER_WAY, UNDER_WAY // self._requests)
-
-    def _remembered(self, looks: Sequence[Look], names: Sequence[str | None]) -> dict[int, Vectors]:
-        """The vectors of looks, by number, for which nothing need be read."""
-        keys = [
-            [self._key(name, box) for box in look.boxes] if name else []
-            for look, name in zip(looks, names, strict=True)
-        ]
-        known = self._cache.get([key for of_one in keys for key in of_one])
-        found = {
-            number: np.stack([known[key] for key in of_one])
-            for number, of_one in enumerate(keys)
-            if of_one and all(key in known for key in of_one)
-        }
-        CACHE.labels("hit").inc(len(found))
-        count_images("ok", len(found))
-        return found
-
-    def _finished(
-        self, looks: Sequence[tuple[int, Look, str | None]], deadline: float
-    ) -> Iterator[tuple[int, Future[Vectors]]]:
-        ahead = iter(looks)
-        under_way: dict[Future[Vectors], int] = {}
-        try:
-            while True:
-                while len(under_way) < self._share() and (following := next(ahead, None)):
-                    number, look, name = following
-                    under_way[self._readers.submit(self._read, look, name, deadline)] = number
-                left = min(deadline, self._answer_by) - time.monotonic()
-                if not under_way or left <= 0:
-                    return
-                for future in wait(under_way, min(left, NAP_SECONDS), FIRST_COMPLETED).done:
-                    yield under_way.pop(future), future
-        finally:
-            for future in under_way:
-                future.cancel()
-
-    def _read(self, look: Look, name: str | None, deadline: float) -> Vectors:
-        """The image's vectors, and the cache keeps them: under its content, and its name."""
-        _check_time(deadline)
-        with self._batcher.expecting():
-            data = self._images.fetch(look.task, look.field)
-            content = hashlib.sha256(data).hexdigest()
-            keys = [self._key(content, box) for box in look.boxes]
-            known = self._cache.get(keys)
-            missing = [number for number, key in enumerate(keys) if key not in known]
-            CACHE.labels("miss" if missing else "hit").inc()
-            coming = self._submitted(data, [look.boxes[number] for number in missing], deadline)
-        for number, future in zip(missing, coming, strict=True):
-            known[keys[number]] = future.result()
-        for box, key in zip(look.boxes, keys, strict=True):
-            self._cache.put(known[key], key, *([self._key(name, box)] if name else []))
-        return np.stack([known[key] for key in keys])
-
-    def _submitted(
-        self, data: bytes, boxes: Sequence[Box | None], deadline: float
-    ) -> list[Future[Vectors]]:
-        if not boxes:
-            return []
-        with self._decoders:
-            _check_time(deadline)
-            image = self._images.decode(data)
-            return [
-                self._batcher.submit(self._clip.preprocess(cropped(image, box) if box else image))
-                for box in boxes
-            ]
-
-    def _key(self, what: str, box: Box | None) -> str:
-        place = "" if box is None else " {:.6f} {:.6f} {:.6f} {:.6f}".format(*box)
-        return f"{self._clip.fingerprint[:32]} {what}{place}"
 
 
 def _outcome(future: Future[Vectors]) -> Vectors | ImageError:

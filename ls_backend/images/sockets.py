@@ -7,106 +7,24 @@ proxy that resolves: what is known here of the host is checked, the rest is the 
 
 from __future__ import annotations
 
-import base64
 import http.client
 import io
-import ipaddress
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
-from urllib.parse import unquote, urlsplit
+from typing import Any, TypeVar, cast
 
-from ls_backend.errors import ConfigError, ImageError
-from ls_backend.images.tls import tls_context
-
-DEFAULT_PORTS = {"http": 80, "https": 443}
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-"""All public IPv6 addresses; beside them lie wrapped IPv4 ones, local NAT64, site-local."""
-_TUNNELS = (ipaddress.IPv6Network("2001::/32"), ipaddress.IPv6Network("2002::/16"))
-"""Teredo and 6to4: IPv4 addresses again, and no public image lies there."""
-
-
-class Origin(NamedTuple):
-    """Scheme, host and port: what a token belongs to."""
-
-    scheme: str
-    host: str
-    port: int
-
-
-def origin_of(url: str) -> Origin:
-    """The origin of an absolute http(s) URL.
-
-    Raises:
-        ImageError: Another scheme, no host, or user info in the URL.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = (parts.hostname or "").rstrip("."), parts.port
-        host = host if host.isascii() else host.encode("idna").decode()
-    except ValueError as error:
-        raise _bad_url(url, "it cannot be parsed") from error
-    if parts.scheme not in DEFAULT_PORTS:
-        raise _bad_url(url, "it is neither http nor https")
-    if not host:
-        raise _bad_url(url, "it names no host")
-    if "@" in parts.netloc:
-        raise _bad_url(url, "it carries a user name")
-    return Origin(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
-
-
-def shown(url: str) -> str:
-    """A URL as messages may show it: short, and without its query, which may be a signature."""
-    text = url.partition("?")[0].partition("#")[0]
-    return text if len(text) <= 200 else f"{text[:200]}…"
-
-
-def check_public(origin: Origin, address: str) -> None:
-    """Refuse an address that is not public, also one that is wrapped in an IPv6 address.
-
-    Raises:
-        ImageError: With the code private_address.
-    """
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if not _is_public(ip):
-        raise ImageError(
-            f"{origin.host} lies on the private address {address}, where no image is read.",
-            hint=f"If it is yours, allow it: CLIP_ALLOWED_HOSTS={origin.host}",
-            code="private_address",
-        )
-
-
-def _is_public(ip: _Address) -> bool:
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64:
-            return _is_public(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-        if ip not in _GLOBAL_UNICAST or any(ip in tunnel for tunnel in _TUNNELS):
-            return False
-    return ip.is_global and not ip.is_multicast
-
-
-def _bad_url(url: str, why: str) -> ImageError:
-    where = "The image's address" if "@" in url else shown(url)
-    return ImageError(
-        f"{where} cannot be read: {why}.",
-        hint="A task's image may be an upload of Label Studio, an http(s) URL or a data URI.",
-        code="url",
-    )
-
+from ls_backend.addresses import PROXY_VARIABLE, Origin, Proxy, check_public, host_header
+from ls_backend.errors import ImageError
+from ls_backend.tls import tls_context
 
 CONNECT_SECONDS = 4.0
 KNOWN_WITHIN_SECONDS = 2.0
 """How long a name is looked up that a proxy will look up itself."""
-PROXY_VARIABLE = "CLIP_IMAGE_PROXY"
 PROXY_HINT = f"{PROXY_VARIABLE} names it; see that it runs, and whom it lets through."
 
 T = TypeVar("T")
@@ -115,38 +33,6 @@ _tls = lru_cache(maxsize=4)(tls_context)
 
 # getaddrinfo knows no timeout: it waits here, and its caller no longer than the deadline.
 _resolver = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
-
-
-@dataclass(frozen=True)
-class Proxy:
-    """An HTTP proxy for what lies on public addresses."""
-
-    origin: Origin
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What tells it who asks."""
-
-
-def proxy_from_env(environ: Mapping[str, str]) -> Proxy | None:
-    """The proxy that CLIP_IMAGE_PROXY names, where it names one: http://[NAME:PASSWORD@]HOST:PORT.
-
-    Raises:
-        ConfigError: It is no such address.
-    """
-    text = environ.get(PROXY_VARIABLE, "").strip()
-    if not text:
-        return None
-    who, at, where = text.removeprefix("http://").rpartition("@")
-    try:
-        origin = origin_of(f"http://{where.removesuffix('/')}")
-    except ImageError:
-        origin = None
-    if origin is None or "/" in who + where.removesuffix("/"):
-        raise ConfigError(
-            f"{PROXY_VARIABLE} is no address of an HTTP proxy.",  # it may hold a password
-            hint=f"For example: export {PROXY_VARIABLE}=http://proxy.example.org:3128",
-        )
-    secret = base64.b64encode(unquote(who).encode()).decode()
-    return Proxy(origin, {"Proxy-Authorization": f"Basic {secret}"} if at else {})
 
 
 def connect(
@@ -177,12 +63,6 @@ def connect(
             _check(origin, found)
         sock = _opened(origin, found, deadline)
     return _secured(sock, origin, deadline, ca_bundle)
-
-
-def host_header(origin: Origin) -> str:
-    """The host, with its port where that is not the usual one."""
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    return host if origin.port == DEFAULT_PORTS[origin.scheme] else f"{host}:{origin.port}"
 
 
 def exchange(

@@ -1,7 +1,7 @@
 """The image a task points to → RGB pixels, safely.
 
-A task may point to an upload or any other path of the configured Label Studio, also by the name
-that Label Studio has for itself, to an absolute http(s) URL, to a file in a cloud storage, or carry
+A task may point to an upload or any other path of the configured Label Studio, also under the name
+that browsers know it by, to an absolute http(s) URL, to a file in a cloud storage, or carry
 a data URI. Label Studio's token goes to the configured origin and nowhere else. Every failure is an
 ImageError with a code.
 """
@@ -15,68 +15,26 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from ls_backend.addresses import Origin, cloud_scheme_of, origin_of, shown
 from ls_backend.errors import ImageError, LabelStudioError, LsClipError
-from ls_backend.images.cloud_files import CloudFiles, scheme_of
+from ls_backend.images.cloud_files import CloudFiles
 from ls_backend.images.fetch import Limits, fetch
+from ls_backend.images.label_studio_paths import (
+    LabelStudioName,
+    label_studio_name,
+    name_in,
+    presign_path,
+)
 from ls_backend.images.pixels import decode_image
-from ls_backend.images.sockets import Origin, in_time, origin_of, shown
+from ls_backend.images.sockets import in_time
 from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.settings import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-_FOLDERS = {"data", "storage-data", "tasks", "projects", "static"}
-"""Where Label Studio's images lie. Something else may share its host name."""
-
-_FILES = re.compile(r"https?://[^/]+(/[^?#]*)?/data/(upload|local-files)/", re.IGNORECASE)
-
-
-class OwnName(NamedTuple):
-    """What Label Studio calls itself: `http://localhost:8080`, or with a base path after it."""
-
-    origin: Origin
-    base_path: str
-
-    def path_of(self, source: str) -> str | None:
-        """The path, without the base path, of an image under this name; None for all else.
-
-        Args:
-            source: An absolute URL, or a path, which Label Studio writes with its base path.
-        """
-        is_path = source.startswith("/") and not source.startswith("//")
-        if not is_path and _origin(source) != self.origin:
-            return None
-        parts = urlsplit(source)
-        path = parts.path.removeprefix(self.base_path)
-        if not parts.path.startswith(f"{self.base_path}/") or path.split("/")[1] not in _FOLDERS:
-            return None
-        return f"{path}?{parts.query}" if parts.query else path
-
-
-def own_name(hostname: str) -> OwnName | None:
-    """The name in LABEL_STUDIO_HOST, which Label Studio ignores too where it is no http address."""
-    origin = _origin(hostname.strip())
-    if origin is None:
-        return None
-    return OwnName(origin, urlsplit(hostname.strip()).path.rstrip("/"))
-
-
-def named_in(url: str) -> str | None:
-    """Label Studio's own name, if this is the address of a file of some Label Studio."""
-    match = _FILES.match(url)
-    return url[: match.start(2)].removesuffix("/data/") if match else None
-
-
-def _origin(url: str) -> Origin | None:
-    try:
-        return origin_of(url)
-    except LsClipError:
-        return None
-
 
 UPLOADS = "/data/upload/"
 LABEL_STUDIO_AT_ONCE = 8
@@ -101,7 +59,7 @@ class TaskImages:
         self._label_studio: LabelStudio | None = None
         self._label_studio_origin: Origin | None = None
         self._fallback: tuple[LabelStudio, Origin] | None = None
-        self._own_name: OwnName | None = None
+        self._known_as: LabelStudioName | None = None
         self._turns = threading.BoundedSemaphore(LABEL_STUDIO_AT_ONCE)
         if settings.label_studio is not None:
             self._label_studio = LabelStudio(settings.label_studio, direct=True)
@@ -110,7 +68,7 @@ class TaskImages:
             self._name(settings.label_studio_host)
 
     def learn(self, hostname: str, token: str) -> None:
-        """What /setup delivers: Label Studio's own name, and a token. The settings go before both.
+        """Take what /setup delivers: the name and a token of Label Studio. Settings go before both.
 
         Whoever reaches /setup chooses them. So the name says which path of the configured Label
         Studio is meant, and nothing more. Where none is configured, host and token are a fallback.
@@ -121,9 +79,9 @@ class TaskImages:
             self._name(hostname)
 
     def _name(self, hostname: str) -> None:
-        name = own_name(hostname)
+        name = label_studio_name(hostname)
         is_other = name is not None and name.origin != self._label_studio_origin
-        self._own_name = name if is_other else None
+        self._known_as = name if is_other else None
 
     def _use_fallback(self, hostname: str, token: str) -> None:
         """The host gets the address check like any other, unless CLIP_ALLOWED_HOSTS has it.
@@ -161,7 +119,7 @@ class TaskImages:
                 code="no_image",
             )
         source = source.strip()
-        scheme = scheme_of(source)
+        scheme = cloud_scheme_of(source)
         if scheme in self._settings.cloud_direct:
             return self._cloud_files.read(source)
         return self._presigned(source, task) if scheme else self._bytes_of(source)
@@ -171,7 +129,7 @@ class TaskImages:
         return decode_image(data, self._settings.image_max_pixels)
 
     def lasting_name(self, task: Mapping[str, Any], field: str) -> str | None:
-        """A name that stands for the same bytes for ever, or None.
+        """An address that stands for the same bytes for ever, or None.
 
         Uploads of Label Studio have one: it never gives the same path to another file.
         """
@@ -189,7 +147,7 @@ class TaskImages:
 
     def _presigned(self, uri: str, task: Mapping[str, Any]) -> bytes:
         try:
-            return self._bytes_of(_presign_path(uri, task))
+            return self._bytes_of(presign_path(uri, task))
         except ImageError as error:
             if error.code != "http_404":
                 raise
@@ -197,7 +155,7 @@ class TaskImages:
                 f"{shown(uri)} is not found: {error.message}",
                 hint="See that the file is there, and give the project a cloud storage for its "
                 "bucket (Settings, Cloud Storage). Or read it directly, with "
-                f"CLIP_CLOUD_DIRECT={scheme_of(uri)}.",
+                f"CLIP_CLOUD_DIRECT={cloud_scheme_of(uri)}.",
                 code=error.code,
             ) from error
 
@@ -205,7 +163,7 @@ class TaskImages:
         if source[:5].lower() == "data:":
             return _data_uri(source, self._limits.max_bytes)
         url = self._address(source)
-        asked = _Asked(self._headers)
+        asked = _RememberedHeaders(self._headers)
         try:
             return self._get(url, asked)
         except ImageError as error:
@@ -213,7 +171,7 @@ class TaskImages:
                 raise self._explained(error, url) from error.__cause__
             return self._get(url, asked)
 
-    def _get(self, url: str, asked: _Asked) -> bytes:
+    def _get(self, url: str, asked: _RememberedHeaders) -> bytes:
         with self._turn(origin_of(url)):
             return fetch(
                 url,
@@ -233,7 +191,7 @@ class TaskImages:
             if is_mine:
                 self._turns.release()
 
-    def _forgotten(self, asked: _Asked) -> bool:
+    def _forgotten(self, asked: _RememberedHeaders) -> bool:
         """Whether Label Studio may have forgotten the access token that it was last sent."""
         server, _ = self._server()
         return server is not None and bool(asked.last) and server.renew_after(asked.last)
@@ -242,7 +200,7 @@ class TaskImages:
         """The same with a better hint, where a Label Studio is asked that is not configured."""
         if error.code not in _WRONG_NAME or origin_of(url) == self._label_studio_origin:
             return error
-        name, server = named_in(url), self._label_studio
+        name, server = name_in(url), self._label_studio
         if self._fallback and origin_of(url) == self._fallback[1]:
             hint = (
                 "If this is your Label Studio, start the backend with "
@@ -264,7 +222,7 @@ class TaskImages:
 
     def _address(self, source: str) -> str:
         """Where an image is asked for."""
-        path = self._own_name.path_of(source) if self._own_name else None
+        path = self._known_as.path_of(source) if self._known_as else None
         if path is not None and self._label_studio is not None:
             return self._label_studio.url + path
         return self._on_label_studio(source) if source.startswith("/") else source
@@ -301,8 +259,8 @@ class TaskImages:
             raise ImageError(error.message, hint=error.hint, code=error.code) from error
 
 
-class _Asked:
-    """The headers that each origin gets, and remembers those of the last one."""
+class _RememberedHeaders:
+    """Headers for each origin; `last` are those that were sent last."""
 
     def __init__(self, headers: Callable[[Origin, float], Mapping[str, str]]) -> None:
         self._headers = headers
@@ -311,19 +269,6 @@ class _Asked:
     def __call__(self, origin: Origin, deadline: float) -> Mapping[str, str]:
         self.last = self._headers(origin, deadline)
         return self.last
-
-
-def _presign_path(uri: str, task: Mapping[str, Any]) -> str:
-    """The path at which Label Studio redirects to the signed address of a cloud file."""
-    number = task.get("id")
-    if not isinstance(number, int):
-        raise ImageError(
-            f"{shown(uri)} is read through Label Studio, and the task has no number.",
-            hint="Ask for tasks that are saved in Label Studio.",
-            code="no_task_id",
-        )
-    name = base64.urlsafe_b64encode(uri.encode()).decode()
-    return f"/tasks/{number}/presign/?fileuri={name}"
 
 
 def _data_uri(uri: str, max_bytes: int) -> bytes:

@@ -1,4 +1,8 @@
-"""One control of a labeling config → LabelTarget. `label_config` explains the attributes."""
+"""One control of a labeling config → LabelTarget: its attributes, and its labels.
+
+Owns what each `clip_` attribute may say, as `ls_backend.labels.config` lists them, and which labels
+of the control CLIP answers, with which words and against which background.
+"""
 
 from __future__ import annotations
 
@@ -21,30 +25,72 @@ from ls_backend.labels.texts import (
 )
 from ls_backend.zero_shot import TEMPLATES
 
-ON_CONTROL = (
+_ON_CONTROL = (
     "clip_target", "clip_claim", "clip_fit", "clip_background", "clip_prefill", "clip_templates",
     "clip_threshold",
 )  # fmt: skip
-ON_LABEL = ("clip_prompt", "clip_threshold", "clip_none", "clip_ignore")
+_ON_LABEL = ("clip_prompt", "clip_threshold", "clip_none", "clip_ignore")
+LABEL_TAGS = {
+    "Choices": "Choice",
+    "Taxonomy": "Choice",
+    "RectangleLabels": "Label",
+    "EllipseLabels": "Label",
+}
+"""The controls that can be filled, and what their labels are called."""
+_DEFAULT_THRESHOLD = 0.5
+_DEEPEST = 50
 
 _FIELD = re.compile(r"\$(\w[\w.\-]*)")
 _PREFILLS = ("claim", "clip", "none")
 
+_Path = tuple[Element, ...]
 
-def check_attributes(control: Element, labels: Iterable[Element]) -> None:
-    """Refuse attributes of ours that mean nothing where they stand.
+
+def read_control(control: Element, image_field: str) -> LabelTarget:
+    """The target that a control is.
 
     Raises:
-        LabelConfigError: One is misspelt, or belongs to the other kind of element.
+        LabelConfigError: Its labels or attributes contradict themselves.
     """
-    for element, known in ((control, ON_CONTROL), *((label, ON_LABEL) for label in labels)):
-        for name in element.attrib:
-            if name.lower().startswith("clip") and name not in known:
-                shown = f"{element.tag} {element.get('name') or element.get('value')!r}"
-                raise LabelConfigError(
-                    f"{shown} has the attribute {name}, which means nothing there.",
-                    hint=_instead_of(name, known),
-                )
+    name = control.get("name", "")
+    _check_attributes(control, control.iter(LABEL_TAGS[control.tag]))
+    leaves = [leaf for leaf in _leaves(control) if not _is_ignored(leaf)]
+    nones = _none_leaves(control, leaves)
+    labelled = [leaf for leaf in leaves if leaf not in nones]
+    labels = tuple(_label(leaf) for leaf in labelled)
+    texts = _texts(labelled)
+    _check_labels(name, labels, [_label(leaf) for leaf in nones])
+    values = tuple(leaf[-1].get("value", "") for leaf in labelled)
+    per_region = control.tag.endswith("Labels") or is_true(control, "perRegion")
+    prompts = tuple(split_texts(leaf[-1].get("clip_prompt")) for leaf in labelled)
+    return LabelTarget(
+        from_name=name,
+        to_name=control.get("toName", ""),
+        image_field=image_field,
+        labels=labels,
+        texts=texts,
+        none_label=_label(nones[0]) if nones else None,
+        claim_field=_named_field(control, "clip_claim"),
+        fit_field=_named_field(control, "clip_fit"),
+        background=_background(control, bool(nones), labels, texts),
+        prompts=prompts if any(prompts) else (),
+        templates=read_templates(control.get("clip_templates"), TEMPLATES, name),
+        prefill=_prefill_of(control),
+        control=cast(Control, control.tag.lower()),
+        per_region=per_region,
+        when_tag=(control.get("whenTagName") or None) if per_region else None,
+        when_labels=_when_labels(control) if per_region else (),
+        values=values if values != labels else (),
+        thresholds=_thresholds(control, labelled),
+        paths=tuple((_label(leaf), _answers(leaf)) for leaf in leaves)
+        if control.tag == "Taxonomy"
+        else (),
+    )
+
+
+def labels_of(control: Element) -> tuple[str, ...]:
+    """Every label that people can give, as answers say it, in the order of the config."""
+    return tuple(_label(leaf) for leaf in _leaves(control))
 
 
 def is_true(element: Element, attribute: str) -> bool:
@@ -58,7 +104,32 @@ def field_of(value: str | None) -> str | None:
     return match.group(1) if match else None
 
 
-def named_field(control: Element, attribute: str) -> str | None:
+def _check_attributes(control: Element, labels: Iterable[Element]) -> None:
+    """Refuse attributes of ours that mean nothing where they stand.
+
+    Raises:
+        LabelConfigError: One is misspelt, or belongs to the other kind of element.
+    """
+    for element, known in ((control, _ON_CONTROL), *((label, _ON_LABEL) for label in labels)):
+        for name in element.attrib:
+            if name.lower().startswith("clip") and name not in known:
+                shown = f"{element.tag} {element.get('name') or element.get('value')!r}"
+                raise LabelConfigError(
+                    f"{shown} has the attribute {name}, which means nothing there.",
+                    hint=_instead_of(name, known),
+                )
+
+
+def _instead_of(name: str, known: Iterable[str]) -> str:
+    if name in _ON_CONTROL:
+        return f"{name} belongs on the control, not on a label."
+    if name in _ON_LABEL:
+        return f"{name} belongs on a label, not on the control."
+    nearest = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.8)
+    return f"Write {nearest[0]}." if nearest else f"Remove it. Known are: {', '.join(known)}."
+
+
+def _named_field(control: Element, attribute: str) -> str | None:
     """The task field that an attribute names, or None without the attribute.
 
     Raises:
@@ -76,7 +147,7 @@ def named_field(control: Element, attribute: str) -> str | None:
     return field
 
 
-def prefill_of(control: Element) -> str:
+def _prefill_of(control: Element) -> str:
     """What clip_prefill says.
 
     Raises:
@@ -91,7 +162,7 @@ def prefill_of(control: Element) -> str:
     return value
 
 
-def threshold_of(element: Element, default: float) -> float:
+def _threshold_of(element: Element, default: float) -> float:
     """What clip_threshold says.
 
     Raises:
@@ -113,74 +184,11 @@ def threshold_of(element: Element, default: float) -> float:
     return number
 
 
-def _instead_of(name: str, known: Iterable[str]) -> str:
-    if name in ON_CONTROL:
-        return f"{name} belongs on the control, not on a label."
-    if name in ON_LABEL:
-        return f"{name} belongs on a label, not on the control."
-    nearest = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.8)
-    return f"Write {nearest[0]}." if nearest else f"Remove it. Known are: {', '.join(known)}."
-
-
-LABEL_TAGS = {
-    "Choices": "Choice",
-    "Taxonomy": "Choice",
-    "RectangleLabels": "Label",
-    "EllipseLabels": "Label",
-}
-"""The controls that can be filled, and what their labels are called."""
-
-DEFAULT_THRESHOLD = 0.5
-DEEPEST = 50
-
-_Path = tuple[Element, ...]
-
-
-def read_control(control: Element, image_field: str) -> LabelTarget:
-    """The target that a control is.
-
-    Raises:
-        LabelConfigError: Its labels or attributes contradict themselves.
-    """
-    name = control.get("name", "")
-    check_attributes(control, control.iter(LABEL_TAGS[control.tag]))
-    leaves = [leaf for leaf in _leaves(control) if not _is_ignored(leaf)]
-    nones = _none_leaves(control, leaves)
-    labelled = [leaf for leaf in leaves if leaf not in nones]
-    labels = tuple(_label(leaf) for leaf in labelled)
-    texts = _texts(labelled)
-    _check_labels(name, labels, [_label(leaf) for leaf in nones])
-    values = tuple(leaf[-1].get("value", "") for leaf in labelled)
-    per_region = control.tag.endswith("Labels") or is_true(control, "perRegion")
-    prompts = tuple(split_texts(leaf[-1].get("clip_prompt")) for leaf in labelled)
-    return LabelTarget(
-        from_name=name,
-        to_name=control.get("toName", ""),
-        image_field=image_field,
-        labels=labels,
-        texts=texts,
-        none_label=_label(nones[0]) if nones else None,
-        claim_field=named_field(control, "clip_claim"),
-        fit_field=named_field(control, "clip_fit"),
-        background=_background(control, bool(nones), labels, texts),
-        prompts=prompts if any(prompts) else (),
-        templates=read_templates(control.get("clip_templates"), TEMPLATES, name),
-        prefill=prefill_of(control),
-        control=cast(Control, control.tag.lower()),
-        per_region=per_region,
-        when_tag=(control.get("whenTagName") or None) if per_region else None,
-        when_labels=_when_labels(control) if per_region else (),
-        values=values if values != labels else (),
-        thresholds=_thresholds(control, labelled),
-        paths=tuple((_label(leaf), _answers(leaf)) for leaf in leaves)
-        if control.tag == "Taxonomy"
-        else (),
-    )
-
-
-def labels_of(control: Element) -> tuple[str, ...]:
-    """Every label that people can give, as answers say it, in the order of the config."""
-    return tuple(_label(leaf) for leaf in _leaves(control))
+def _thresholds(control: Element, leaves: Sequence[_Path]) -> tuple[float, ...]:
+    if not _takes_several(control):
+        return ()
+    common = _threshold_of(control, _DEFAULT_THRESHOLD)
+    return tuple(_threshold_of(leaf[-1], common) for leaf in leaves)
 
 
 def _is_ignored(leaf: _Path) -> bool:
@@ -194,9 +202,9 @@ def _leaves(control: Element) -> Iterator[_Path]:
     while ahead:
         element, above = ahead.pop()
         path = (*above, element) if element.tag == tag else above
-        if len(path) > DEEPEST:
+        if len(path) > _DEEPEST:
             raise LabelConfigError(
-                f"The labels of {control.get('name')!r} are nested deeper than {DEEPEST}.",
+                f"The labels of {control.get('name')!r} are nested deeper than {_DEEPEST}.",
                 hint="Flatten them.",
             )
         if element.tag == tag and element.find(f".//{tag}") is None:
@@ -271,13 +279,6 @@ def _when_labels(control: Element) -> tuple[str, ...]:
     """Label Studio takes the value for one label first, then for several with commas between."""
     value = control.get("whenLabelValue")
     return tuple(dict.fromkeys((value, *value.split(",")))) if value else ()
-
-
-def _thresholds(control: Element, leaves: Sequence[_Path]) -> tuple[float, ...]:
-    if not _takes_several(control):
-        return ()
-    common = threshold_of(control, DEFAULT_THRESHOLD)
-    return tuple(threshold_of(leaf[-1], common) for leaf in leaves)
 
 
 def _check_labels(name: str, labels: tuple[str, ...], nones: list[str]) -> None:

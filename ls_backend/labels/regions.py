@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ls_backend.images.pixels import Box
 from ls_backend.labels.target import LabelTarget
 
 OUR_VERSIONS = "clip:"
@@ -22,16 +23,18 @@ SHAPES = {
 }
 """What tells a shape → all that describes its place."""
 
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom, each a share in [0, 1] of the upright image."""
-
 Item = Mapping[str, Any]
 _Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Region:
-    """One region: as it came, and the box around it."""
+    """One region of an image.
+
+    Attributes:
+        item: Its item of a result, as Label Studio sent it.
+        box: The box around it, in shares of the image.
+    """
 
     item: Item
     box: Box

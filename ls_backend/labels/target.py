@@ -1,4 +1,4 @@
-"""LabelTarget: the control that CLIP fills, its labels, and what an answer to it looks like."""
+"""The control that CLIP fills, its labels, and which of them a task claims."""
 
 from __future__ import annotations
 
@@ -11,16 +11,39 @@ from ls_backend.metrics import CLAIMS
 from ls_backend.zero_shot import TEMPLATES
 
 Control = Literal["choices", "taxonomy", "rectanglelabels", "ellipselabels"]
+Task = Mapping[str, Any]
 PATH_SEPARATOR = " / "
+LARGEST_NUMBER = 10**15
+"""Beyond it JSON's numbers are no longer whole, and none is a label."""
 
 
 @dataclass(frozen=True)
 class LabelTarget:
     """The control that CLIP fills.
 
-    `labels` are what a prediction may say (a choice's alias where it has one), without
-    `none_label`; `texts` are the readable words of each, in the same order. A label of a Taxonomy
-    is its path, joined by " / ".
+    Attributes:
+        from_name: Name of the control.
+        to_name: Name of the Image that it labels.
+        image_field: Field of a task's data with the image's address.
+        labels: Labels that a prediction may have, without `none_label`: a choice's alias where it
+            has one, the path of a Taxonomy's choice joined by " / ".
+        texts: Readable words of each label, in the same order.
+        none_label: Label for none of the labels, or None.
+        claim_field: Field of a task's data with the claimed label, or None.
+        fit_field: Field of a task's data with the text whose fit is the score, or None.
+        background: Texts that compete with the labels and are never predicted.
+        prompts: Per label the texts of its clip_prompt, read instead of `texts`; () per label
+            without one, and () for all where no label has one.
+        templates: Sentences around a label's words, with {a} in its place.
+        prefill: What a prediction fills in: "claim", "clip" or "none".
+        control: Kind of the control.
+        per_region: Whether each region of the image is labelled, and not the image.
+        thresholds: Per label the least probability in [0, 1] at which it holds; () where one label
+            is chosen.
+        paths: Each label of a Taxonomy, `none_label` too, with its path from the root.
+        values: Per label its value in the config; () where all values are the labels.
+        when_tag: Name of the control whose regions are labelled; None for regions of any.
+        when_labels: Labels of which a region must have one to be labelled; () for any.
     """
 
     from_name: str
@@ -33,20 +56,14 @@ class LabelTarget:
     fit_field: str | None
     background: tuple[str, ...]
     prompts: tuple[tuple[str, ...], ...] = ()
-    """Per label the texts of its clip_prompt (none: `texts` is read); () where no label has any."""
     templates: tuple[str, ...] = TEMPLATES
     prefill: str = "claim"
     control: Control = "choices"
     per_region: bool = False
-    """It is answered for each region of the image, not for the image."""
     thresholds: tuple[float, ...] = ()
-    """Where several labels may hold: per label the probability in [0, 1] from which it does."""
     paths: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Of a Taxonomy: each label, `none_label` too, with its path from the root."""
     values: tuple[str, ...] = ()
-    """Per label its value as written, beside aliases and paths; () where all are the labels."""
     when_tag: str | None = None
-    """Of regions, only those that this control has labelled; and only with one of these labels."""
     when_labels: tuple[str, ...] = ()
 
     @property
@@ -84,12 +101,6 @@ class LabelTarget:
             paths = dict(self.paths)
             return {"taxonomy": [list(paths[label]) for label in labels]}
         return {self.control: list(labels)}
-
-
-LARGEST_NUMBER = 10**15
-"""Beyond it JSON's numbers are no longer whole, and none is a label."""
-
-Task = Mapping[str, Any]
 
 
 def claims_of(task: Task, target: LabelTarget) -> list[str]:

@@ -1,4 +1,4 @@
-"""Text vectors of label sets, each encoded once and remembered.
+"""Text vectors of label sets, each encoded once and remembered; and what is odd about the labels.
 
 A large model needs a minute for hundreds of labels. Whoever asks meanwhile waits for the same
 encoding, and it goes in portions, so that images have their turn in between.
@@ -22,6 +22,11 @@ from ls_backend.zero_shot import Vectors, text_vectors
 
 SETS_KEPT = 64
 TEXTS_IN_A_PORTION = 8
+NEARLY_THE_SAME = 0.95
+"""Cosine of two labels' text vectors, above which they are told apart by chance."""
+MOST_PAIRS = 100
+MOST_LINES = 5
+"""Sentences of each kind, so that five hundred labels named by codes fill no log."""
 
 _Key = tuple[object, ...]
 
@@ -85,20 +90,13 @@ class LabelVectors:
             yield vectors
 
 
-NEARLY_THE_SAME = 0.95
-"""Cosine of two labels' text vectors, above which they are told apart by chance."""
-
-MOST_PAIRS = 100
-MOST_LINES = 5
-"""Sentences of each kind, so that five hundred labels named by codes fill no log."""
-
-
 @dataclass(frozen=True)
 class LabelStudy:
     """What is odd about a target's labels.
 
-    `opaque` have words that no text model can know; `alike` are pairs whose text vectors are nearly
-    the same, the likest first, 100 at most.
+    Attributes:
+        opaque: Labels with words that no text model can know.
+        alike: Pairs of labels with nearly the same text vectors, most alike first, 100 at most.
     """
 
     opaque: tuple[str, ...]
@@ -120,11 +118,6 @@ class LabelStudy:
         ]
 
 
-def _shortened(lines: list[str], what: str) -> list[str]:
-    more = len(lines) - MOST_LINES
-    return [*lines[:MOST_LINES], f"And {more} more {what}: see /versions."] if more > 0 else lines
-
-
 def study_labels(target: LabelTarget, texts: NDArray[np.float32]) -> LabelStudy:
     """Look at a target's labels.
 
@@ -139,3 +132,8 @@ def study_labels(target: LabelTarget, texts: NDArray[np.float32]) -> LabelStudy:
         opaque=tuple(target.opaque_labels),
         alike=tuple((target.labels[one], target.labels[other]) for one, other in likest),
     )
+
+
+def _shortened(lines: list[str], what: str) -> list[str]:
+    more = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], f"And {more} more {what}: see /versions."] if more > 0 else lines

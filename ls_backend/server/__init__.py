@@ -1,1 +1,1 @@
-"""Serving: processes and sockets, listening, the page that says how it stands."""
+"""HTTP: the routes and what goes over them, the page for people, the servers and their sockets."""

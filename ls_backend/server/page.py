@@ -19,7 +19,14 @@ REFRESH_SECONDS = 5
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that is read at a glance, and what it is a number of."""
+    """A number that is read at a glance.
+
+    Attributes:
+        name: Its name.
+        value: The number, as shown.
+        note: What it is a number of, with its unit.
+        worrying: Whether it is shown as a warning.
+    """
 
     name: str
     value: str

@@ -51,8 +51,8 @@ def _has_gunicorn() -> bool:
 
 def _app(model: str, settings: Settings, url: str, failed: Failed) -> Flask:
     """The app, its model on the way; made in the process that answers."""
-    from ls_backend.app import create_app
     from ls_backend.backend import ModelLoader
+    from ls_backend.server.app import create_app
 
     def settled(loader: ModelLoader) -> None:
         if loader.error is not None:

@@ -1,7 +1,8 @@
-"""HTTP servers for the app: gunicorn, and waitress. Owns the clean stop.
+"""The listening socket, and the HTTP servers on it: gunicorn and waitress. Owns the clean stop.
 
-Both take a function that makes the app in the process that answers. It is given `failed`, to call
-from any thread with the error that makes it impossible to go on: the server stops and raises it.
+Both servers take a function that makes the app in the process that answers. It is given `failed`,
+to call from any thread with the error that makes it impossible to go on: the server stops, and
+raises it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
     from ls_backend.backend import Backend
 
 BACKLOG = 1024
+STOP_WITHIN_S = 25
+"""After which what is still under way is cut off; supervisors kill after 30."""
+HUNG_AFTER_S = 120
+KEEP_ALIVE_S = 75
+"""Longer than Label Studio keeps an idle connection of its own: it never meets a closed one."""
+
+Failed = Callable[[ModelError], None]
+MakeApp = Callable[[Failed], "Flask"]
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -59,26 +68,6 @@ def url_of(sock: socket.socket) -> str:
     """The http address of a bound socket."""
     host, port = sock.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
-    busy = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-    why = "the port is in use" if busy else str(error)
-    return ConfigError(
-        f"The backend cannot listen on {host}:{port}: {why}.",
-        hint="Stop what uses the port, or choose another: --port 9191 (0 takes a free one).",
-        code="address",
-    )
-
-
-Failed = Callable[[ModelError], None]
-MakeApp = Callable[[Failed], "Flask"]
-
-STOP_WITHIN_S = 25
-"""After which what is still under way is cut off; supervisors kill after 30."""
-HUNG_AFTER_S = 120
-KEEP_ALIVE_S = 75
-"""Longer than Label Studio keeps an idle connection of its own: it never meets a closed one."""
 
 
 def run_gunicorn(make_app: MakeApp, sock: socket.socket, threads: int) -> None:
@@ -211,3 +200,13 @@ class _StopOnSigterm:
         while backend.under_way and time.monotonic() < until:
             time.sleep(0.1)
         signal.raise_signal(signal.SIGTERM)
+
+
+def _cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
+    busy = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+    why = "the port is in use" if busy else str(error)
+    return ConfigError(
+        f"The backend cannot listen on {host}:{port}: {why}.",
+        hint="Stop what uses the port, or choose another: --port 9191 (0 takes a free one).",
+        code="address",
+    )

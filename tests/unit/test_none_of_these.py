@@ -18,13 +18,12 @@ from importers.pipeline import score
 from importers.sample import PlannedSample, Prompt, Score
 from importers.sketch import open_model
 from importers.sketch.draw import draw
-from ls_backend.clip.clip import Vectors
-from ls_backend.images.image_vectors import Look
+from ls_backend.images.image_vectors import ImageParts
 from ls_backend.images.pixels import decode_image
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.texts import DEFAULT_BACKGROUND
 from ls_backend.model import ClipModel
-from ls_backend.zero_shot import score_shares
+from ls_backend.zero_shot import Vectors, score_shares
 
 LABELS = ["cat", "dog", "fish"]
 ADVERSARIAL = {"name": "adversarial", "truth": "none", "templates": ["a {label}-like {other}"]}
@@ -82,10 +81,10 @@ def test_the_score_is_the_share_of_what_is_no_label_and_the_backend_agrees(
     tasks = [{"id": n, **builder.task(sample)} for n, sample in enumerate(samples)]
     images = [decode_image(store.get(sample.sha256 or "")) for sample in samples]
 
-    def look(looks: Sequence[Look]) -> list[Vectors]:
-        return [model.clip.encode_images([images[look.task["id"]]]) for look in looks]
+    def encode(images_of_tasks: Sequence[ImageParts]) -> list[Vectors]:
+        return [model.clip.encode_images([images[parts.task["id"]]]) for parts in images_of_tasks]
 
-    live = model.predict(tasks, target, look)
+    live = model.predict(tasks, target, encode)
     for task, served, probability in zip(tasks, live, probabilities, strict=True):
         assert isinstance(served, dict)
         (pushed,) = task["predictions"]

@@ -18,11 +18,11 @@ from served import answering
 from studio_answers import LEGACY, Connect, Server
 
 from importers.sketch import MODEL_FOLDER
-from ls_backend.app import create_app
 from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.model import ClipModel
+from ls_backend.server.app import create_app
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from backend_client import CONFIG, PLAIN
 
-from ls_backend.app import create_app
 from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.model import ClipModel
+from ls_backend.server.app import create_app
 
 AUTH = replace(PLAIN, basic_auth_user="studio", basic_auth_pass="wörd")
 

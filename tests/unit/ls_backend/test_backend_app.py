@@ -12,12 +12,12 @@ from backend_client import CONFIG, PLAIN, inline
 from drawings import Draw
 from flask.testing import FlaskClient
 
-from ls_backend.app import create_app
 from ls_backend.backend import PREDICTIONS_AT_ONCE, ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ModelError
 from ls_backend.metrics import IMAGES, by_label
 from ls_backend.model import ClipModel
+from ls_backend.server.app import create_app
 
 KEY_POINTS = (
     '<View><Image name="image" value="$image"/><KeyPointLabels name="point" toName="image">'
@@ -135,7 +135,7 @@ def test_unknown_routes_and_methods_are_answered_in_json(client: FlaskClient) ->
 
 
 def test_a_body_over_the_limit_is_refused(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ls_backend.app.LARGEST_BODY", 100)
+    monkeypatch.setattr("ls_backend.server.app.LARGEST_BODY", 100)
     client = create_app(ModelLoader.loaded(ClipModel(clip)), PLAIN).test_client()
 
     answer = client.post("/predict", data=b"x" * 101)

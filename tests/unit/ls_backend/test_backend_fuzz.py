@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ls_backend.app import create_app
 from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.model import ClipModel
+from ls_backend.server.app import create_app
 
 ROUTES = (
     "/",

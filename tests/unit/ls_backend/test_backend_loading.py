@@ -10,11 +10,11 @@ from typing import Any
 from backend_client import CONFIG, PLAIN, inline
 from drawings import Draw
 
-from ls_backend.app import create_app
 from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ModelError
 from ls_backend.model import ClipModel
+from ls_backend.server.app import create_app
 
 
 def test_while_the_model_loads_the_rest_answers_and_predict_waits(

@@ -17,13 +17,13 @@ from model_folders import siglip_of_sketch_clip
 from PIL import Image
 
 from importers.sketch import MODEL_FOLDER
-from ls_backend.answers import answer, prediction
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ImageError
-from ls_backend.images.image_vectors import Look
+from ls_backend.images.image_vectors import ImageParts
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
 from ls_backend.model import ClipModel
+from ls_backend.predictions import one_label, prediction
 from ls_backend.zero_shot import Score
 
 LABELS = ("cat", "dog", "bus", "fish")
@@ -190,7 +190,7 @@ def test_label_studio_accepts_every_prediction(model: ClipModel, drawing: Draw) 
     asked = read_label_config(config)
 
     scored = score(model, drawing("cat"), "dog", target=asked)
-    said = prediction(asked, answer(asked, scored), "clip:x@1")
+    said = prediction(asked, one_label(asked, scored), "clip:x@1")
 
     assert LabelInterface(config).validate_prediction(said, return_errors=True) == []
     assert said["result"][0]["value"] == {"choices": ["dog"]}
@@ -203,8 +203,8 @@ def test_label_studio_accepts_every_prediction(model: ClipModel, drawing: Draw) 
 def test_with_a_fit_field_the_fit_is_shown(similarity: float | None, shown: float) -> None:
     scored = Score("cat", 0.7, 0.4, "cat", 0.7, similarity)
 
-    assert answer(target('clip_fit="$prompt"'), scored).score == shown
-    assert answer(target(), scored).score == 0.7
+    assert one_label(target('clip_fit="$prompt"'), scored).score == shown
+    assert one_label(target(), scored).score == 0.7
 
 
 class Reader:
@@ -214,7 +214,7 @@ class Reader:
         self.clip = clip
         self.drawing = drawing
 
-    def __call__(self, looks: Sequence[Look]) -> list[Any]:
+    def __call__(self, looks: Sequence[ImageParts]) -> list[Any]:
         return [self._vector(look.task["data"][look.field]) for look in looks]
 
     def _vector(self, label: str) -> Any:

@@ -137,7 +137,7 @@ def test_a_score_does_not_depend_on_its_batch_mates(
 
     def scores(names: list[str]) -> list[float]:
         tasks = [{"id": n, "data": {"image": shown[name]}} for n, name in enumerate(names)]
-        return [answer["score"] for answer in model.predict(tasks, MIXED, vectors.look)]  # type: ignore[call-overload]
+        return [answer["score"] for answer in model.predict(tasks, MIXED, vectors.encode)]  # type: ignore[call-overload]
 
     alone = {name: scores([name])[0] for name in PICTURES}
     lot = random.Random(3)

@@ -12,9 +12,9 @@ from image_host import ImageHost, body
 
 from ls_backend.errors import ConfigError, ImageError, LabelStudioUnreachable
 from ls_backend.images.task_images import TaskImages
-from ls_backend.images.tls import tls_context
 from ls_backend.label_studio import LabelStudio, credentials_from_env
 from ls_backend.settings import settings_from_env
+from ls_backend.tls import tls_context
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 UPLOAD = "/data/upload/1/cat.png"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from image_host import ImageHost, body, dripping, endless, raw, redirect, status
 
+from ls_backend.addresses import Origin, origin_of
 from ls_backend.errors import ImageError
 from ls_backend.images.fetch import Limits, fetch
-from ls_backend.images.sockets import Origin, origin_of
 
 SHORT = Limits(seconds=0.4, max_bytes=1000)
 ROOMY = Limits(seconds=20, max_bytes=1000)

@@ -11,8 +11,8 @@ import pytest
 from image_host import ImageHost, body, redirect
 from PIL import Image
 
+from ls_backend.addresses import Origin, check_public
 from ls_backend.errors import ImageError
-from ls_backend.images.sockets import Origin, check_public
 from ls_backend.images.task_images import TaskImages
 from ls_backend.label_studio import Credentials
 from ls_backend.settings import Settings

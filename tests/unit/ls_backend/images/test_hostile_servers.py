@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from image_host import ImageHost, body, dripping, raw, redirect
 
+from ls_backend.addresses import origin_of
 from ls_backend.errors import ImageError
 from ls_backend.images.fetch import Limits, fetch
-from ls_backend.images.sockets import origin_of
 
 SHORT = Limits(seconds=0.4, max_bytes=1000)
 ROOMY = Limits(seconds=20, max_bytes=1000)

@@ -12,9 +12,9 @@ from certificates import PICTURES, authority
 from forward_proxy import NAME, PASSWORD, ForwardProxy
 from image_host import ImageHost, body, dripping, redirect, status
 
+from ls_backend.addresses import proxy_from_env
 from ls_backend.errors import ImageError
 from ls_backend.images.fetch import Limits, fetch
-from ls_backend.images.sockets import proxy_from_env
 
 LIMITS = Limits(seconds=20, max_bytes=1000)
 WHO = f"{NAME}:{quote(PASSWORD)}"

@@ -19,7 +19,7 @@ from image_host import Answer, ImageHost, body, dripping
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ImageError
 from ls_backend.images import task_images
-from ls_backend.images.image_vectors import ImageVectors, Look
+from ls_backend.images.image_vectors import ImageParts, ImageVectors
 from ls_backend.images.task_images import LABEL_STUDIO_AT_ONCE, TaskImages
 from ls_backend.label_studio import Credentials
 from ls_backend.settings import Settings
@@ -78,11 +78,11 @@ class Crowd:
         self._answer(request)
 
 
-def look(path: str) -> Look:
-    return Look({"id": 1, "data": {"image": path}}, "image")
+def look(path: str) -> ImageParts:
+    return ImageParts({"id": 1, "data": {"image": path}}, "image")
 
 
-def uploads(labels: list[str]) -> list[Look]:
+def uploads(labels: list[str]) -> list[ImageParts]:
     return [look(f"/data/upload/1/{label}.png") for label in labels]
 
 
@@ -91,7 +91,7 @@ def test_each_look_gets_its_own_vector_or_its_own_error(
 ) -> None:
     labels = [*LABELS, "nothing"] * 20
 
-    found = start(cache_max_bytes=0).look(uploads(labels))
+    found = start(cache_max_bytes=0).encode(uploads(labels))
 
     expected = dict(zip(LABELS, clip.encode_images([drawing(x) for x in LABELS]), strict=True))
     for label, answer in zip(labels, found, strict=True):
@@ -107,8 +107,8 @@ def test_an_upload_is_fetched_once_and_another_address_each_time(
     start: Start, host: ImageHost
 ) -> None:
     looks = [*uploads(["cat"]), look("/elsewhere/cat.png")]
-    first = start().look(looks)
-    second = start().look(looks)
+    first = start().encode(looks)
+    second = start().encode(looks)
 
     assert [asked.path for asked in host.asked].count("/data/upload/1/cat.png") == 1
     assert [asked.path for asked in host.asked].count("/elsewhere/cat.png") == 2
@@ -119,7 +119,7 @@ def test_what_is_not_there_in_time_is_left_over_and_the_rest_is_not_lost(start: 
     vectors = start(cache_max_bytes=0, image_seconds=5.0)
     began = time.monotonic()
 
-    found = vectors.look(
+    found = vectors.encode(
         [look("/slow.png"), *uploads(["cat"]), look("/slow.png")], time.monotonic() + 1.5
     )
 
@@ -139,7 +139,7 @@ def test_one_image_does_not_wait_for_anothers_thousand(start: Start) -> None:
     for caller in slow:
         caller.start()
     time.sleep(0.3)
-    found = vectors.look(uploads(["cat"]), time.monotonic() + 30)
+    found = vectors.encode(uploads(["cat"]), time.monotonic() + 30)
     still_slow = all(caller.is_alive() for caller in slow)
     for caller in slow:
         caller.join()
@@ -156,7 +156,7 @@ def test_label_studio_is_asked_for_few_images_at_once(
     paths = [f"/data/upload/1/{number}.png" for number in range(2 * LABEL_STUDIO_AT_ONCE)]
     host.routes |= dict.fromkeys(paths, crowd)
 
-    found = start(cache_max_bytes=0).look([look(path) for path in paths])
+    found = start(cache_max_bytes=0).encode([look(path) for path in paths])
 
     assert not any(isinstance(answer, ImageError) for answer in found)
     assert crowd.largest == LABEL_STUDIO_AT_ONCE
@@ -167,12 +167,12 @@ def test_parts_of_an_image_are_read_once_and_remembered_apart(
 ) -> None:
     boxes = ((0.0, 0.0, 0.5, 1.0), None, (0.5, 0.0, 1.0, 1.0))
     task = {"id": 1, "data": {"image": "/data/upload/1/cat.png"}}
-    looks = [Look(task, "image", boxes), Look(task, "image", boxes[1:])]
+    looks = [ImageParts(task, "image", boxes), ImageParts(task, "image", boxes[1:])]
     cat = drawing("cat")
     left = cat.crop((0, 0, cat.width // 2, cat.height))
     right = cat.crop((cat.width // 2, 0, cat.width, cat.height))
 
-    first, second = start().look(looks[:1])[0], start().look(looks[1:])[0]
+    first, second = start().encode(looks[:1])[0], start().encode(looks[1:])[0]
 
     assert not isinstance(first, ImageError)
     assert np.abs(first - clip.encode_images([left, cat, right])).max() <= 1e-5

@@ -11,13 +11,13 @@ from drawings import Draw
 from label_studio_sdk.label_interface import LabelInterface
 from PIL import Image
 
-from ls_backend.answers import answer_of_several
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import LabelConfigError
-from ls_backend.images.image_vectors import Look
+from ls_backend.images.image_vectors import ImageParts
 from ls_backend.images.pixels import cropped
 from ls_backend.labels.config import read_label_config
 from ls_backend.model import ClipModel
+from ls_backend.predictions import several_labels
 
 LABELS = ("cat", "bus", "fish", "umbrella")
 TAXONOMY = """<Taxonomy name="what" toName="image" {}>
@@ -43,9 +43,9 @@ class Sees:
     def __init__(self, clip: Clip, image: Image.Image) -> None:
         self.clip = clip
         self.image = image
-        self.looks: list[Look] = []
+        self.looks: list[ImageParts] = []
 
-    def __call__(self, looks: Sequence[Look]) -> list[Any]:
+    def __call__(self, looks: Sequence[ImageParts]) -> list[Any]:
         self.looks += looks
         return [
             self.clip.encode_images(
@@ -162,7 +162,7 @@ def several(attributes: str = "") -> Any:
 def test_the_score_of_several_labels_is_that_of_the_least_sure(
     attributes: str, claims: list[str], chosen: tuple[str, ...], score: float
 ) -> None:
-    said = answer_of_several(several(attributes), np.array([0.9, 0.6, 0.2]), claims, None)
+    said = several_labels(several(attributes), np.array([0.9, 0.6, 0.2]), claims, None)
 
     assert said.labels == chosen
     assert said.score == pytest.approx(score)

@@ -10,7 +10,6 @@ from drawings import Draw
 from label_studio_sdk.label_interface import LabelInterface
 
 from importers.sketch.spec import OBJECTS
-from ls_backend.answers import Answer, answer, answer_of_several, prediction
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import LabelConfigError
 from ls_backend.labels.config import read_label_config
@@ -18,6 +17,7 @@ from ls_backend.labels.target import claims_of
 from ls_backend.labels.texts import is_opaque
 from ls_backend.metrics import REGISTRY
 from ls_backend.model import ClipModel
+from ls_backend.predictions import PredictedLabels, one_label, prediction, several_labels
 from ls_backend.zero_shot import Score
 
 
@@ -66,7 +66,7 @@ def score(best: float, background: float) -> Score:
 def test_what_is_answered(attributes: str, background: float, expected: list[str] | None) -> None:
     config = xml(attributes, "cat", "dog", "Other")
     target = read_label_config(config)
-    said = prediction(target, answer(target, score(0.1, background)), "v")
+    said = prediction(target, one_label(target, score(0.1, background)), "v")
     assert (
         said["result"] == []
         if expected is None
@@ -78,15 +78,15 @@ def test_what_is_answered(attributes: str, background: float, expected: list[str
 def test_the_score_of_none_of_these_is_the_backgrounds_and_else_the_labels() -> None:
     with_none, without = (read_label_config(xml("", "cat", *more)) for more in (["Other"], ["dog"]))
 
-    assert answer(with_none, score(0.1, 0.9)) == Answer(("Other",), 0.9)
-    assert answer(without, score(0.1, 0.9)) == Answer((), 0.1)
+    assert one_label(with_none, score(0.1, 0.9)) == PredictedLabels(("Other",), 0.9)
+    assert one_label(without, score(0.1, 0.9)) == PredictedLabels((), 0.1)
 
 
 def test_of_several_labels_none_holds_and_the_one_for_none_is_answered() -> None:
     target = read_label_config(xml('choice="multiple"', "cat", "dog", "Other"))
 
-    none_holds = answer_of_several(target, np.array([0.1, 0.3]), [], None)
-    assert none_holds == Answer(("Other",), pytest.approx(0.7))
+    none_holds = several_labels(target, np.array([0.1, 0.3]), [], None)
+    assert none_holds == PredictedLabels(("Other",), pytest.approx(0.7))
 
 
 def test_one_label_is_told_from_default_background(clip: Clip, drawing: Draw) -> None:
@@ -177,7 +177,7 @@ def test_of_two_labels_neither_is_seen_in_everything(clip: Clip, drawing: Draw) 
 
     def said(name: str) -> Any:
         [seen] = ClipModel(clip).score([drawing(name)], target, [None], [None])
-        return prediction(target, answer(target, seen), "v")
+        return prediction(target, one_label(target, seen), "v")
 
     for label in ("umbrella", "bus"):
         assert said(label)["result"][0]["value"] == {"choices": [label]}

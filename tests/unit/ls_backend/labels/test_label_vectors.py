@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from backend_client import PLAIN
 
-from ls_backend.app import create_app
 from ls_backend.backend import ModelLoader
-from ls_backend.clip.clip import Clip, Vectors
+from ls_backend.clip.clip import Clip
 from ls_backend.errors import ModelError
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
 from ls_backend.labels.vectors import SETS_KEPT, TEXTS_IN_A_PORTION, LabelVectors
 from ls_backend.model import ClipModel
-from ls_backend.zero_shot import TEMPLATES
+from ls_backend.server.app import create_app
+from ls_backend.zero_shot import TEMPLATES, Vectors
 
 
 def config(*names: str) -> str:

@@ -12,11 +12,11 @@ from backend_client import CONFIG, PLAIN, inline
 from drawings import Draw
 from flask.testing import FlaskClient
 
-from ls_backend.app import create_app
 from ls_backend.backend import PREDICTIONS_AT_ONCE, ModelLoader
 from ls_backend.errors import ModelError
 from ls_backend.logs import LAST_WARNINGS, WARNINGS_KEPT
 from ls_backend.model import ClipModel
+from ls_backend.server.app import create_app
 
 ODD = CONFIG.replace('"dog"', '"cls_07"')
 

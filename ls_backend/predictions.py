@@ -1,5 +1,6 @@
-"""Scores → what Label Studio is told. What is pushed and what is served live are both built here,
-so they cannot disagree.
+"""Scores → what Label Studio gets: an image's or region's labels, and a task's prediction.
+
+What is pushed and what is served live are both built here, so they cannot disagree.
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ from ls_backend.zero_shot import Score
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What is said of one image or region: no, one or several labels; a score in [0, 1]."""
+class PredictedLabels:
+    """What is predicted of one image or region.
+
+    Attributes:
+        labels: No, one or several labels.
+        score: How sure they are, in [0, 1].
+    """
 
     labels: tuple[str, ...]
     score: float
 
 
-def answer(target: LabelTarget, score: Score) -> Answer:
+def one_label(target: LabelTarget, score: Score) -> PredictedLabels:
     """The one label, and how sure it is.
 
     The score is the label's probability; with `clip_fit`, the fit to the prompt instead (a cosine,
@@ -38,15 +44,15 @@ def answer(target: LabelTarget, score: Score) -> Answer:
         shown = score.background_probability if label else shown
     if target.prefill == "none":
         label = None
-    return Answer((label,) if label else (), _in_range(shown))
+    return PredictedLabels((label,) if label else (), _in_range(shown))
 
 
-def answer_of_several(
+def several_labels(
     target: LabelTarget,
     probabilities: NDArray[np.float64],
     claims: Sequence[str],
     similarity: float | None,
-) -> Answer:
+) -> PredictedLabels:
     """The labels that hold, and how sure all of it is.
 
     Classified: the labels from their thresholds on; the score is that of the least sure decision,
@@ -55,7 +61,7 @@ def answer_of_several(
 
     Args:
         probabilities: Per label the probability that it holds.
-        claims: Labels said to hold; none where nothing (valid) is claimed.
+        claims: Labels claimed to hold; none where nothing (valid) is claimed.
         similarity: Cosine of the image and its whole prompt, if it has one.
     """
     held = probabilities >= np.array(target.thresholds)
@@ -69,42 +75,44 @@ def answer_of_several(
         labels = (target.none_label,)
     if target.prefill == "none":
         labels = ()
-    return Answer(labels, _in_range(_shown(target, sure, similarity)))
+    return PredictedLabels(labels, _in_range(_shown(target, sure, similarity)))
 
 
-def prediction(target: LabelTarget, said: Answer, version: str) -> NewPrediction:
+def prediction(target: LabelTarget, predicted: PredictedLabels, version: str) -> NewPrediction:
     """The prediction for a task whose image is labelled as a whole."""
     item = {
         "from_name": target.from_name,
         "to_name": target.to_name,
         "type": target.control,
-        "value": target.value(said.labels),
-        "score": said.score,
+        "value": target.value(predicted.labels),
+        "score": predicted.score,
     }
     return {
         "model_version": version,
-        "score": said.score,
-        "result": [item] if said.labels else [],
+        "score": predicted.score,
+        "result": [item] if predicted.labels else [],
     }
 
 
 def region_prediction(
-    target: LabelTarget, said: Sequence[tuple[Region, Answer]], version: str
+    target: LabelTarget, predicted: Sequence[tuple[Region, PredictedLabels]], version: str
 ) -> NewPrediction:
     """The prediction for a task whose regions are labelled; its score is their lowest."""
     return {
         "model_version": version,
-        "score": min(each.score for _, each in said),
+        "score": min(each.score for _, each in predicted),
         "result": [
             item
-            for region, each in said
+            for region, each in predicted
             if each.labels
             for item in _region_items(target, region, each)
         ],
     }
 
 
-def _region_items(target: LabelTarget, region: Region, said: Answer) -> list[dict[str, Any]]:
+def _region_items(
+    target: LabelTarget, region: Region, predicted: PredictedLabels
+) -> list[dict[str, Any]]:
     """The region with its labels; where those are a control of their own, the region first."""
     kept = ("id", "original_width", "original_height", "image_rotation")
     place = {key: region.item[key] for key in kept if key in region.item}
@@ -113,8 +121,8 @@ def _region_items(target: LabelTarget, region: Region, said: Answer) -> list[dic
         "from_name": target.from_name,
         "to_name": target.to_name,
         "type": target.control,
-        "value": {**region.shape, **target.value(said.labels)},
-        "score": said.score,
+        "value": {**region.shape, **target.value(predicted.labels)},
+        "score": predicted.score,
     }
     if target.control in {"rectanglelabels", "ellipselabels"}:
         return [labelled]

@@ -1,6 +1,7 @@
-"""What Label Studio sends: the bodies of /setup and /predict, checked before anything else.
+"""What Label Studio sends and how it is refused: bodies of /setup and /predict, answers to errors.
 
-Only what is used is named here; all else that Label Studio sends is let through.
+Bodies are checked before anything else; only what is used is named here, all else that Label Studio
+sends is let through. Every error becomes JSON, and a reason phrase that Label Studio shows.
 """
 
 from __future__ import annotations
@@ -18,9 +19,21 @@ if TYPE_CHECKING:
     from flask import Flask, Response
     from werkzeug.exceptions import HTTPException
 
-BodyKind = TypeVar("BodyKind")
+LONGEST_REASON = 400
+LONGEST_PATH = 100
+NO_MARKUP = str.maketrans("<>&", "   ", "…")
+RETRY_AFTER_S = "5"
+STRAY = {404, 405}
+"""Answers to what is no request of Label Studio's: a browser, a probe."""
+HINTS = {
+    404: "The routes are / /health /setup /predict /webhook /events /versions /ready /metrics.",
+    413: "Ask for fewer tasks at once; pictures belong into uploads, not into the tasks' data.",
+}
 
+BodyKind = TypeVar("BodyKind")
 _OPEN = ConfigDict(extra="allow")
+
+log = logging.getLogger(__name__)
 
 
 class RequestError(LsClipError):
@@ -29,8 +42,8 @@ class RequestError(LsClipError):
     default_code = "request"
 
 
-class Answer(TypedDict):
-    """One annotation or prediction of a task."""
+class ResultBody(TypedDict):
+    """An annotation or a prediction of a task."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     result: NotRequired[list[dict[str, Any]] | None]
@@ -41,20 +54,20 @@ class TaskBody(TypedDict):
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     data: dict[str, Any]
-    annotations: NotRequired[list[Answer] | None]
-    predictions: NotRequired[list[Answer] | None]
+    annotations: NotRequired[list[ResultBody] | None]
+    predictions: NotRequired[list[ResultBody] | None]
 
 
-class Context(TypedDict):
+class ContextBody(TypedDict):
     """What a person has just drawn, in interactive mode."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     result: NotRequired[list[dict[str, Any]] | None]
 
 
-class Params(TypedDict):
+class ParamsBody(TypedDict):
     __pydantic_config__ = _OPEN  # type: ignore[misc]
-    context: NotRequired[Context | None]
+    context: NotRequired[ContextBody | None]
 
 
 class SetupBody(TypedDict):
@@ -72,11 +85,18 @@ class PredictBody(TypedDict):
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     tasks: list[TaskBody]
     label_config: str
-    params: NotRequired[Params | None]
+    params: NotRequired[ParamsBody | None]
 
 
 SETUP: TypeAdapter[SetupBody] = TypeAdapter(SetupBody)
 PREDICT: TypeAdapter[PredictBody] = TypeAdapter(PredictBody)
+STATUS: dict[type[LsClipError], int] = {
+    RequestError: 400,
+    LabelConfigError: 400,
+    BusyError: 503,
+    NotReady: 503,
+    ModelError: 503,
+}
 
 
 def read_body(kind: TypeAdapter[BodyKind], body: bytes) -> BodyKind:
@@ -97,31 +117,6 @@ def read_body(kind: TypeAdapter[BodyKind], body: bytes) -> BodyKind:
         ) from None
 
 
-LONGEST_REASON = 400
-LONGEST_PATH = 100
-NO_MARKUP = str.maketrans("<>&", "   ", "…")
-RETRY_AFTER_S = "5"
-
-STRAY = {404, 405}
-"""Answers to what is no request of Label Studio's: a browser, a probe."""
-
-log = logging.getLogger(__name__)
-
-
-STATUS: dict[type[LsClipError], int] = {
-    RequestError: 400,
-    LabelConfigError: 400,
-    BusyError: 503,
-    NotReady: 503,
-    ModelError: 503,
-}
-
-HINTS = {
-    404: "The routes are / /health /setup /predict /webhook /events /versions /ready /metrics.",
-    413: "Ask for fewer tasks at once; pictures belong into uploads, not into the tasks' data.",
-}
-
-
 def answer_errors_in_json(app: Flask) -> None:
     """Every error of every route becomes a refusal; what nobody foresaw is logged and a 500."""
     from werkzeug.exceptions import HTTPException
@@ -129,33 +124,59 @@ def answer_errors_in_json(app: Flask) -> None:
     @app.errorhandler(LsClipError)
     def ours(error: LsClipError) -> Response:
         response = refused(error)
-        log_refusal(response.status_code, error.code, error.message, error.hint)
+        _log_refusal(response.status_code, error.code, error.message, error.hint)
         return response
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         status = error.code or 500
         message, hint = f"{error.name}.", HINTS.get(status, HINTS[404])
-        say = refusal if status in STRAY else refused_with_a_line
+        say = _refusal if status in STRAY else refused_with_a_line
         return say(status, "http", message, hint)
 
     @app.errorhandler(Exception)
     def bug(error: Exception) -> Response:
         log.error("a request failed", exc_info=error)
         hint = "The backend's log has the reason."
-        return refusal(500, "internal", "The CLIP backend failed.", hint)
+        return _refusal(500, "internal", "The CLIP backend failed.", hint)
 
 
 def refused(error: LsClipError, **more: str) -> Response:
     """The answer to an error of ours."""
     status = STATUS.get(type(error), 500)
-    response = refusal(status, error.code, error.message, error.hint, **more)
+    response = _refusal(status, error.code, error.message, error.hint, **more)
     if isinstance(error, (BusyError, NotReady)):
         response.headers["Retry-After"] = RETRY_AFTER_S
     return response
 
 
-def log_refusal(status: int, code: str, message: str, hint: str) -> None:
+def refused_with_a_line(status: int, code: str, message: str, hint: str) -> Response:
+    """A refusal of which the log tells, too."""
+    _log_refusal(status, code, message, hint)
+    return _refusal(status, code, message, hint)
+
+
+def unauthorized() -> Response:
+    """Asks for user and password."""
+    from flask import request
+
+    # A browser presents none until it is asked.
+    say = (
+        _refusal
+        if request.endpoint == "page" and not request.authorization
+        else refused_with_a_line
+    )
+    response = say(
+        401,
+        "unauthorized",
+        "The CLIP backend does not know this user and password.",
+        "Enter BASIC_AUTH_USER and BASIC_AUTH_PASS of the backend in the model's settings.",
+    )
+    response.headers["WWW-Authenticate"] = 'Basic realm="ls-clip"'
+    return response
+
+
+def _log_refusal(status: int, code: str, message: str, hint: str) -> None:
     """The line of the log for a request that was refused."""
     from flask import request
 
@@ -166,7 +187,7 @@ def log_refusal(status: int, code: str, message: str, hint: str) -> None:
     )  # fmt: skip
 
 
-def refusal(status: int, code: str, message: str, hint: str, **more: str) -> Response:
+def _refusal(status: int, code: str, message: str, hint: str, **more: str) -> Response:
     """A JSON answer whose reason phrase says it too."""
     from flask import jsonify
 
@@ -174,28 +195,4 @@ def refusal(status: int, code: str, message: str, hint: str, **more: str) -> Res
     # Label Studio puts the phrase into its page: no line breaks, no markup.
     reason = " ".join(f"{message} {hint}".translate(NO_MARKUP).split())[:LONGEST_REASON]
     response.status = f"{status} {reason.encode('ascii', 'replace').decode()}"
-    return response
-
-
-def refused_with_a_line(status: int, code: str, message: str, hint: str) -> Response:
-    """A refusal of which the log tells, too."""
-    log_refusal(status, code, message, hint)
-    return refusal(status, code, message, hint)
-
-
-def unauthorized() -> Response:
-    """Asks for user and password."""
-    from flask import request
-
-    # A browser presents none until it is asked.
-    say = (
-        refusal if request.endpoint == "page" and not request.authorization else refused_with_a_line
-    )
-    response = say(
-        401,
-        "unauthorized",
-        "The CLIP backend does not know this user and password.",
-        "Enter BASIC_AUTH_USER and BASIC_AUTH_PASS of the backend in the model's settings.",
-    )
-    response.headers["WWW-Authenticate"] = 'Basic realm="ls-clip"'
     return response

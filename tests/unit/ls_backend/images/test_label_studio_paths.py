@@ -11,13 +11,14 @@ from image_files import encoded
 from image_host import ImageHost, body, redirect
 from PIL import Image
 
-from ls_backend.app import create_app
 from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ImageError
-from ls_backend.images.task_images import TaskImages, own_name
+from ls_backend.images.label_studio_paths import label_studio_name
+from ls_backend.images.task_images import TaskImages
 from ls_backend.label_studio import Credentials
 from ls_backend.model import ClipModel
+from ls_backend.server.app import create_app
 from ls_backend.settings import Settings, settings_from_env
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -153,7 +154,7 @@ def test_the_configured_address_means_itself(host: ImageHost) -> None:
 @pytest.mark.parametrize("name", ["", "/studio", "localhost:8080", "ftp://x", "http://", "\0"])
 def test_what_is_no_name_changes_nothing(host: ImageHost, name: str) -> None:
     serve_files(host)
-    assert own_name(name) is None
+    assert label_studio_name(name) is None
 
     assert read(reader(host.url, name), UPLOAD).size == (4, 3)
 

@@ -23,7 +23,8 @@ from ls_backend.errors import ModelError
 from ls_backend.labels.config import read_label_config
 from ls_backend.logs import name_requests
 from ls_backend.metrics import LATENCY, REGISTRY, REQUESTS
-from ls_backend.protocol import (
+from ls_backend.server.page import render_page
+from ls_backend.server.protocol import (
     PREDICT,
     SETUP,
     answer_errors_in_json,
@@ -32,7 +33,6 @@ from ls_backend.protocol import (
     refused_with_a_line,
     unauthorized,
 )
-from ls_backend.server.page import render_page
 from ls_backend.settings import SECRET_HEADER, Settings
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _protocol(app: Flask, backend: Backend) -> None:
                 f"The header {SECRET_HEADER} is not this backend's.",
                 "Run `ls-clip connect` again, with CLIP_WEBHOOK_SECRET as the backend has it.",
             )
-        backend.events.come()
+        backend.events.count()
         return {"status": "OK"}
 
     @app.get("/events")
