@@ -1,4 +1,4 @@
-"""label_texts and what the attributes of ours change in an answer."""
+"""Words of labels, and what the attributes of ours change in a prediction."""
 
 from __future__ import annotations
 
