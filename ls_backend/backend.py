@@ -206,13 +206,6 @@ class ModelLoader:
         self._settled = threading.Event()
         self._say("loading")
 
-    @classmethod
-    def loaded(cls, model: ClipModel) -> ModelLoader:
-        """A loader whose model is there already."""
-        loader = cls(lambda: model)
-        loader._run()
-        return loader
-
     @property
     def state(self) -> State:
         if not self._settled.is_set():

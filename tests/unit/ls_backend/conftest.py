@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from backend_client import PLAIN
+from backend_client import PLAIN, loaded
 from drawings import Draw, drawing_of
 from fake_hub import Hub
 from flask.testing import FlaskClient
@@ -18,7 +18,6 @@ from served import answering
 from studio_answers import LEGACY, Connect, Server
 
 from importers.sketch import MODEL_FOLDER
-from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.model import ClipModel
@@ -34,7 +33,7 @@ def clip() -> Clip:
 @pytest.fixture
 def client(clip: Clip) -> FlaskClient:
     """Asks the routes of a backend whose model is the tiny CLIP."""
-    return create_app(ModelLoader.loaded(ClipModel(clip)), PLAIN).test_client()
+    return create_app(loaded(ClipModel(clip)), PLAIN).test_client()
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ def test_one_image_does_not_wait_for_anothers_thousand(start: Start) -> None:
     vectors = start(cache_max_bytes=0, image_seconds=20.0)
     until = time.monotonic() + 5
     slow = [
-        threading.Thread(target=vectors.look, args=([look("/slow.png")] * 1000, until))
+        threading.Thread(target=vectors.encode, args=([look("/slow.png")] * 1000, until))
         for _ in range(4)
     ]
     for caller in slow:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from backend_client import loaded
 from image_files import encoded
 from image_host import ImageHost, body, redirect
 from PIL import Image
 
-from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ImageError
 from ls_backend.images.label_studio_paths import label_studio_name
@@ -190,7 +190,7 @@ def test_an_unknown_name_says_what_to_set(host: ImageHost) -> None:
 def test_the_backend_learns_the_name_from_setup(host: ImageHost, clip: Clip, tmp_path: Any) -> None:
     serve_files(host)
     settings = Settings(label_studio=Credentials(host.url, TOKEN), cache_dir=tmp_path)
-    client = create_app(ModelLoader.loaded(ClipModel(clip)), settings).test_client()
+    client = create_app(loaded(ClipModel(clip)), settings).test_client()
     config = (
         '<View><Image name="i" value="$image"/><Choices name="c" toName="i">'
         '<Choice value="cat"/><Choice value="dog"/></Choices></View>'

@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from backend_client import PLAIN
+from backend_client import PLAIN, loaded
 
-from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ModelError
 from ls_backend.labels.config import read_label_config
@@ -121,7 +120,7 @@ def test_predict_does_not_outlast_its_time_while_labels_are_read(
     model = ClipModel(clip)
     monkeypatch.setattr(model, "_texts", LabelVectors(encoder))
     in_no_time = dataclasses.replace(PLAIN, predict_seconds=0.0)
-    app = create_app(ModelLoader.loaded(model), in_no_time)
+    app = create_app(loaded(model), in_no_time)
     body = {"tasks": [], "label_config": config("cat", "bus", "dog")}
     encoder.go.clear()
 

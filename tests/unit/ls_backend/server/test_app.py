@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from backend_client import CONFIG, PLAIN, inline
+from backend_client import CONFIG, PLAIN, inline, loaded
 from drawings import Draw
 from flask.testing import FlaskClient
 
-from ls_backend.backend import PREDICTIONS_AT_ONCE, ModelLoader
+from ls_backend.backend import PREDICTIONS_AT_ONCE
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import ModelError
 from ls_backend.metrics import IMAGES, by_label
@@ -136,7 +136,7 @@ def test_unknown_routes_and_methods_are_answered_in_json(client: FlaskClient) ->
 
 def test_a_body_over_the_limit_is_refused(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ls_backend.server.app.LARGEST_BODY", 100)
-    client = create_app(ModelLoader.loaded(ClipModel(clip)), PLAIN).test_client()
+    client = create_app(loaded(ClipModel(clip)), PLAIN).test_client()
 
     answer = client.post("/predict", data=b"x" * 101)
 
@@ -163,7 +163,7 @@ class Failing(ClipModel):
     ],
 )
 def test_a_failure_shows_no_traceback(clip: Clip, error: Exception, status: int, code: str) -> None:
-    client = create_app(ModelLoader.loaded(Failing(clip, error)), PLAIN).test_client()
+    client = create_app(loaded(Failing(clip, error)), PLAIN).test_client()
 
     answer = client.post("/predict", json={"tasks": [], "label_config": CONFIG})
 
@@ -189,7 +189,7 @@ class Waiting(ClipModel):
 
 def test_when_all_slots_are_taken_further_predictions_are_refused_at_once(clip: Clip) -> None:
     model = Waiting(clip)
-    app = create_app(ModelLoader.loaded(model), PLAIN)
+    app = create_app(loaded(model), PLAIN)
     statuses: list[int] = []
 
     def predict() -> int:

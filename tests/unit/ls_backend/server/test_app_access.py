@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from backend_client import CONFIG, PLAIN
+from backend_client import CONFIG, PLAIN, loaded
 
-from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.model import ClipModel
 from ls_backend.server.app import create_app
@@ -17,7 +16,7 @@ AUTH = replace(PLAIN, basic_auth_user="studio", basic_auth_pass="wörd")
 
 @pytest.mark.parametrize("given", [None, ("studio", "word"), ("", ""), ("studi", "wörd")])
 def test_basic_auth_guards_all_but_the_webhook(clip: Clip, given: tuple[str, str] | None) -> None:
-    client = create_app(ModelLoader.loaded(ClipModel(clip)), AUTH).test_client()
+    client = create_app(loaded(ClipModel(clip)), AUTH).test_client()
 
     for route in ("/health", "/versions", "/nowhere"):
         answer = client.get(route, auth=given)
@@ -28,7 +27,7 @@ def test_basic_auth_guards_all_but_the_webhook(clip: Clip, given: tuple[str, str
 
 
 def test_basic_auth_lets_in_who_knows_it(clip: Clip) -> None:
-    client = create_app(ModelLoader.loaded(ClipModel(clip)), AUTH).test_client()
+    client = create_app(loaded(ClipModel(clip)), AUTH).test_client()
 
     assert client.get("/health", auth=("studio", "wörd")).status_code == 200
     assert client.get("/health", headers={"Authorization": "Bearer x"}).status_code == 401
@@ -39,7 +38,7 @@ def test_basic_auth_lets_in_who_knows_it(clip: Clip) -> None:
 )
 def test_the_webhook_asks_for_its_secret(clip: Clip, given: str | None, status: int) -> None:
     settings = replace(AUTH, webhook_secret="s3cret")
-    client = create_app(ModelLoader.loaded(ClipModel(clip)), settings).test_client()
+    client = create_app(loaded(ClipModel(clip)), settings).test_client()
     headers = {"X-Clip-Secret": given.encode("utf-8").decode("latin-1")} if given else {}
 
     answer = client.post("/webhook", data=b"no json at all", headers=headers)

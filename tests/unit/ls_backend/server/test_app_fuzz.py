@@ -6,12 +6,11 @@ import copy
 import json
 from typing import Any
 
-from backend_client import CONFIG, PLAIN
+from backend_client import CONFIG, PLAIN, loaded
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ls_backend.backend import ModelLoader
 from ls_backend.clip.clip import Clip
 from ls_backend.model import ClipModel
 from ls_backend.server.app import create_app
@@ -127,7 +126,7 @@ def spoilt(draw: st.DrawFn, body: dict[str, Any]) -> Any:
 
 
 def fuzzed(clip: Clip) -> FlaskClient:
-    return create_app(ModelLoader.loaded(ClipModel(clip)), PLAIN).test_client()
+    return create_app(loaded(ClipModel(clip)), PLAIN).test_client()
 
 
 def check(client: FlaskClient, method: str, route: str, data: bytes) -> None:
