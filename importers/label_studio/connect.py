@@ -44,6 +44,8 @@ _LOCAL_HINT = (
     "environment, or give the backend a public address."
 )
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class ConnectReport:
@@ -51,11 +53,11 @@ class ConnectReport:
 
     Attributes:
         backend_id: Label Studio's number of the backend.
-        created: It was not registered before.
+        created: Whether it was not registered before.
         model_version: Version of the backend, which is its title.
         queue_version: Version whose scores order the queue; live predictions come only where it is
             the backend's.
-        mended: What had drifted and was put right, in words.
+        mended: Faults that were put right, in words.
     """
 
     backend_id: int
@@ -68,6 +70,49 @@ class ConnectReport:
     def live(self) -> bool:
         """Label Studio asks the backend for predictions of tasks that have none."""
         return self.queue_version == self.model_version
+
+
+def connect_project(ls: LabelStudio, project_id: int, backend_url: str) -> ConnectReport:
+    """Connect the backend to any project; Label Studio alone needs to reach it.
+
+    Raises:
+        ConfigError: the backend cannot answer the project's labeling config.
+        LabelStudioError: Label Studio refuses, or cannot use the backend.
+    """
+    config = read_project(ls, project_id)["label_config"]
+    version: str | None = None
+    try:
+        version = backend_version(backend_url, config, project_id, basic_auth())
+    except ConfigError as error:
+        if error.code != "backend_unreachable":
+            raise
+        log.warning("%s is not reached from here: Label Studio is to ask it.", backend_url)
+    return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
+
+
+def connect_campaign(ls: LabelStudio, ledger: Ledger, backend_url: str) -> ConnectReport:
+    """Connect the backend to the campaign's project; Label Studio alone needs to reach it.
+
+    Raises:
+        ConfigError: the backend cannot answer the campaign's labeling config.
+        LabelStudioError: nothing was pushed yet, or Label Studio refuses or cannot use the backend.
+    """
+    project = campaign_project(ls, ledger)
+    project_id = project["id"]
+    scored = ledger.note(MODEL_VERSION_NOTE)
+    try:
+        version = backend_version(backend_url, project["label_config"], project_id, basic_auth())
+    except ConfigError as error:
+        if error.code != "backend_unreachable" or scored is None:
+            raise
+        log.warning(
+            "%s is not reached from here, only by Label Studio at best: taken on trust that it "
+            "answers with %s.",
+            backend_url,
+            scored,
+        )
+        version = scored
+    return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
 
 
 def connect(
@@ -95,18 +140,12 @@ def connect(
     check_address(backend_url)
     registered, others = _ours(ls, project_id, backend_url)
     before = read_project(ls, project_id)["model_version"]
-    title = registered["title"] if registered else backend_url
-    settings = {
-        "project": project_id,
-        "url": backend_url,
-        "title": model_version or title,
-        **_auth_settings(basic_auth),
-    }
-    backend_id = patiently()(_register, ls, registered, settings)
+    title = model_version or (registered["title"] if registered else backend_url)
+    auth = _auth_settings(basic_auth)
+    settings = {"project": project_id, "url": backend_url, "title": title, **auth}
+    backend_id = patiently()(_register, ls, registered["id"] if registered else None, settings)
     if model_version is None:
-        model_version = _version_told_to_label_studio(ls, project_id, backend_id)
-        settings["title"] = model_version
-        _register(ls, {"id": backend_id}, settings)
+        model_version = settings["title"] = _rename(ls, backend_id, settings)
     mended = _drifted(registered, settings) + _delete(ls, others)
     queue_version = _settle_queue(ls, project_id, model_version, before)
     addresses = [backend_url, *([registered["url"]] if registered else [])]
@@ -139,9 +178,23 @@ def our_backend(backends: Sequence[MlBackend]) -> MlBackend | None:
     return next(iter([*ours, *backends]), None)
 
 
-def _version_told_to_label_studio(ls: LabelStudio, project_id: int, backend_id: int) -> str:
-    backends = registered_backends(ls, project_id)
-    return next(str(b["model_version"]) for b in backends if b["id"] == backend_id)
+def basic_auth() -> tuple[str, str] | None:
+    """User name and password of the backend, from BASIC_AUTH_USER and BASIC_AUTH_PASS."""
+    user = os.environ.get("BASIC_AUTH_USER")
+    return (user, os.environ.get("BASIC_AUTH_PASS", "")) if user else None
+
+
+def webhook_secret() -> str | None:
+    """What X-Clip-Secret must say, from CLIP_WEBHOOK_SECRET."""
+    return os.environ.get("CLIP_WEBHOOK_SECRET", "").strip() or None
+
+
+def _rename(ls: LabelStudio, backend_id: int, settings: Mapping[str, Any]) -> str:
+    """Give the registration the version for its title that Label Studio has asked for."""
+    backends = registered_backends(ls, settings["project"])
+    version = next(str(b["model_version"]) for b in backends if b["id"] == backend_id)
+    _register(ls, backend_id, {**settings, "title": version})
+    return version
 
 
 def _ours(
@@ -179,10 +232,8 @@ def _delete(ls: LabelStudio, backends: Sequence[MlBackend]) -> list[str]:
     )
 
 
-def _register(ls: LabelStudio, registered: dict[str, Any] | None, settings: dict[str, Any]) -> int:
-    method, path = (
-        ("POST", "/api/ml") if registered is None else ("PATCH", f"/api/ml/{registered['id']}")
-    )
+def _register(ls: LabelStudio, backend_id: int | None, settings: Mapping[str, Any]) -> int:
+    method, path = ("POST", "/api/ml") if backend_id is None else ("PATCH", f"/api/ml/{backend_id}")
     try:
         answer = ls.json(
             method,
@@ -257,60 +308,3 @@ def _auth_settings(basic_auth: tuple[str, str] | None) -> dict[str, str]:
         return {"auth_method": "NONE"}
     user, password = basic_auth
     return {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
-
-
-log = logging.getLogger(__name__)
-
-
-def connect_project(ls: LabelStudio, project_id: int, backend_url: str) -> ConnectReport:
-    """Connect the backend to any project; Label Studio alone needs to reach it.
-
-    Raises:
-        ConfigError: the backend cannot answer the project's labeling config.
-        LabelStudioError: Label Studio refuses, or cannot use the backend.
-    """
-    config = read_project(ls, project_id)["label_config"]
-    version: str | None = None
-    try:
-        version = backend_version(backend_url, config, project_id, basic_auth())
-    except ConfigError as error:
-        if error.code != "backend_unreachable":
-            raise
-        log.warning("%s is not reached from here: Label Studio is to ask it.", backend_url)
-    return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
-
-
-def connect_campaign(ls: LabelStudio, ledger: Ledger, backend_url: str) -> ConnectReport:
-    """Connect the backend to the campaign's project; Label Studio alone needs to reach it.
-
-    Raises:
-        ConfigError: the backend cannot answer the campaign's labeling config.
-        LabelStudioError: nothing was pushed yet, or Label Studio refuses or cannot use the backend.
-    """
-    project = campaign_project(ls, ledger)
-    project_id = int(project["id"])
-    scored = ledger.note(MODEL_VERSION_NOTE)
-    try:
-        version = backend_version(backend_url, project["label_config"], project_id, basic_auth())
-    except ConfigError as error:
-        if error.code != "backend_unreachable" or scored is None:
-            raise
-        log.warning(
-            "%s is not reached from here, only by Label Studio at best: taken on trust that it "
-            "answers with %s.",
-            backend_url,
-            scored,
-        )
-        version = scored
-    return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
-
-
-def basic_auth() -> tuple[str, str] | None:
-    """User name and password of the backend, from BASIC_AUTH_USER and BASIC_AUTH_PASS."""
-    user = os.environ.get("BASIC_AUTH_USER")
-    return (user, os.environ.get("BASIC_AUTH_PASS", "")) if user else None
-
-
-def webhook_secret() -> str | None:
-    """What X-Clip-Secret must say, from CLIP_WEBHOOK_SECRET."""
-    return os.environ.get("CLIP_WEBHOOK_SECRET", "").strip() or None

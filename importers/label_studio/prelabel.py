@@ -93,7 +93,7 @@ class ClipAnswers:
         self._reasons.clear()
         answers = self._model.predict(tasks, self._target, self._encode)
         return [
-            answer if isinstance(answer, dict) else self._reasons.get(int(task["id"]), NO_REGION)
+            answer if isinstance(answer, dict) else self._reasons.get(task["id"], NO_REGION)
             for task, answer in zip(tasks, answers, strict=True)
         ]
 
@@ -193,7 +193,7 @@ def prelabel(
     project = read_project(ls, project_id)
     imports = PredictionImports(ls, project_id, project["label_config"], version, note)
     imports.wait()
-    total, seen, done, already = int(project["task_number"]), 0, 0, 0
+    total, seen, done, already = project["task_number"], 0, 0, 0
     failed: Counter[str] = Counter()
     progress(0, total)
     for tasks in ProjectTasks(ls, project_id).whole(BATCH):
@@ -237,7 +237,7 @@ def _checked(
             log.warning("task %s: the prediction is not posted: %s", task["id"], fault)
             reasons.append(INVALID)
         else:
-            good[int(task["id"])] = answer
+            good[task["id"]] = answer
     return good, reasons
 
 

@@ -111,13 +111,8 @@ def push(
     draw_audit(campaign, ledger, [sample for sample in chosen if sample.key in waiting])
     project_id = ensure_project(ls, campaign, ledger, model_version)
     pusher = Pusher(ls, campaign, ledger, project_id, model_version)
-    progress(0, len(waiting))
-    pushed = found = 0
     audited = [s for s in to_push(campaign, ledger, model_version) if s.key in waiting]
-    for batch in _batches(_in_order(audited, campaign)):
-        new = pusher.push(batch)
-        pushed, found = pushed + new, found + len(batch) - new
-        progress(pushed + found, len(waiting))
+    pushed = _push(pusher, _in_order(audited, campaign), progress)
     rescored = _rescore(pusher, ledger, progress)
     if model_version in stored_versions(ls, project_id):
         use_model_version(ls, project_id, model_version)
@@ -127,7 +122,7 @@ def push(
         project_id=project_id,
         project_url=project_url(ls, project_id),
         pushed=pushed,
-        found=found,
+        found=len(audited) - pushed,
         rescored=rescored,
         audit=sum(bool(sample.audit) for sample in ledger.pushed() if sample.key in waiting),
         order=check_order(ls, project_id, campaign),
@@ -278,6 +273,17 @@ class Pusher:
 
     def _is_predicted(self, key: str) -> bool:
         return bool(self._tasks.find_samples([key], model_version=self.model_version))
+
+
+def _push(pusher: Pusher, samples: Sequence[Sample], progress: Progress) -> int:
+    """Push all that is no task yet; returns how many that were."""
+    pushed = done = 0
+    progress(0, len(samples))
+    for batch in _batches(samples):
+        pushed += pusher.push(batch)
+        done += len(batch)
+        progress(done, len(samples))
+    return pushed
 
 
 def _rescore(pusher: Pusher, ledger: Ledger, progress: Progress) -> int:

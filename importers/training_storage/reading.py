@@ -249,5 +249,5 @@ _GONE = Review(UNDECIDED, reason=TASK_GONE)
 def _digest(label_config: str, job: Job, rules: Rules) -> str:
     """Of all that judgement depends on beside the task itself."""
     approval = job.approval.model_dump(mode="json")
-    told = [JUDGING, label_config, approval, rules.labels, sorted(rules.counts_as.items())]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    decisive = [JUDGING, label_config, approval, rules.labels, sorted(rules.counts_as.items())]
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
