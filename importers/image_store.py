@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+import uuid
 from pathlib import Path
+
+from ls_backend.whole_files import write_whole
 
 _UNFINISHED = ".part-"
 _KNOWN_STARTS = {
@@ -35,14 +36,7 @@ class ImageStore:
         if target.exists():
             return digest
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=target.parent, prefix=_UNFINISHED, delete=False
-        ) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(target)
+        write_whole(target, data, target.parent / f"{_UNFINISHED}{uuid.uuid4().hex}")
         return digest
 
     def path(self, digest: str) -> Path:

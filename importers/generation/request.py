@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -22,6 +21,7 @@ from importers.ledger import Ledger
 from importers.ledger.requests import outcome_of
 from importers.sample import PlannedSample, Sample
 from ls_backend.errors import GeneratorError, OutcomeUnknown
+from ls_backend.whole_files import write_whole
 
 _UNFINISHED, _WAITING, _SET_ASIDE, _TORN = ".part", ".answer", ".no-image", ".torn"
 
@@ -37,12 +37,9 @@ class AnswerSpool:
         self.folder.mkdir(parents=True, exist_ok=True)
         about: dict[str, Any] = {"request_id": answer.request_id, "received": answer.received}
         about["bytes"] = len(answer.body)
-        unfinished = self._path(request).with_suffix(_UNFINISHED)
-        with unfinished.open("wb") as file:
-            file.write(json.dumps(about).encode() + b"\n" + answer.body)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self._path(request))
+        path = self._path(request)
+        whole = json.dumps(about).encode() + b"\n" + answer.body
+        write_whole(path, whole, path.with_suffix(_UNFINISHED))
 
     def waiting(self) -> Iterator[tuple[int, Answer]]:
         """The answers whose image is not known to be stored, with the number of their request."""

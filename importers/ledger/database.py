@@ -12,6 +12,7 @@ from typing import Any
 
 from importers.ledger.migrations import SCHEMA_VERSION, migrate, version_of
 from ls_backend.errors import LedgerError
+from ls_backend.whole_files import put_in_place
 
 
 class Database:
@@ -153,7 +154,7 @@ def _make(path: Path) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     _fill(database)
     database.close()
-    unfinished.replace(path)
+    put_in_place(unfinished, path)
 
 
 def _fill(database: sqlite3.Connection) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from importers.prompts.writer import first_line, instructions
 from importers.review import APPROVED
 from importers.sample import Prompt, Sample
 from ls_backend.errors import StorageError
+from ls_backend.whole_files import write_whole
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def export_prompts(campaign: Campaign, samples: Sequence[Sample], file: Path) ->
         )
     lines = [json.dumps(_conversation(campaign, p), ensure_ascii=False) for p in approved]
     try:
-        _write_whole(file, "".join(f"{line}\n" for line in lines))
+        write_whole(file, "".join(f"{line}\n" for line in lines).encode())
     except OSError as error:
         raise StorageError(
             f"{file} cannot be written: {error.strerror}.", hint="Choose another file with --to."
@@ -75,18 +74,3 @@ def _conversation(campaign: Campaign, prompt: Prompt) -> dict[str, list[dict[str
         "assistant": prompt.text,
     }
     return {"messages": [{"role": role, "content": content} for role, content in said.items()]}
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """Whole or not at all, whatever interrupts it."""
-    handle, unfinished = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as part:
-            part.write(text)
-            part.flush()
-            os.fsync(part.fileno())
-        Path(unfinished).chmod(0o644)
-        Path(unfinished).replace(file)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise

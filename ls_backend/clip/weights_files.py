@@ -27,6 +27,7 @@ from ls_backend.clip.weights import (
     weights_names,
 )
 from ls_backend.errors import ModelError
+from ls_backend.whole_files import put_in_place
 
 SUMS_FILE = "SHA256SUMS"
 
@@ -117,7 +118,7 @@ def _write_folder(folder: Path, config: Mapping[str, Any], files: Sequence[Path]
     for path, name in zip(files, names, strict=True):
         part = folder / f"{name}.part"
         shutil.copyfile(path, part)
-        part.replace(folder / name)
+        put_in_place(part, folder / name)
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     _write_sums(folder, {name: sha256_of(folder / name) for name in [CONFIG_FILE, *names]})
 

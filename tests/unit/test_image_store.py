@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from flushed_files import flushes_in
 
 from importers.image_store import ImageStore, image_format
 
@@ -24,6 +25,15 @@ def test_storing_twice_writes_once_and_leaves_no_parts(tmp_path: Path) -> None:
     assert store.put(b"\xff\xd8\xffsame") == digest
     assert store.path(digest).stat().st_mtime_ns == before
     assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".jpg"]
+
+
+def test_an_image_is_on_the_disk_before_it_has_its_name(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path)
+    with flushes_in(tmp_path) as flushed:
+        file = store.path(store.put(b"\xff\xd8\xff" + bytes(5000)))
+        (written,) = flushed()
+    assert (written.inode, written.size) == (file.stat().st_ino, 5003)
+    assert file.name not in written.names
 
 
 def test_a_missing_image_is_said_to_be_missing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from importers.training_storage.storages.fsspec_storage import AT_ONCE, PARTS, Storage
+from ls_backend.whole_files import flush, write_whole
 
 _LINKS = 500
 """How many a thread makes in one go."""
@@ -61,19 +62,16 @@ class LocalStorage(Storage):
     def _write(self, name: str, data: bytes) -> None:
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_whole(path, data)
 
     def _put(self, file: tuple[str, bytes | Path]) -> str:
         name, content = file
         data = content if isinstance(content, bytes) else content.read_bytes()
-        part, target = f"{PARTS}/{uuid4().hex}", self._folder / name
+        part, target = self._folder / PARTS / uuid4().hex, self._folder / name
         with self._translated("written to"):
-            self._write(part, data)
+            part.parent.mkdir(parents=True, exist_ok=True)
             target.parent.mkdir(parents=True, exist_ok=True)
-            (self._folder / part).replace(target)
+            write_whole(target, data, part)
         return name
 
     def _link_all(self, pairs: Sequence[tuple[str, str]]) -> None:
@@ -93,7 +91,7 @@ class LocalStorage(Storage):
     def _flush_all(self, folders: Collection[str]) -> None:
         with self._translated("written to"):
             for folder in folders:
-                _flush(self._folder / folder)
+                flush(self._folder / folder)
 
 
 def _link(existing: str, new: str) -> None:
@@ -107,15 +105,4 @@ def _link(existing: str, new: str) -> None:
         raise
     except OSError:  # another disk, or a file system without links
         shutil.copyfile(existing, new)
-        _flush(Path(new))
-
-
-def _flush(path: Path) -> None:
-    """Have a file's content, or a folder's names, outlast a power failure."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows opens no folders
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        flush(Path(new))

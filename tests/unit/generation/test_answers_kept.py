@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from flushed_files import FlushedFile, flushes_in
 from paid_api import PaidApi, write_paid_campaign
 from paid_runs import NO_IMAGE, PER_IMAGE, run
 
@@ -14,6 +15,7 @@ from importers.config.campaign import Campaign
 from importers.generation.plan import plan
 from importers.generation.request import AnswerSpool
 from importers.generators import GenerationRequest, open_generator
+from importers.generators.base import Answer
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 
@@ -49,6 +51,17 @@ def test_an_answer_of_a_killed_process_is_stored_and_not_paid_for_again(
         assert all(store.get(sample.sha256 or "") for sample in ledger.samples())
         spent = ledger.requests.spending()
         assert (spent.stored, spent.unknown) == (3, 0)
+
+
+def test_an_answer_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path,
+) -> None:
+    answer = Answer(b"an image" * 1000, "req-1", "2026-01-01T00:00:00+00:00")
+    with flushes_in(tmp_path) as flushed:
+        AnswerSpool(tmp_path).put(7, answer)
+        written = flushed()
+    file = tmp_path / "7.answer"
+    assert written == [FlushedFile(file.stat().st_ino, file.stat().st_size, ["7.part"])]
 
 
 def test_an_answer_that_was_whole_but_not_renamed_is_not_lost(tmp_path: Path, api: PaidApi) -> None:
