@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from importers.config.campaign import Campaign
-from importers.generation.stage import GenerateReport, generate
+from importers.generation import stage
+from importers.generation.stage import GenerateReport
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.progress import PaidProgress, Progress, silent
@@ -83,6 +84,20 @@ class RunReport:
     score: ScoreReport
     select: SelectReport
     push: PushReport
+
+
+def generate(
+    campaign: Campaign,
+    ledger: Ledger,
+    progress: PaidProgress = silent,
+    model: ClipModel | None = None,
+    *,
+    wait: bool = True,
+) -> GenerateReport:
+    """Draw what has no image, also from annotated images of Label Studio; see `stage.generate`."""
+    from importers.label_studio.annotated_images import in_project
+
+    return stage.generate(campaign, ledger, progress, model, wait=wait, in_project=in_project)
 
 
 def score(

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whatever cuts their writing short: a kill, a full disk, power."""
+"""Files that are whole or not there, whatever cuts the writing short: a kill, a full disk, …"""
 
 from __future__ import annotations
 

@@ -73,8 +73,9 @@ def generate(
     json: AsJson = False,
 ) -> None:
     """Draw the images that the campaign still lacks."""
+    from importers import pipeline
     from importers.commands import campaign_words, costs
-    from importers.generation import batch, stage
+    from importers.generation import batch
 
     if dry_run:
         costs.show_forecast(path, json)
@@ -82,7 +83,7 @@ def generate(
     with opened(path) as (campaign, ledger), watching() as watch:
         if forget_batches:
             batch.forget(ledger)
-        report = stage.generate(campaign, ledger, watch("Generating"), wait=wait)
+        report = pipeline.generate(campaign, ledger, watch("Generating"), wait=wait)
     lines = campaign_words.generate_lines(report)
     then = f"ls-clip generate {path}" if report.in_batch else f"ls-clip score {path}"
     show([*lines, *next_step(then)], report, json)

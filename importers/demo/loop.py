@@ -17,7 +17,6 @@ from importers.demo.service import Service
 from importers.demo.services import BackendServer, LabelStudioServer, SketchServer
 from importers.demo.steps import Steps
 from importers.demo.summary import DemoReport, first_quarter
-from importers.generation import stage
 from importers.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ class Loop:
         from importers.label_studio.connect import connect
 
         with self._steps.step(f"Drawing {campaign.samples} images") as progress:
-            stage.generate(campaign, ledger, progress)
+            pipeline.generate(campaign, ledger, progress)
         with self._steps.step("Scoring them with CLIP") as progress:
             version = pipeline.score(campaign, ledger, progress).model_version
             pipeline.select(campaign, ledger)

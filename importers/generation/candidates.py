@@ -1,32 +1,26 @@
 """Where source images are looked for: a folder, and the samples that people approved.
 
-Owns which files are images, and which label each is said to show.
+Owns what a technique is told of an image: its label, its bytes, and the area to paint anew.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from typing import TYPE_CHECKING
 
 from importers.config.campaign import NONE_OF_THESE, Campaign
 from importers.config.sections import DerivedTechnique
 from importers.generation.masks import Region, Size, area_of_file
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.prompts.picture_folder import MASK_SUFFIX, read_pictures
 from importers.sample import all_ancestors
 from ls_backend.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-MASK_ENDING = ".mask.png"
-METADATA = ("metadata.jsonl", "metadata.csv")
 
 
 @dataclass(frozen=True)
@@ -48,14 +42,28 @@ class Candidate:
     regions: tuple[Region, ...] = ()
 
 
-def in_folder(campaign: Campaign, technique: DerivedTechnique) -> Iterator[Candidate]:
-    """The images of a folder and its sub-folders, by name.
+Finder = Callable[[Campaign, DerivedTechnique], Iterator[Candidate]]
+"""Finds the images that a technique may start from."""
 
-    Labels come from metadata.jsonl or metadata.csv in it (file_name, label), else from the
-    sub-folder.
+
+def nowhere(campaign: Campaign, technique: DerivedTechnique) -> Iterator[Candidate]:
+    """Finds nothing: where whoever asks has no way to the source of a technique.
 
     Raises:
-        ConfigError: there is no such folder, or its metadata cannot be read.
+        ConfigError: always, as nothing found would take what is known for gone.
+    """
+    raise ConfigError(
+        f"The {technique.name} technique of {campaign.name!r} starts from {technique.source}, "
+        "which is not looked at here.",
+        hint=f"Run: ls-clip generate {campaign.folder.name}",
+    )
+
+
+def in_folder(campaign: Campaign, technique: DerivedTechnique) -> Iterator[Candidate]:
+    """The pictures of a folder and its sub-folders; see `read_pictures`.
+
+    Raises:
+        ConfigError: there is no such folder, or its list cannot be read.
     """
     path = technique.source.partition(":")[2]
     folder = campaign.folder / path
@@ -64,17 +72,14 @@ def in_folder(campaign: Campaign, technique: DerivedTechnique) -> Iterator[Candi
             f"The {technique.name} technique starts from {folder}, which is no folder.",
             hint='Make it, or mend source = "folder:…"; it counts from the campaign\'s folder.',
         )
-    said = _metadata(folder)
-    for file in sorted(folder.rglob("*")):
-        relative = file.relative_to(folder)
-        if _is_image(file) and not any(part.startswith(".") for part in relative.parts):
-            name = relative.as_posix()
-            yield Candidate(
-                origin=f"folder:{path.rstrip('/')}/{name}",
-                label=said.get(name) or _label_of_folder(relative, campaign.labels),
-                read=file.read_bytes,
-                mask=lambda size, file=file: _mask_beside(file, size),  # type: ignore[misc]
-            )
+    for picture in read_pictures(folder, campaign):
+        file = folder / picture.file
+        yield Candidate(
+            origin=f"folder:{path.rstrip('/')}/{picture.file}",
+            label=picture.label,
+            read=file.read_bytes,
+            mask=lambda size, file=file: _mask_beside(file, size),  # type: ignore[misc]
+        )
 
 
 def approved(ledger: Ledger, store: ImageStore, technique: DerivedTechnique) -> Iterator[Candidate]:
@@ -98,61 +103,17 @@ def approved(ledger: Ledger, store: ImageStore, technique: DerivedTechnique) -> 
             )
 
 
-def _is_image(file: Path) -> bool:
-    name = file.name.lower()
-    return name.endswith(ENDINGS) and not name.endswith(MASK_ENDING) and file.is_file()
-
-
 def _mask_beside(file: Path, size: Size) -> Image:
     """The area of the mask that lies beside an image: NAME.mask.png for NAME.jpg.
 
     Raises:
         ImageError: there is none, or it does not fit.
     """
-    for mask in (file.with_suffix(MASK_ENDING), file.with_name(file.name + MASK_ENDING)):
+    for mask in (file.with_suffix(MASK_SUFFIX), file.with_name(file.name + MASK_SUFFIX)):
         if mask.is_file():
             return area_of_file(mask.read_bytes(), size)
     raise ImageError(
-        f"There is no {file.with_suffix(MASK_ENDING).name} beside it.",
+        f"There is no {file.with_suffix(MASK_SUFFIX).name} beside it.",
         hint="Put one there, or set mask to background.",
         code="no_mask",
     )
-
-
-def _label_of_folder(relative: Path, labels: Collection[str]) -> str | None:
-    """The nearest folder that is named like a label, else the nearest; training storage writes
-    some letters of labels as %XX."""
-    folders = [unquote(part) for part in reversed(relative.parts[:-1])]
-    return next((name for name in folders if name in labels), folders[0] if folders else None)
-
-
-def _metadata(folder: Path) -> dict[str, str]:
-    """File name → label, as the folder's metadata says; {} where it has none."""
-    for name in METADATA:
-        file = folder / name
-        if file.is_file():
-            try:
-                return dict(_named(row) for row in _rows(file))
-            except KeyError as error:
-                raise ConfigError(
-                    f"{file} does not say the {error.args[0]} of each image.",
-                    hint="It names a file_name and a label in each line.",
-                ) from None
-            except (OSError, ValueError, csv.Error) as error:
-                raise ConfigError(
-                    f"{file} cannot be read: {error}.",
-                    hint="It names a file_name and a label in each line.",
-                ) from None
-    return {}
-
-
-def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
-    text = file.read_text(encoding="utf-8-sig")
-    if file.suffix == ".csv":
-        yield from csv.DictReader(text.splitlines())
-    else:
-        yield from (json.loads(line) for line in text.splitlines() if line.strip())
-
-
-def _named(row: Mapping[str, Any]) -> tuple[str, str]:
-    return str(row["file_name"]), str(row["label"]).strip()

@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 
 from importers.config.campaign import Campaign
 from importers.config.sections import DerivedTechnique
-from importers.generation.candidates import Candidate, approved, in_folder
+from importers.generation.candidates import Candidate, Finder, approved, in_folder, nowhere
 from importers.generation.masks import background_area, mask_png
 from importers.image_store import ImageStore, UnkeptImages
 from importers.ledger import Ledger
 from importers.prompts.derive import FROM_PARENT, OF_ONE, sources_of
 from importers.sample import SourceImage
 from ls_backend.errors import ImageError
-from ls_backend.label_studio import Credentials, credentials_from_env
 
 GONE = ""
 """Label of a source that is one no longer."""
@@ -69,14 +68,11 @@ class NotLookedAt:
     known: int
 
 
-def gather(
-    campaign: Campaign, ledger: Ledger, credentials: Credentials | None = None
-) -> list[Gathered]:
+def gather(campaign: Campaign, ledger: Ledger, in_project: Finder = nowhere) -> list[Gathered]:
     """Bring the ledger's source images up to date; logs what cannot be used.
 
     Args:
-        credentials: Of Label Studio. Left out, they come from the campaign and the environment,
-            and only where a technique starts from a project.
+        in_project: Finds the images of a technique that starts from a Label Studio project.
 
     Raises:
         ConfigError: the folder of a technique is not there.
@@ -84,7 +80,7 @@ def gather(
     """
     store = ImageStore(campaign.images_path)
     return [
-        _Collector(campaign, ledger, store, number, technique).collect(credentials)
+        _Collector(campaign, ledger, store, number, technique).collect(in_project)
         for number, technique in _numbered(campaign)
     ]
 
@@ -107,7 +103,7 @@ def gathered_ahead(campaign: Campaign) -> Iterator[tuple[Ledger, tuple[NotLooked
                 known = [s for s in sources_of(technique, number, ledger.sources.all()) if s.label]
                 not_looked_at.append(NotLookedAt(technique.name, technique.source, len(known)))
             else:
-                _Collector(campaign, ledger, store, number, technique).collect(None)
+                _Collector(campaign, ledger, store, number, technique).collect(nowhere)
         yield ledger, tuple(not_looked_at)
 
 
@@ -140,10 +136,10 @@ class _Collector:
         self._known = {source.origin: source for source in known}
         self._gathered = Gathered(technique.name, technique.source)
 
-    def collect(self, credentials: Credentials | None) -> Gathered:
+    def collect(self, in_project: Finder) -> Gathered:
         current: dict[str, str] = {}
         seen: set[tuple[str, str | None]] = set()
-        for candidate in self._candidates(credentials):
+        for candidate in self._candidates(in_project):
             source = self._source(candidate)
             if source is None or (source.sha256, source.mask) in seen:
                 continue
@@ -161,16 +157,12 @@ class _Collector:
         _tell(self._gathered)
         return self._gathered
 
-    def _candidates(self, credentials: Credentials | None) -> Iterator[Candidate]:
+    def _candidates(self, in_project: Finder) -> Iterator[Candidate]:
         if self._technique.source == "approved":
             return approved(self._ledger, self._store, self._technique)
         if self._technique.source.startswith("folder:"):
             return in_folder(self._campaign, self._technique)
-        from importers.label_studio.annotated_images import in_project
-
-        return in_project(
-            credentials or credentials_from_env(self._campaign.review.url), self._technique
-        )
+        return in_project(self._campaign, self._technique)
 
     def _source(self, candidate: Candidate) -> SourceImage | None:
         label = self._label(candidate.label)

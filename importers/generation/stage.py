@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from importers.config.campaign import Campaign
 from importers.generation import batch
 from importers.generation.budget import CapReached, Cashier
+from importers.generation.candidates import Finder, nowhere
 from importers.generation.one_by_one import GivenUp, draw, given_up, rules_of
 from importers.generation.plan import plan
 from importers.generation.request import AnswerSpool, Drawn, Easel
@@ -103,12 +104,14 @@ def generate(
     model: ClipModel | None = None,
     *,
     wait: bool = True,
+    in_project: Finder = nowhere,
 ) -> GenerateReport:
     """Draw the planned samples that have no image; what they are told is written first.
 
     Args:
         model: The campaign's CLIP model, where it is loaded already.
         wait: Stay until batches at the provider have ended, or leave them to a later run.
+        in_project: Finds the images of a technique that starts from a Label Studio project.
 
     Raises:
         ConfigError: the generator's or the writer's settings ask for what cannot be.
@@ -118,7 +121,7 @@ def generate(
     written = write(campaign, ledger, model=model)
     for line in writing.told(written):
         log.info("%s", line)
-    gather(campaign, ledger)
+    gather(campaign, ledger, in_project)
     planned = {sample.key for sample in plan(campaign, ledger)}
     store, spool = ImageStore(campaign.images_path), AnswerSpool(campaign.answers_path)
     drawn, cashier = Drawn(), Cashier(campaign, ledger)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from xml.etree import ElementTree
 
+from importers.config.campaign import Campaign
 from importers.config.sections import DerivedTechnique
 from importers.generation.candidates import Candidate
 from importers.generation.masks import Region, area_of_regions
@@ -16,7 +17,13 @@ from importers.label_studio.project import read_project
 from importers.label_studio.queries import ProjectTasks
 from ls_backend.errors import ConfigError
 from ls_backend.images.task_images import TaskImages
-from ls_backend.label_studio import TOKEN_VARIABLE, URL_VARIABLE, Credentials, LabelStudio
+from ls_backend.label_studio import (
+    TOKEN_VARIABLE,
+    URL_VARIABLE,
+    Credentials,
+    LabelStudio,
+    credentials_from_env,
+)
 from ls_backend.label_studio_types import Task
 from ls_backend.labels.control import field_of
 from ls_backend.settings import Settings, settings_from_env
@@ -24,7 +31,7 @@ from ls_backend.settings import Settings, settings_from_env
 BATCH = 128
 
 
-def in_project(credentials: Credentials, technique: DerivedTechnique) -> Iterator[Candidate]:
+def in_project(campaign: Campaign, technique: DerivedTechnique) -> Iterator[Candidate]:
     """The images of a project's tasks, oldest first; the annotation changed last counts.
 
     Its label is the choice, or else the one label that all regions have. Cancelled annotations say
@@ -32,8 +39,9 @@ def in_project(credentials: Credentials, technique: DerivedTechnique) -> Iterato
 
     Raises:
         LabelStudioError: Label Studio refuses, or lacks the project.
-        ConfigError: the project shows no image.
+        ConfigError: the project shows no image, or the environment has no token.
     """
+    credentials = credentials_from_env(campaign.review.url)
     project = int(technique.source.partition(":")[2])
     ls = LabelStudio(credentials)
     try:

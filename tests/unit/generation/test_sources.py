@@ -190,13 +190,37 @@ def test_a_folder_that_is_not_there_is_refused(make_campaign: Any, ledger: Ledge
         gather(make_campaign(FOLDER), ledger)
 
 
-def test_metadata_without_a_label_says_so(
+def test_a_list_without_labels_leaves_its_pictures_without_one(
     make_campaign: Any, ledger: Ledger, picture: Write, tmp_path: Path
 ) -> None:
     picture("photos/a.png")
     (tmp_path / "photos/metadata.csv").write_text("file_name,class\na.png,cat\n")
-    with pytest.raises(ConfigError, match="does not say the label of each image"):
-        gather(make_campaign(FOLDER), ledger)
+    (report,) = gather(make_campaign(FOLDER), ledger)
+    assert (report.usable, report.unlabelled) == (0, 1)
+
+
+def test_pictures_are_read_like_those_of_the_folder_generator(
+    make_campaign: Any, ledger: Ledger, picture: Write, tmp_path: Path
+) -> None:
+    for name in ("10.png", "2.png", "said.png", "c%61t/1.tif", "hens/3.png"):
+        picture(f"photos/{name}", f"#{len(name):02}{name[0].encode().hex()}00")
+    (tmp_path / "photos/manifest.csv").write_text("file,label\n10.png,dog\n2.png,cat\n")
+    (tmp_path / "photos/said.txt").write_text("a dog on a rug")
+    (tmp_path / "photos/hens/3.txt").write_text("a hen and two cats")
+    gather(make_campaign(FOLDER), ledger)
+    assert found(ledger) == [
+        ("folder:photos/2.png", "cat"),
+        ("folder:photos/10.png", "dog"),
+        ("folder:photos/c%61t/1.tif", "cat"),
+        ("folder:photos/hens/3.png", "cat"),
+        ("folder:photos/said.png", "dog"),
+    ]
+
+
+def test_a_project_is_looked_at_only_by_who_can(make_campaign: Any, ledger: Ledger) -> None:
+    campaign = make_campaign({**INPAINTING, "source": "label-studio:7"})
+    with pytest.raises(ConfigError, match="label-studio:7, which is not looked at here"):
+        gather(campaign, ledger)
 
 
 def test_broken_metadata_is_refused(
