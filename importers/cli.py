@@ -1,4 +1,4 @@
-"""`ls-clip`: which commands there are, and how an error looks. No logic, and no heavy imports."""
+"""`ls-clip`: which commands there are, and how it starts. No logic, and no heavy imports."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import os
 import sys
 import tempfile
 import traceback
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from importers.commands import (
     campaign,
@@ -22,36 +21,12 @@ from importers.commands import (
     sync,
     verify,
 )
-from importers.commands.output import err
-from ls_backend.errors import LsClipError
-
-INTERRUPTED = 130
-
-
-class _Commands(TyperGroup):
-    """Runs a command; what goes wrong becomes two lines on stderr and an exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except LsClipError as error:
-            _say(error.message, error.hint)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt as stop:
-            err().print(str(stop) or "Stopped.", markup=False)
-            raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            _say(_reason(error), "Check that it exists, may be written, and has space left.")
-            raise typer.Exit(1) from None
-
+from importers.commands.group import INTERRUPTED, CommandGroup, tell_error, wants_json
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=CommandGroup,
     name="ls-clip",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -73,7 +48,18 @@ def ls_clip(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Turn generated images into training data that people have verified."""
+    """Turn generated images into training data that people have verified.
+
+    With --json, an error is JSON, too: {"error": {"code", "message", "hint"}}. Exit statuses:
+
+    \b
+    0      all is done
+    1      an error, or something is found wrong
+    2      not called as it should be
+    3      ended early: at a cap of the budget, or because samples were given up
+    11-24  the first check of `doctor` that failed
+    130    Ctrl-C
+    """
 
 
 _CAMPAIGN = "A campaign, step by step"
@@ -94,9 +80,8 @@ for _command, _panel, _example in (
     (verify.verify, _CAMPAIGN, "ls-clip verify s3://bucket/pets"),
     (servers.serve, _SERVERS, "ls-clip serve --model ViT-B-32/laion2b_s34b_b79k"),
     (project.connect, _PROJECT, "ls-clip connect pets --url http://192.168.1.20:9090"),
-    (project.prelabel, _PROJECT, "ls-clip prelabel --project 3"),
-    (project.doctor, _PROJECT, "ls-clip doctor --project 3 --url http://192.168.1.20:9090"),
-    (project.explain, _PROJECT, "ls-clip explain 1234"),
+    (project.prelabel, _PROJECT, "ls-clip prelabel pets"),
+    (project.doctor, _PROJECT, "ls-clip doctor pets --task 1234"),
     (servers.sketch, _SERVERS, "ls-clip sketch --failure-rate 0.15"),
     (servers.demo, _ALL, "ls-clip demo --once"),
 ):
@@ -147,16 +132,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def _say(message: str, hint: str) -> None:
-    console = err()
-    console.print(f"Error: {message}", markup=False, style="bold red")
-    console.print(f"Hint: {hint}", markup=False)
-
-
-def _reason(error: OSError) -> str:
-    return f"{error.filename}: {error.strerror}." if error.filename else f"{error}."
-
-
 def _leave_at_once() -> None:
     # Threads may wait minutes for an answer; the ledger knows that their requests are in the air.
     sys.stdout.flush()
@@ -170,9 +145,11 @@ def _report_bug() -> None:
     ) as file:
         traceback.print_exc(file=file)
     last = traceback.format_exception_only(*sys.exc_info()[:2])[-1].strip()
-    _say(
+    tell_error(
         f"ls-clip met something that it does not know: {last}",
         f"This is a bug. Please report it with the file {file.name}; nothing recorded is lost.",
+        "bug",
+        wants_json(sys.argv[1:]),
     )
 
 

@@ -27,7 +27,6 @@ from importers.scoring.select import (
     selected_version,
 )
 from importers.sketch import open_model
-from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
     from importers.label_studio.push import PushReport
@@ -158,35 +157,20 @@ def push(
     ledger: Ledger,
     ls: LabelStudio,
     progress: Progress = silent,
-    *,
-    drop: bool = False,
 ) -> PushReport:
     """Push the chosen samples to Label Studio, lowest score first.
 
-    Args:
-        drop: Leave out those whose label_probability is below `drop_below`.
-
     Raises:
-        ConfigError: nothing is scored yet, or not as campaign.toml now says; or `drop` without
-            `drop_below`.
+        ConfigError: nothing is scored yet, or not as campaign.toml now says.
         LabelStudioError: Label Studio refuses something.
     """
     from importers.label_studio import push as label_studio_push
 
-    _check_drop(campaign, drop)
     version = selected_version(campaign, ledger)
-    report = label_studio_push.push(ls, campaign, ledger, version, progress, drop=drop)
+    report = label_studio_push.push(ls, campaign, ledger, version, progress)
     if report.project_url is not None:
         ledger.set_note(PROJECT_URL_NOTE, report.project_url)
     return report
-
-
-def _check_drop(campaign: Campaign, drop: bool) -> None:
-    if drop and campaign.selection.drop_below is None:
-        raise ConfigError(
-            f"--drop says to drop, but {campaign.name!r} does not say below which probability.",
-            hint="Set drop_below under [selection] in campaign.toml, such as drop_below = 0.05.",
-        )
 
 
 def run(
@@ -194,8 +178,6 @@ def run(
     ledger: Ledger,
     ls: LabelStudio,
     watch: Callable[[str], PaidProgress] = lambda _: silent,
-    *,
-    drop: bool = False,
 ) -> RunReport:
     """Generate, score, select and push.
 
@@ -203,14 +185,12 @@ def run(
 
     Args:
         watch: Gives the progress of a stage, named "Generating", "Scoring" or "Pushing".
-        drop: As for `push`.
     """
-    _check_drop(campaign, drop)
     ls.request("GET", "/api/current-user/whoami", what="sign in")
     model = open_model(campaign.score.model)
     return RunReport(
         generate(campaign, ledger, watch("Generating"), model),
         score(campaign, ledger, watch("Scoring"), model),
         select(campaign, ledger),
-        push(campaign, ledger, ls, watch("Pushing"), drop=drop),
+        push(campaign, ledger, ls, watch("Pushing")),
     )

@@ -93,6 +93,7 @@ def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 def _commands_page() -> Iterator[str]:
     (_, whole), *others = commands().items()
     yield _COMMANDS
+    yield from _prose(whole.help.partition("\n\n")[2])
     yield _table(("Option", "Type", "Default", "Meaning"), map(_parameter, whole.params))
     panels = dict.fromkeys(command.rich_help_panel for command in whole.commands.values())
     for panel in panels:

@@ -22,10 +22,6 @@ CampaignPath = Annotated[
     ),
 ]
 
-Drop = Annotated[
-    bool, typer.Option("--drop", help="Leave out what CLIP finds less likely than drop_below.")
-]
-
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Say what would be drawn, its price and time; send nothing."),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from importers.commands.arguments import AsJson, CampaignPath, Drop, DryRun, label_studio, opened
+from importers.commands.arguments import AsJson, CampaignPath, DryRun, label_studio, opened
+from importers.commands.group import ENDED_EARLY
 from importers.commands.output import next_step, show, watching
-
-if TYPE_CHECKING:
-    pass
 
 
 def new(
@@ -37,9 +35,7 @@ def new(
     show(campaign_words.new_lines(new_campaign(folder)))
 
 
-def run(
-    path: CampaignPath, dry_run: DryRun = False, drop: Drop = False, json: AsJson = False
-) -> None:
+def run(path: CampaignPath, dry_run: DryRun = False, json: AsJson = False) -> None:
     """Generate, score, select and push what is still to be done."""
     from importers import pipeline
     from importers.commands import campaign_words, costs
@@ -48,11 +44,13 @@ def run(
         costs.show_forecast(path, json)
         return
     with opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
-        report = pipeline.run(campaign, ledger, ls, watch, drop=drop)
+        report = pipeline.run(campaign, ledger, ls, watch)
     lines = campaign_words.generate_lines(report.generate)
     lines += campaign_words.score_lines(report.score)
     lines += campaign_words.push_lines(report.push)
     show([*lines, *next_step(f"review them, then: ls-clip sync {path}")], report, json)
+    if report.generate.ended_early:
+        raise typer.Exit(ENDED_EARLY)
 
 
 def generate(
@@ -67,7 +65,9 @@ def generate(
     forget_batches: Annotated[
         bool,
         typer.Option(
-            "--forget-batches", help="Give up batches at the provider, though they may be paid for."
+            "--forget-batches",
+            hidden=True,  # the errors about batches name it, where it helps
+            help="Give up batches at the provider, though they may be paid for.",
         ),
     ] = False,
     json: AsJson = False,
@@ -87,6 +87,8 @@ def generate(
     lines = campaign_words.generate_lines(report)
     then = f"ls-clip generate {path}" if report.in_batch else f"ls-clip score {path}"
     show([*lines, *next_step(then)], report, json)
+    if report.ended_early:
+        raise typer.Exit(ENDED_EARLY)
 
 
 def score(path: CampaignPath, json: AsJson = False) -> None:
@@ -100,13 +102,13 @@ def score(path: CampaignPath, json: AsJson = False) -> None:
     show([*lines, *next_step(f"ls-clip push {path}")], report, json)
 
 
-def push(path: CampaignPath, drop: Drop = False, json: AsJson = False) -> None:
+def push(path: CampaignPath, json: AsJson = False) -> None:
     """Push the scored images to Label Studio, doubtful ones first."""
     from importers import pipeline
     from importers.commands import campaign_words
 
     with opened(path) as (campaign, ledger), label_studio(campaign) as ls, watching() as watch:
-        report = pipeline.push(campaign, ledger, ls, watch("Pushing"), drop=drop)
+        report = pipeline.push(campaign, ledger, ls, watch("Pushing"))
     lines = campaign_words.push_lines(report)
     show([*lines, *next_step(f"review them, then: ls-clip sync {path}")], report, json)
 

@@ -104,7 +104,7 @@ def push_lines(report: PushReport) -> list[str]:
         lines.append(line("", f"{count(report.rescored, 'task')} with a new prediction"))
     if report.below:
         few = count(report.below, "task")
-        lines.append(line("", f"{few} of them below drop_below; --drop would leave them out"))
+        lines.append(line("", f"{few} of them below drop_below; drop = true would leave them out"))
     if report.dropped:
         lines.append(line("dropped", f"{count(report.dropped, 'image')} below drop_below"))
     lines += held_lines(report.held)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importers.commands.arguments import AsJson, JobPath, opened_job
+from importers.commands.group import CommandGroup
 from importers.commands.output import line, plain, show
 from ls_backend.words import count
 
@@ -25,6 +26,7 @@ New = Annotated[
 ]
 
 app = typer.Typer(
+    cls=CommandGroup,
     no_args_is_help=True,
     help="See the classes of the training set, and say what becomes of labels that are gone.",
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importers.commands.arguments import AsJson, Model, label_studio
+from importers.commands.arguments import AsJson, label_studio_at
 from importers.commands.output import line, next_step, plain, show, watching
 from ls_backend.words import count
 
 if TYPE_CHECKING:
+    from importers.config.campaign import Campaign
     from importers.label_studio.connect import ConnectReport
     from importers.label_studio.doctor import DoctorReport
     from importers.label_studio.explain import Explanation
     from importers.label_studio.prelabel import PrelabelReport
+    from ls_backend.label_studio import LabelStudio
 
+OptionalPath = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CAMPAIGN",
+        help="The folder of a campaign, or of a project that is synced, or its TOML file.",
+        show_default=False,
+    ),
+]
 ProjectNumber = Annotated[
-    int, typer.Option(help="Number of the project, as in its address.", show_default=False)
+    int | None,
+    typer.Option(
+        help="Instead: number of any project, as in its address in the browser.",
+        show_default=False,
+    ),
 ]
 
 
 def prelabel(
-    project: ProjectNumber,
-    model: Model = None,
+    path: OptionalPath = None,
+    project: ProjectNumber = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="CLIP model: ARCH/PRETRAINED of open_clip, a folder, or sketch.",
+            show_default="the campaign's; else CLIP_MODEL, or ViT-B-32/laion2b_s34b_b79k",
+        ),
+    ] = None,
     model_version: Annotated[
         str | None,
         typer.Option(
@@ -42,12 +64,13 @@ def prelabel(
     from importers.sketch import resolve_model
     from ls_backend.settings import settings_from_env
 
+    named = _named(path, project)
     settings = settings_from_env()
-    with label_studio() as ls, watching() as watch:
+    with label_studio_at(named.review_url) as ls, watching() as watch:
         report = prelabel_project(
             ls,
-            project,
-            resolve_model(model or settings.model),
+            named.project_in(ls),
+            resolve_model(model or named.model or settings.model),
             settings,
             model_version,
             watch("Predicting"),
@@ -56,9 +79,14 @@ def prelabel(
 
 
 def doctor(
-    project: Annotated[
+    path: OptionalPath = None,
+    project: ProjectNumber = None,
+    task: Annotated[
         int | None,
-        typer.Option(help="Number of a project to look at, too.", show_default=False),
+        typer.Option(
+            help="Number of a task: say why it shows no prediction, or no score.",
+            show_default=False,
+        ),
     ] = None,
     url: Annotated[
         str | None,
@@ -71,7 +99,9 @@ def doctor(
 ) -> None:
     """Check Label Studio, the ML backend and a project, and name each fix.
 
-    Nothing is changed. The exit code is 0 where nothing failed, else that of the first failure:
+    Nothing is changed. Without a campaign or a project, servers alone are looked at. With --task
+    one task is, and the ML backend is not asked for a prediction. The exit status is 0 where
+    nothing failed, else that of the first failure:
 
     \b
     11 Label Studio    answers, and is one
@@ -91,44 +121,30 @@ def doctor(
     """
     from importers.label_studio.doctor import examine
 
+    named = Named() if path is None and project is None else _named(path, project)
+    if task is not None:
+        if url is not None:
+            raise typer.BadParameter("--task and --url do not go together.")
+        _explain(named, task, json)
+        return
     with watching():
-        report = examine(project, url)
+        report = examine(named.known_project(), url, named.review_url)
     show(doctor_lines(report), report, json)
     raise typer.Exit(report.exit_code)
 
 
-def explain(
-    task: Annotated[
-        int, typer.Argument(metavar="TASK_ID", help="Number of the task.", show_default=False)
-    ],
-    project: Annotated[
-        int | None,
-        typer.Option(help="Number of its project; saves a search.", show_default=False),
-    ] = None,
-    json: AsJson = False,
-) -> None:
-    """Say why a task shows no prediction, or no score.
-
-    Nothing is changed, and the ML backend is not asked for a prediction.
-    """
+def _explain(named: Named, task: int, json: bool) -> None:
     from importers.label_studio.explain import explain_task
 
-    with label_studio() as ls, watching():
+    with label_studio_at(named.review_url) as ls, watching():
+        project = None if named == Named() else named.project_in(ls)
         report = explain_task(ls, task, project)
     show(explain_lines(report), report, json)
 
 
 def connect(
-    path: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="CAMPAIGN", help="The campaign whose project to connect.", show_default=False
-        ),
-    ] = None,
-    project: Annotated[
-        int | None,
-        typer.Option(help="Number of any other project, instead.", show_default=False),
-    ] = None,
+    path: OptionalPath = None,
+    project: ProjectNumber = None,
     url: Annotated[
         str, typer.Option(help="The ML backend, as Label Studio reaches it.")
     ] = "http://127.0.0.1:9090",
@@ -138,35 +154,74 @@ def connect(
 
     Where the backend has BASIC_AUTH_USER and _PASS, or CLIP_WEBHOOK_SECRET: set them here, too.
     """
-
-    if path is not None and project is None:
-        report = _connect_campaign(path, url)
-    elif project is not None and path is None:
-        report = _connect_project(project, url)
-    else:
-        raise typer.BadParameter("Name a campaign, or another project with --project.")
-    show(connect_lines(report, url, project), report, json)
-
-
-def _connect_campaign(path: Path, url: str) -> ConnectReport:
-    from importers.config.campaign import load_campaign
-    from importers.label_studio.connect import connect_campaign
+    from importers.label_studio.connect import connect_campaign, connect_project
     from importers.ledger import Ledger
 
-    campaign = load_campaign(path)
-    with (
-        Ledger(campaign.ledger_path, writing=False) as ledger,
-        label_studio(campaign) as ls,
-        watching(),
-    ):
-        return connect_campaign(ls, ledger, url)
+    named = _named(path, project)
+    with label_studio_at(named.review_url) as ls, watching():
+        if named.campaign is None:
+            report = connect_project(ls, named.project_in(ls), url)
+        else:
+            with Ledger(named.campaign.ledger_path, writing=False) as ledger:
+                report = connect_campaign(ls, ledger, url)
+    show(connect_lines(report, url, named.project), report, json)
 
 
-def _connect_project(number: int, url: str) -> ConnectReport:
-    from importers.label_studio.connect import connect_project
+@dataclass(frozen=True)
+class Named:
+    """The project that a command is about.
 
-    with label_studio() as ls, watching():
-        return connect_project(ls, number, url)
+    Attributes:
+        review_url: Address of its Label Studio; None where the environment names it.
+        project: Its number; None for that of a campaign, which the ledger knows.
+        campaign: The campaign that made it; None for any other project.
+    """
+
+    review_url: str | None = None
+    project: int | None = None
+    campaign: Campaign | None = None
+
+    @property
+    def model(self) -> str | None:
+        """The campaign's CLIP model."""
+        return self.campaign.score.model if self.campaign else None
+
+    def known_project(self) -> int | None:
+        """Its number; None for a campaign that was not pushed yet."""
+        from importers.label_studio.project import project_of
+        from importers.ledger import Ledger
+
+        if self.campaign is None:
+            return self.project
+        with Ledger(self.campaign.ledger_path, writing=False) as ledger:
+            return project_of(ledger)
+
+    def project_in(self, ls: LabelStudio) -> int:
+        """Its number in Label Studio.
+
+        Raises:
+            LabelStudioError: the campaign was not pushed yet, or its project is another one.
+        """
+        from importers.label_studio.project import campaign_project
+        from importers.ledger import Ledger
+
+        if self.campaign is None:
+            assert self.project is not None, "one of the two is known"
+            return self.project
+        with Ledger(self.campaign.ledger_path, writing=False) as ledger:
+            return int(campaign_project(ls, ledger)["id"])
+
+
+def _named(path: Path | None, project: int | None) -> Named:
+    """What the argument or the option names; one of the two is needed."""
+    from importers.config.job import load_job
+
+    if (path is None) == (project is None):
+        raise typer.BadParameter("Name a campaign, or another project with --project.")
+    if path is None:
+        return Named(project=project)
+    job = load_job(path)
+    return Named(job.review_url, job.project, job.campaign)
 
 
 _CAMPAIGN_CHANGED = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importers.commands.arguments import AsJson, CampaignPath
+from importers.commands.group import CommandGroup
 from importers.commands.output import show as show_lines
 from importers.commands.output import watching
 from ls_backend.words import count, dollars
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from importers.prompts.writing import WriteReport
 
 app = typer.Typer(
+    cls=CommandGroup,
     no_args_is_help=True,
     help="See, write and export what a campaign asks image models to draw.",
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importers.commands.arguments import AsJson, StoragePlace, campaign_path, storage_url
+from importers.commands.group import CommandGroup
 from importers.commands.output import MOST_LISTED, line, plain, size, watching
 from importers.commands.output import show as show_lines
 from ls_backend.words import count
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from importers.training_storage.releases.read import ReleaseDetails, ReleaseList
 
 app = typer.Typer(
+    cls=CommandGroup,
     no_args_is_help=True,
     help="See the releases in training storage, and delete old ones.",
     context_settings={"help_option_names": ["-h", "--help"]},

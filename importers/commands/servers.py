@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importers.commands.arguments import AsJson, Host, Model, Port
+from importers.commands.group import FAILED, CommandGroup, tell_error
 from importers.commands.output import err, show
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def demo(
 
 
 weights_app = typer.Typer(
+    cls=CommandGroup,
     no_args_is_help=True,
     help="Bring the files of a CLIP model onto this machine, and check them.",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -143,7 +145,6 @@ def _report(model: str, files: list[FileState], json: bool) -> None:
     from dataclasses import asdict
 
     from ls_backend.clip.weights_files import repair
-    from ls_backend.errors import ModelError
 
     if json:
         import json as encoder
@@ -156,4 +157,5 @@ def _report(model: str, files: list[FileState], json: bool) -> None:
     bad = [file for file in files if file.state in ("damaged", "missing")]
     if bad:
         named = ", ".join(f"{file.path} is {file.state}" for file in bad)
-        raise ModelError(f"{named}.", hint=f"Bring it with: {repair(model)}", code="weights")
+        tell_error(f"{named}.", f"Bring it with: {repair(model)}", "weights", as_json=False)
+        raise typer.Exit(FAILED)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importers.commands.arguments import AsJson, JobPath, StoragePlace, storage_url
+from importers.commands.group import CommandGroup
 from importers.commands.output import MOST_LISTED, line, plain, show, size, watching
 from ls_backend.words import count
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from importers.training_storage.split_check import SplitsReport, Torn
 
 splits_app = typer.Typer(
+    cls=CommandGroup,
     no_args_is_help=True,
     help="See what lies in train, validation and test.",
     context_settings={"help_option_names": ["-h", "--help"]},

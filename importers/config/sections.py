@@ -266,7 +266,9 @@ class SelectionSettings(Section):
     Left out, none is.
     """
     drop_below: Share | None = None
-    """`label_probability` below which an image is kept out of the push where `--drop` says so."""
+    """`label_probability` below which the push counts an image, and with `drop` leaves it out."""
+    drop: bool = False
+    """Whether images below `drop_below` are left out of the push, or pushed and counted."""
     near_duplicates: Cosine = 0.999
     """Cosine from which two images of a label are the same; 1 keeps all."""
     unusable: Literal["hold", "push"] = "hold"
@@ -284,6 +286,15 @@ class SelectionSettings(Section):
     def _is_not_sure_and_unsure(self) -> Self:
         if (self.drop_below or 0.0) > (1.0 if self.accept_above is None else self.accept_above):
             raise ValueError("drop_below is above accept_above")
+        return self
+
+    @model_validator(mode="after")
+    def _says_below_what(self) -> Self:
+        if self.drop and self.drop_below is None:
+            raise ValueError(
+                "drop = true does not say below which probability; set drop_below, such as "
+                "drop_below = 0.05"
+            )
         return self
 
 

@@ -111,9 +111,10 @@ def _no_batches(campaign: Campaign, ledger: Ledger) -> Drawn:
         )
     log.warning(
         "%s images are in a batch at a provider that [generator] no longer names; they are "
-        'collected when kind = "%s" is there again.',
+        'collected when kind = "%s" is there again. %s',
         len(ledger.batches.keys_in_flight()),
         KIND,
+        errors.GIVE_UP,
     )
     return Drawn()
 

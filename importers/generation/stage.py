@@ -62,6 +62,11 @@ class GenerateReport:
     unpriced: int
     write: writing.WriteReport
 
+    @property
+    def ended_early(self) -> bool:
+        """Whether a cap, or samples that were given up, kept it from drawing all."""
+        return bool(self.caps_reached or self.given_up)
+
 
 class GenerationStopped(KeyboardInterrupt):
     """Ctrl-C while generating: the requests in the air were finished and recorded."""

@@ -166,6 +166,10 @@ def _error_in(response: dict[str, Any], connection: Connection, model: str) -> G
 
 
 _MOST_REASONS = 3
+GIVE_UP = (
+    "If it is gone for good: ls-clip generate CAMPAIGN --forget-batches asks for its images anew, "
+    "though they may be paid for."
+)
 _NOT_ACCEPTED = "Change [generator] to what the API accepts, or set batch = false."
 
 
@@ -200,7 +204,8 @@ def silent(connection: Connection, why: str) -> GeneratorUnreachable:
     """The error for a provider that does not answer to the end."""
     return GeneratorUnreachable(
         f"{connection.host} {why} when asked about batches.",
-        hint="Run it again later: a batch that it has goes on there, and is found again.",
+        hint="Run it again later: a batch that it has goes on there, and is found again. "
+        f"{GIVE_UP}",
     )
 
 
@@ -216,8 +221,7 @@ def no_such_batch(connection: Connection, remote_id: str) -> GeneratorError:
     return GeneratorError(
         f"{connection.host} knows no batch {remote_id}.",
         hint="Batches belong to the account that submitted them: set generator.base_url and the "
-        "key back to it until its images are collected. If it is gone for good: ls-clip generate "
-        "--forget-batches.",
+        f"key back to it until its images are collected. {GIVE_UP}",
         code="batch_not_found",
     )
 

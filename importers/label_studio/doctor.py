@@ -74,14 +74,17 @@ CHECKS = (
 )
 
 
-def examine(project_id: int | None = None, url: str | None = None) -> DoctorReport:
+def examine(
+    project_id: int | None = None, url: str | None = None, label_studio_url: str | None = None
+) -> DoctorReport:
     """Run all checks; never raises for what they find.
 
     Args:
         project_id: Number of a project; None looks at the servers alone.
         url: Address of the ML backend; None: the project's, or the usual one.
+        label_studio_url: Address of Label Studio; None where the environment names it.
     """
-    installation = Installation(project_id, url)
+    installation = Installation(project_id, url, label_studio_url)
     try:
         return _run_all(CHECKS, installation)
     finally:

@@ -45,7 +45,7 @@ def token(installation: Installation) -> str:
 def project(installation: Installation) -> str:
     """Is there, and shown to us."""
     if installation.project_id is None:
-        raise NotNow("no --project given")
+        raise NotNow("none is named, or the campaign is not pushed yet")
     return f"{installation.project['title']!r} with {installation.project['task_number']} tasks"
 
 

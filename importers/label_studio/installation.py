@@ -35,15 +35,22 @@ class Installation:
     Args:
         project_id: None where only servers are looked at.
         url: Address of the ML backend; None: what the project has registered, or the usual one.
+        label_studio_url: Address of Label Studio; None where the environment names it.
     """
 
-    def __init__(self, project_id: int | None = None, url: str | None = None) -> None:
+    def __init__(
+        self,
+        project_id: int | None = None,
+        url: str | None = None,
+        label_studio_url: str | None = None,
+    ) -> None:
         self.project_id = project_id
+        self._label_studio_url = label_studio_url
         self._url = url
 
     @cached_property
     def credentials(self) -> Credentials:
-        return credentials_from_env()
+        return credentials_from_env(self._label_studio_url)
 
     @cached_property
     def ls(self) -> LabelStudio:

@@ -61,7 +61,7 @@ class PushReport:
         audit: Number of `pushed` and `found` that are in the audit sample.
         below: Number of samples that are pushed although their label_probability is below
             `drop_below`.
-        dropped: Number of samples that are not, since `--drop` was said.
+        dropped: Number of samples that are not, since `drop` says so.
         held: Reason for which samples with an image are kept from people → how many.
         order: Order in which Label Studio serves them; None when there is no project.
     """
@@ -84,13 +84,10 @@ def push(
     ledger: Ledger,
     model_version: str,
     progress: Progress = silent,
-    *,
-    drop: bool = False,
 ) -> PushReport:
     """Push the chosen samples that this model version has scored; resumes where a killed run was.
 
     Args:
-        drop: Leave out those whose label_probability is below `drop_below`.
         progress: Called with (done, total) samples after each batch.
 
     Raises:
@@ -99,7 +96,7 @@ def push(
     """
     chosen = to_push(campaign, ledger, model_version)
     below = {sample.key for sample in chosen if is_below(sample, campaign)}
-    left_out = below if drop else set[str]()
+    left_out = below if campaign.selection.drop else set[str]()
     waiting = {sample.key for sample in chosen} - left_out
     report = PushReport(
         below=len(below - left_out),

@@ -51,7 +51,9 @@ def change(folder: Path, old: str, new: str) -> None:
 
 
 def test_the_backend_waits_for_the_first_push(campaign: Path) -> None:
-    assert "Push it first" in ls_clip("connect", campaign).stderr
+    for command in ("connect", "prelabel"):
+        assert "Push it first" in ls_clip(command, campaign).stderr
+    assert "not pushed yet" in ls_clip("doctor", campaign).stdout
 
 
 def test_a_second_run_does_nothing(campaign: Path) -> None:
@@ -81,6 +83,26 @@ def test_the_backend_is_connected_to_a_campaign_or_to_any_project(
     again = counts("connect", "--project", project, "--url", backend.url)
     assert not again["created"]
     assert again["backend_id"] == connected["backend_id"]
+
+
+def test_what_takes_a_project_takes_a_campaign_and_the_folder_of_any_project(
+    campaign: Path, backend: BackendServer, tmp_path: Path
+) -> None:
+    project = counts("push", campaign)["project_id"]
+    (tmp_path / "project.toml").write_text(f'name = "theirs"\nproject = {project}\n')
+    for named in ([campaign], [tmp_path], ["--project", project]):
+        looked = ls_clip("doctor", *named, "--json")
+        assert looked.exit_code == 0, looked.output
+        states = {f["name"]: f["state"] for f in json.loads(looked.stdout)["findings"]}
+        assert states["project"] == states["prediction"] == states["queue"] == "ok"
+        connected = counts("connect", *named, "--url", backend.url)
+        assert (connected["created"], connected["mended"]) == (False, [])
+    predicted = counts("prelabel", campaign)
+    assert (predicted["project"], predicted["already"], predicted["done"]) == (project, 8, 0)
+    for command in ("doctor", "prelabel", "connect"):
+        both = ls_clip(command, campaign, "--project", project)
+        assert both.exit_code == 2
+        assert "or another project with --project" in both.stderr
 
 
 def test_a_backend_that_nobody_reaches_is_named(campaign: Path) -> None:

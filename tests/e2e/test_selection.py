@@ -6,10 +6,7 @@ from dataclasses import replace
 
 from review_world import MakeWorld, World
 
-from importers.label_studio.push import push
 from importers.label_studio.queue import CONFIDENT_TAB
-
-VERSION = "clip:test@000000000001"
 
 
 def selecting(world: World, **selection: object) -> World:
@@ -39,7 +36,7 @@ def test_what_is_held_back_is_not_pushed_nor_audited(make_world: MakeWorld) -> N
 
 def test_low_scores_are_dropped_only_where_that_is_said(make_world: MakeWorld) -> None:
     world = selecting(make_world((0.9, 0.1, 0.5, 0.02)), drop_below=0.2)
-    dropping = push(world.ls, world.campaign, world.ledger, VERSION, drop=True)
+    dropping = selecting(world, drop=True).push()
     assert (dropping.pushed, dropping.dropped, dropping.below) == (2, 2, 0)
     plain = world.push()
     assert (plain.pushed, plain.dropped, plain.below) == (2, 0, 2)

@@ -63,12 +63,6 @@ def test_version() -> None:
     assert ls_clip("--version").stdout.startswith("ls-clip 0.")
 
 
-def test_what_cannot_be_a_command_is_a_usage_error() -> None:
-    result = ls_clip("rum", "pets")
-    assert result.exit_code == 2
-    assert "'run'" in result.stderr
-
-
 def test_a_new_campaign_can_be_run_next(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "pets [1]"
     result = ls_clip("new", folder)

@@ -59,6 +59,7 @@ def test_a_campaign_is_found_by_its_folder_or_its_file(tmp_path: Path) -> None:
         ("{color} {label}", "{color} {label!r}", "{label!r}", "Mend"),
         ("[generator]", "synonyms.kat = ['kitty']\n[generator]", "names 'kat'", "Mend"),
         ("[generator]", "[selection]\ndrop_below = 1\naccept_above = 0\n[generator]", "above", ""),
+        ("[generator]", "[selection]\ndrop = true\n[generator]", "set drop_below", "Mend"),
         (
             'model = "sketch-1"',
             'kind = "folder"\npath = "p"\n[[technique]]\nname = "style"',

@@ -65,7 +65,7 @@ def test_an_image_dearer_than_the_whole_cap_is_never_asked_for(
     folder = tmp_path / "pets"
     write_paid_campaign(folder, api.base_url, budget="per_run_usd = 0.001")
     result = ls_clip("generate", folder)
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     assert "budget.per_run_usd = $0.001 is reached" in result.stdout
     assert "one image alone may cost more" in result.stdout
     assert api.asked == []

@@ -15,7 +15,7 @@ from importers.generation.plan import plan
 from importers.generation.stage import generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.pipeline import push, run, score, score_and_select, select
+from importers.pipeline import push, score, score_and_select, select
 from importers.sketch import open_model
 from importers.sketch.draw import draw
 from importers.status import campaign_status
@@ -159,19 +159,6 @@ def test_scoring_that_was_killed_is_not_taken_for_selected(
                 score(campaign, ledger)
         with pytest.raises(ConfigError, match="did not end"):
             push(campaign, ledger, nobody)
-    nobody.close()
-
-
-def test_drop_without_a_limit_is_refused_before_anything_is_done(
-    write_campaign: WriteCampaign, nobody: LabelStudio
-) -> None:
-    campaign = load_campaign(write_campaign(score=SKETCH))
-    with Ledger(campaign.ledger_path) as ledger:
-        for stage in (push, run):
-            with pytest.raises(ConfigError) as error:
-                stage(campaign, ledger, nobody, drop=True)
-            assert "drop_below" in error.value.hint
-        assert ledger.samples() == []
     nobody.close()
 
 

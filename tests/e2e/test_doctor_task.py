@@ -1,4 +1,4 @@
-"""`ls-clip explain` on a real Label Studio: each reason why a task shows nothing."""
+"""`ls-clip doctor --task` on a real Label Studio: each reason why a task shows nothing."""
 
 from __future__ import annotations
 
@@ -187,11 +187,11 @@ def test_a_task_that_is_not_there(ls: LabelStudio) -> None:
 
 def test_the_command(command_line: CommandLine, ls: LabelStudio) -> None:
     project_id, task_id = one_task(ls)
-    shown = command_line("explain", task_id).stdout
+    shown = command_line("doctor", "--task", task_id).stdout
     assert "has no ML backend" in shown
     assert f"Next: ls-clip connect --project {project_id}" in shown
-    report = command_line.report("explain", task_id, "--project", project_id)
+    report = command_line.report("doctor", "--task", task_id, "--project", project_id)
     assert report["reasons"][0]["code"] == "no_backend"
-    missing = command_line("explain", 999_999)
+    missing = command_line("doctor", "--task", 999_999)
     assert missing.returncode == 1
     assert "Hint: " in missing.stderr
