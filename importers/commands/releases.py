@@ -17,8 +17,8 @@ from ls_backend.words import count
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from importers.training_storage.releases.overview import ReleaseDetails, ReleaseList
     from importers.training_storage.releases.prune import ReleasesPruneReport
-    from importers.training_storage.releases.read import ReleaseDetails, ReleaseList
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -31,22 +31,22 @@ app = typer.Typer(
 @app.command("list", epilog="Example: ls-clip releases list pets")
 def list_all(storage: StoragePlace, json: AsJson = False) -> None:
     """List the releases, newest first."""
-    from importers.training_storage.releases.read import release_list
+    from importers.training_storage.releases.overview import release_list
 
     report = release_list(storage_url(storage))
     show_lines(list_lines(report), report, json)
 
 
-@app.command(epilog="Example: ls-clip releases show pets 000003-1a2b3c4d")
+@app.command(epilog="Example: ls-clip releases show pets 3")
 def show(
     storage: StoragePlace,
     release: Annotated[
-        str | None, typer.Argument(help="Its name.", show_default="the newest")
+        str | None, typer.Argument(help="Its number or name.", show_default="the newest")
     ] = None,
     json: AsJson = False,
 ) -> None:
     """Show what one release holds, how it was reviewed, and who left."""
-    from importers.training_storage.releases.read import release_details
+    from importers.training_storage.releases.overview import release_details
 
     report = release_details(storage_url(storage), release)
     show_lines(details_lines(report), report, json)

@@ -47,9 +47,9 @@ from importers.training_storage.classes import (
 from importers.training_storage.layouts.base import Contents
 from importers.training_storage.reading import Read, read_reviews
 from importers.training_storage.records import describe, picture_bytes
-from importers.training_storage.releases.read import Tombstone
-from importers.training_storage.releases.release import Release, latest_name, latest_of, records_of
-from importers.training_storage.releases.write import Draft, write_release
+from importers.training_storage.releases.read import latest_name, latest_of, records_of
+from importers.training_storage.releases.release import Release, Tombstone
+from importers.training_storage.releases.write import NewRelease, write_release
 from importers.training_storage.report import (
     REMOVED,
     Change,
@@ -239,10 +239,10 @@ def _draft(
     last: _Last,
     wanted: _Wanted,
     changes: Sequence[Change],
-) -> Draft:
+) -> NewRelease:
     contents = Contents(list(wanted.records.values()), wanted.classes, job.storage, last.records)
     removed = [change for change in changes if change.what == REMOVED]
-    return Draft(
+    return NewRelease(
         contents=contents,
         campaign=job.name,
         campaign_id=ledger.campaign_id,

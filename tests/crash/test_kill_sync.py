@@ -31,7 +31,8 @@ from importers.config.job import load_job
 from importers.demo.services import LabelStudioServer
 from importers.label_studio.push import push
 from importers.ledger import Ledger
-from importers.training_storage.releases.release import BEGUN, RELEASES, read_release
+from importers.training_storage.releases.read import read_release
+from importers.training_storage.releases.release import BEGUN, RELEASES
 from importers.training_storage.releases.verify import verify
 from importers.training_storage.storages import open_storage
 from importers.training_storage.sync import SyncReport, sync

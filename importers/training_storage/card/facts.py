@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from importers.config.storage_sections import ApprovalSettings
+from importers.record import Record
 from importers.review import (
     APPROVED,
     CONTACT_SHEET,
@@ -40,6 +41,29 @@ _OUTCOMES = {
 
 
 @dataclass(frozen=True)
+class CardRelease:
+    """The release that a card is for, whose layouts are written.
+
+    Attributes:
+        name, folder: Name of the release, and its folder below the storage's root.
+        created_at: Time at which it was begun.
+        files: Sorted paths below the storage's root, by layout.
+        image: Function that gives the bytes of a record's picture.
+        earlier: Function that gives the bytes of a file of the last release's card by its name;
+            None where it had none.
+        removed: Number of samples that were in an earlier release and are not in this one.
+    """
+
+    name: str
+    folder: str
+    created_at: datetime
+    files: Mapping[str, Sequence[str]]
+    image: Callable[[Record], bytes]
+    earlier: Callable[[str], bytes | None]
+    removed: int
+
+
+@dataclass(frozen=True)
 class ReviewFacts:
     """How the tasks of a project were reviewed.
 
@@ -48,7 +72,7 @@ class ReviewFacts:
         people: Number of people who gave an answer that decided a task.
         one_by_one, contact_sheet: Number of tasks that were decided in that way.
         compared: Number of decided tasks to which two or more people gave an answer.
-        agreement: Mean share of those people who gave the label that counts, in (0, 1]; None
+        agreement: Mean share of these people who gave the label that counts, in (0, 1]; None
             where nothing is compared.
     """
 
@@ -83,16 +107,19 @@ class CardFacts:
     """What a card needs beside the contents of its release.
 
     Attributes:
-        name, campaign_id: Of the campaign.
+        name, campaign_id: Name and id of the campaign.
         campaign_file, campaign_text: Name and whole text of the campaign file.
         release, date: Name and day of the release.
         project: Number of the Label Studio project.
-        labels: Those of the campaign, in the order of its labeling config.
-        removed: How many samples were in an earlier release and are not in this one.
-        order: What the review queue was sorted by, `label_probability` or `similarity`; None
+        labels: Labels of the campaign, in the order of its labeling config.
+        approval: Settings that say which answers count.
+        review: Outcomes of the review.
+        removed: Number of samples that were in an earlier release and are not in this one.
+        order: Score that the review queue was sorted by, `label_probability` or `similarity`; None
             where it was not sorted by CLIP.
-        held_back: How many pictures people were not shown, by reason.
-        data_files: Of layouts that `datasets` loads by it: parquet, webdataset, imagefolder.
+        held_back: Number of pictures that people were not shown, by reason.
+        data_files: Files of the layouts that `datasets` loads by them: parquet, webdataset,
+            imagefolder.
         license: SPDX identifier, or "other"; None where no licence is stated.
     """
 

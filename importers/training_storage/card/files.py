@@ -18,7 +18,13 @@ from importers.config.storage_sections import OTHER_LICENSE
 from importers.record import SPLITS, Record
 from importers.training_storage.card.counts import Counts
 from importers.training_storage.card.facts import CardFacts
-from importers.training_storage.card.picture_grid import MOST_LABELS, Strip, picture_files, strips
+from importers.training_storage.card.picture_grid import (
+    MOST_LABELS,
+    PICTURES,
+    Strip,
+    picture_files,
+    strips,
+)
 from importers.training_storage.card.text import bibtex, one_line, plain, share, without_secrets
 from importers.training_storage.layouts.base import Contents
 from ls_backend.words import count, dollars, listed
@@ -45,6 +51,7 @@ _HUB_LICENSES = frozenset(
     "odc-by", "other", "pddl")
 )  # fmt: skip
 _HUB_FAMILIES = {"ODC-By-1.0": "odc-by", "ODbL-1.0": "odbl", "PDDL-1.0": "pddl"}
+_LINK = re.compile(rf"(?<!\\)\]\((?={re.escape(CAMPAIGN)}\)|{PICTURES}/)")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -72,6 +79,14 @@ def card_files(
         CAMPAIGN: campaign.encode(),
         **picture_files(shown, image, earlier),
     }
+
+
+def at_root(card: bytes, folder: str) -> bytes:
+    """README.md for the root of the storage: its links lead into the release's folder.
+
+    What its metadata names starts at the root anyway.
+    """
+    return _LINK.sub(f"]({folder}/", card.decode()).encode()
 
 
 # -- text ----------------------------------------------------------------------------------------

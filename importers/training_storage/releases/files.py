@@ -1,13 +1,28 @@
-"""The files of a release while it is written: puts them in place and keeps account of each."""
+"""The files of a release, put in place while it is written, and removed.
+
+Pictures are stored once, by their content; each part of a release (its manifest, its layouts, what
+is about it) takes its files through `PartFiles`, which keeps account of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from importers.record import Record
-from importers.training_storage.releases.release import OBJECTS, File, Release, damaged, folder
+from importers.record import Record, record_json
+from importers.training_storage.layouts.base import Output
+from importers.training_storage.layouts.packed import shards
+from importers.training_storage.releases.release import (
+    MANIFEST,
+    OBJECTS,
+    File,
+    Release,
+    damaged,
+    folder,
+    release_json,
+)
 from importers.training_storage.storages.fsspec_storage import Storage, bounded_map
 
 Image = Callable[[Record], "bytes | Path | None"]
@@ -15,7 +30,15 @@ Image = Callable[[Record], "bytes | Path | None"]
 has them. Called from several threads."""
 
 _LOOK_FIRST = 100
+"""Number of pictures from which on it is worth looking which of them are stored."""
 _AT_ONCE = 8
+"""Number of pictures that are loaded at the same time."""
+_SHARD_RECORDS = 256
+"""Most records in a file of the manifest."""
+_MOST_BYTES = 32 << 20
+_MOST_FILES = 2000
+_MOST_COPIES = 50_000
+"""Bytes, files and copies (two paths each) that wait before they are put in place together."""
 
 
 def picture(storage: Storage, record: Record, image: Image) -> bytes:
@@ -65,11 +88,6 @@ def missing_pictures(
 
 def _is_stored(record: Record, before: Record | None) -> bool:
     return before is not None and (before is record or before.object_path == record.object_path)
-
-
-_MOST_BYTES = 32 << 20
-_MOST_FILES = 2000
-_MOST_COPIES = 50_000  # two paths each
 
 
 class ReleaseFiles:
@@ -192,3 +210,48 @@ class PartFiles:
         if file.path in self.files:
             raise ValueError(f"{file.path} is written twice")
         self.files[file.path] = file
+
+
+@dataclass(frozen=True)
+class ManifestShard:
+    """A file of the manifest.
+
+    Attributes:
+        file: Path, digest and size of the file.
+        records: Records that are its lines.
+    """
+
+    file: File
+    records: Sequence[Record]
+
+
+def shards_of(records: Sequence[Record]) -> Iterator[ManifestShard]:
+    """The shards of a manifest; the same records always make the same."""
+    by_key = {record.sample: record for record in records}
+    for prefix, keys in shards(by_key, _SHARD_RECORDS).items():
+        lines = [record_json(by_key[key]) for key in keys]
+        data = _data(lines)
+        digest = sha256(data).hexdigest()
+        file = File(f"{MANIFEST}/{prefix}-{digest[:16]}.jsonl", digest, len(data))
+        yield ManifestShard(file, [by_key[key] for key in keys])
+
+
+def write_shards(part: Output, manifest: Iterable[ManifestShard]) -> None:
+    """Take all shards into this release, and write those that the last one has not."""
+    for shard in manifest:
+        if not part.keep(shard.file.path):
+            part.share(shard.file.path, _data(map(record_json, shard.records)))
+
+
+def remove_release(storage: Storage, name: str) -> None:
+    """Remove a release's own folder; killed meanwhile, what is left is known as unfinished.
+
+    Raises:
+        StorageError: the storage refuses.
+    """
+    storage.remove_many([release_json(name)])
+    storage.remove_many(storage.sizes(folder(name)))
+
+
+def _data(lines: Iterable[str]) -> bytes:
+    return "\n".join((*lines, "")).encode()

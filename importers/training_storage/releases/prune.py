@@ -11,16 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from importers.progress import Progress, silent
-from importers.training_storage.releases.read import history, no_release
+from importers.training_storage.releases.files import remove_release
+from importers.training_storage.releases.read import begun, history, no_release, read_records
 from importers.training_storage.releases.release import (
     LATEST,
     MANIFEST,
     RELEASES,
     Release,
-    begun,
-    read_records,
     release_json,
-    remove_release,
 )
 from importers.training_storage.releases.verify import left_by_killed
 from importers.training_storage.storages import open_storage
@@ -28,7 +26,7 @@ from importers.training_storage.storages.fsspec_storage import PARTS, Storage
 from ls_backend.errors import StorageError
 
 KEEP = 5
-"""How many releases are kept when nothing else is said."""
+"""Number of releases that are kept when nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +34,12 @@ class ReleasesPruneReport:
     """What was deleted, or would be.
 
     Attributes:
-        storage: URL, without password.
+        storage: URL of the storage, without password.
         kept, deleted: Names of releases, newest first.
-        unfinished: Names of those that killed runs had left.
-        files, bytes: What was deleted. A local hard link counts like a file of its own.
-        dry_run: Nothing was deleted.
+        unfinished: Names of releases that killed runs had left.
+        files, bytes: Number and size in bytes of the files that were deleted; a local hard link
+            counts like a file of its own.
+        dry_run: Whether nothing was deleted.
     """
 
     storage: str

@@ -1,30 +1,180 @@
-"""All releases in training storage: those that readers were sent to, and what killed runs left."""
+"""Reads training storage: its newest release or another, their records, and who has left.
+
+A reader starts at `LATEST`, and follows the chain of `previous` from there.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from hashlib import sha256
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from importers.record import Record, record_from
 from importers.training_storage.releases.release import (
+    BEGUN,
     LATEST,
+    MANIFEST,
     RELEASES,
+    REMOVED,
+    File,
     Release,
+    Tombstone,
     damaged,
     folders,
-    latest,
-    latest_name,
+    is_name,
     number,
     parse_release,
-    read_release,
     release_json,
 )
-from importers.training_storage.storages import open_storage
 from importers.training_storage.storages.fsspec_storage import Storage
 from ls_backend.errors import StorageError
+from ls_backend.words import listed
+
+_OLD_METADATA = "metadata.jsonl"
+_MOST_NAMED = 10
+
+
+def latest_name(storage: Storage) -> str | None:
+    """What LATEST says; None where there is none.
+
+    Raises:
+        StorageError: it cannot be read, or does not name a release.
+    """
+    data = storage.read(LATEST)
+    if data is None:
+        return None
+    name = data.decode(errors="replace").strip()
+    if not is_name(name):
+        raise damaged(storage, f"{LATEST} does not name a release")
+    return name
+
+
+def latest(storage: Storage) -> Release | None:
+    """The newest release; None where there is none yet.
+
+    Raises:
+        StorageError: it cannot be read, or is damaged.
+    """
+    name = latest_name(storage)
+    return read_release(storage, name) if name else None
+
+
+def latest_of(storage: Storage, campaign: str, campaign_id: str) -> Release | None:
+    """The newest release, in a storage that this campaign may write to.
+
+    Raises:
+        StorageError: it holds another campaign's samples, or what an older version wrote.
+    """
+    release = latest(storage)
+    refuse_others(storage, release, campaign, campaign_id)
+    return release
+
+
+def refuse_others(
+    storage: Storage, release: Release | None, campaign: str, campaign_id: str
+) -> None:
+    """Let a campaign write only where it has written before, or nobody has.
+
+    Args:
+        release: The newest one in the storage.
+
+    Raises:
+        StorageError: it holds another campaign's samples, or what an older version wrote.
+    """
+    if release is None:
+        _refuse_older(storage)
+    elif release.campaign_id != campaign_id:
+        other = release.campaign
+        which = f"another campaign, {other!r}" if other != campaign else f"another {other!r}"
+        raise StorageError(
+            f"Training storage {storage.shown} belongs to {which} (id {release.campaign_id}).",
+            hint="Give each campaign a folder of its own: url under [storage]. If this "
+            "campaign's ledger was made anew, empty that folder first.",
+            code="storage_other_campaign",
+        )
+
+
+def read_release(storage: Storage, name: str) -> Release:
+    """A release by its full name.
+
+    Raises:
+        StorageError: there is none of this name, or it is damaged.
+    """
+    data = storage.read(release_json(name))
+    if data is None:
+        raise StorageError(
+            f"Training storage {storage.shown} has no release {name}.",
+            hint="`ls-clip releases list` names those that there are.",
+        )
+    return parse_release(storage, name, data)
+
+
+def find_release(storage: Storage, wanted: str) -> str:
+    """The name of the release that people call by its name, its number, or how its name begins.
+
+    Args:
+        wanted: `000003-1a2b3c4d`, `3` or `000003-1a`, say; only digits are always a number.
+
+    Raises:
+        StorageError: none is called that; names those that there are.
+    """
+    newest = latest_name(storage)
+    if newest is None:
+        raise no_release(storage)
+    names = possible_names(storage.sizes(RELEASES), newest)
+    for name in names:
+        if number(name) == int(wanted) if wanted.isdecimal() else name.startswith(wanted):
+            return name
+    more = len(names) - _MOST_NAMED
+    there = listed([*names[:_MOST_NAMED], *([f"{more:,} more"] if more > 0 else [])])
+    raise StorageError(
+        f"Training storage {storage.shown} has no release {wanted}.",
+        hint=f"Name one by its number, or as `ls-clip releases list` does. There are {there}.",
+    )
+
+
+def possible_names(files: Collection[str], newest: str) -> list[str]:
+    """Names of the newest release, and of those before it that have a release.json; newest first.
+
+    Args:
+        files: Names of all files below `RELEASES`, at least.
+        newest: Name that LATEST says.
+    """
+    whole, _ = folders(files)
+    before = {name for name in whole if number(name) < number(newest)}
+    return sorted(before | {newest}, key=number, reverse=True)
+
+
+def records_of(storage: Storage, release: Release) -> list[Record]:
+    """The records of a release, in the order of their keys.
+
+    Raises:
+        StorageError: a shard of its manifest is missing or changed.
+    """
+    records = read_records(storage, release.files.get(MANIFEST, ()))
+    return sorted(records, key=lambda record: record.sample)
+
+
+def read_records(storage: Storage, shards: Iterable[File]) -> Iterator[Record]:
+    """The records in shards of a manifest; few shards are in memory at a time.
+
+    Raises:
+        StorageError: one of them is missing or changed.
+    """
+    expected = {shard.path: shard.sha256 for shard in shards}
+    for path, data in storage.read_many(expected):
+        if data is None or sha256(data).hexdigest() != expected[path]:
+            raise damaged(storage, f"{path} is {'missing' if data is None else 'changed'}")
+        for line in data.splitlines():
+            yield record_from(line)
+
+
+def begun(storage: Storage) -> list[str]:
+    """Names of releases that a process began and has not finished, in that order; see `BEGUN`."""
+    lines = (storage.read(BEGUN) or b"").decode(errors="replace").split()
+    return [name for name in lines if is_name(name)]
 
 
 @dataclass(frozen=True)
@@ -32,7 +182,7 @@ class History:
     """The releases that there are.
 
     Attributes:
-        releases: Newest first; the first is LATEST.
+        releases: All releases, newest first; the first is that of LATEST.
         unfinished: Names of folders that a killed process left.
     """
 
@@ -85,161 +235,6 @@ def no_release(storage: Storage) -> StorageError:
     )
 
 
-@dataclass(frozen=True)
-class ReleaseLine:
-    """A release among others.
-
-    Attributes:
-        removed: Samples that the release before had, and this one has not.
-        files, bytes: What it names beside pictures; shared files count in every release.
-    """
-
-    name: str
-    created_at: datetime
-    samples: int
-    labels: int
-    layouts: list[str]
-    removed: int
-    files: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class ReleaseList:
-    """All releases in a storage, newest first.
-
-    Attributes:
-        storage: URL, without password.
-        unfinished: Names of those that killed runs left.
-    """
-
-    storage: str
-    releases: list[ReleaseLine]
-    unfinished: list[str]
-
-
-@dataclass(frozen=True)
-class ReleaseDetails:
-    """One release.
-
-    Attributes:
-        storage: URL, without password.
-        classes: The class list; None where a class is gone.
-        license: SPDX identifier, or "other"; None where no licence is stated.
-        outcomes: How many tasks had which outcome.
-        labels, splits, verdicts: How many samples there are of which kind.
-        removed: How many samples left with this release, by reason.
-        removed_ever: How many ever left.
-        files: How many files each part has.
-    """
-
-    storage: str
-    name: str
-    content: str
-    previous: str | None
-    created_at: datetime
-    campaign: str
-    campaign_id: str
-    project: int
-    samples: int
-    classes: list[str | None]
-    license: str | None
-    labels: dict[str, int]
-    splits: dict[str, int]
-    verdicts: dict[str, int]
-    outcomes: dict[str, int]
-    removed: dict[str, int]
-    removed_ever: int
-    files: dict[str, int]
-
-
-def release_list(url: str) -> ReleaseList:
-    """All releases in a storage.
-
-    Raises:
-        StorageError: it cannot be read, or is damaged.
-    """
-    storage = open_storage(url)
-    found = history(storage)
-    lines = []
-    for release in found.releases:
-        stones = tombstones_of(storage, release)
-        sizes = [file.bytes for file in release.every_file()]
-        lines.append(
-            ReleaseLine(
-                name=release.name,
-                created_at=release.created_at,
-                samples=release.samples,
-                labels=len(release.labels),
-                layouts=list(release.layouts),
-                removed=sum(stone.release == release.name for stone in stones),
-                files=len(sizes),
-                bytes=sum(sizes),
-            )
-        )
-    return ReleaseList(storage.shown, lines, list(found.unfinished))
-
-
-def release_details(url: str, name: str | None = None) -> ReleaseDetails:
-    """One release, the newest when none is named.
-
-    Raises:
-        StorageError: there is none, it cannot be read, or is damaged.
-    """
-    storage = open_storage(url)
-    release = read_release(storage, name) if name else latest(storage)
-    if release is None:
-        raise no_release(storage)
-    stones = tombstones_of(storage, release)
-    return ReleaseDetails(
-        storage=storage.shown,
-        name=release.name,
-        content=release.content,
-        previous=release.previous,
-        created_at=release.created_at,
-        campaign=release.campaign,
-        campaign_id=release.campaign_id,
-        project=release.project,
-        samples=release.samples,
-        classes=list(release.classes),
-        license=release.license,
-        labels=release.labels,
-        splits=release.splits,
-        verdicts=release.verdicts,
-        outcomes=release.outcomes,
-        removed=dict(Counter(s.reason for s in stones if s.release == release.name)),
-        removed_ever=len(stones),
-        files={part: len(files) for part, files in release.files.items()},
-    )
-
-
-REMOVED = "removed.jsonl"
-
-
-class Tombstone(BaseModel):
-    """A sample that has left training storage.
-
-    Attributes:
-        label: What it was stored as.
-        reason: The outcome that took its approval's place, or what became of its task.
-        reviewers: Who had approved it.
-        by: Who withdrew that, where it is known.
-        at: When that was, ISO 8601 in UTC, or when it was noticed.
-        release: The first release without it; whoever writes that release fills it in.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    sample: str
-    sha256: str
-    label: str
-    reason: str
-    reviewers: tuple[int | str, ...]
-    by: int | str | None = None
-    at: str | None = None
-    release: str = ""
-
-
 def tombstones_of(storage: Storage, release: Release) -> list[Tombstone]:
     """Every sample that ever left, up to this release; in the order in which they did.
 
@@ -271,6 +266,14 @@ def tombstones_before(storage: Storage, release: Release | None, *, heal: bool) 
     return tombstones_of(storage, release) if release else []
 
 
-def tombstone_lines(tombstones: Iterable[Tombstone]) -> bytes:
-    """removed.jsonl."""
-    return "".join(f"{stone.model_dump_json()}\n" for stone in tombstones).encode()
+def _refuse_older(storage: Storage) -> None:
+    whole, _ = folders(storage.sizes(RELEASES))
+    if whole - set(begun(storage)):
+        raise damaged(storage, f"it has releases, and no {LATEST} that names the newest")
+    if storage.read(_OLD_METADATA) is not None:
+        raise StorageError(
+            f"Training storage {storage.shown} has a {_OLD_METADATA} and no {LATEST}: an older "
+            "ls-clip wrote it, or another program.",
+            hint="Name another folder, url under [storage], or empty this one: "
+            "everything that is approved is stored again.",
+        )

@@ -13,7 +13,13 @@ from hashlib import sha256
 
 from importers.progress import Progress, silent
 from importers.record import record_from
-from importers.training_storage.releases.read import no_release, published
+from importers.training_storage.releases.read import (
+    find_release,
+    latest_name,
+    no_release,
+    possible_names,
+    published,
+)
 from importers.training_storage.releases.release import (
     BEGUN,
     LATEST,
@@ -22,9 +28,7 @@ from importers.training_storage.releases.release import (
     Release,
     content_of,
     is_name,
-    latest_name,
     parse_release,
-    read_release,
     release_json,
 )
 from importers.training_storage.storages import open_storage
@@ -42,7 +46,8 @@ class Fault:
     """A file that is not as it should be.
 
     Attributes:
-        release: The newest release that names it.
+        path: Path below the storage's root.
+        release: Name of the newest release that names it.
     """
 
     path: str
@@ -54,13 +59,13 @@ class VerifyReport:
     """What was compared, and what is wrong.
 
     Attributes:
-        storage: URL, without password.
+        storage: URL of the storage, without password.
         releases: Names of those that were compared, newest first.
-        files, bytes: What they name, each file once.
+        files, bytes: Number and size in bytes of the files that they name, each counted once.
         missing, changed: Files that are not there, or have other bytes.
         extra: Files that no release names; empty where only one release was asked for.
-        leftovers, leftover_bytes: How many files killed runs have left, which `releases prune`
-            removes or the next sync takes up.
+        leftovers, leftover_bytes: Number and size in bytes of the files that killed runs have
+            left, which `releases prune` removes or the next sync takes up.
     """
 
     storage: str
@@ -90,7 +95,8 @@ def verify(url: str, release: str | None = None, progress: Progress = silent) ->
     """Read every file that the releases in a storage name, and look for what they do not name.
 
     Args:
-        release: Only this one; all that there are when not given.
+        release: Name or number of the only one to compare, or how its name begins; all that there
+            are when not given.
         progress: Called with (done, total) files.
 
     Raises:
@@ -99,7 +105,8 @@ def verify(url: str, release: str | None = None, progress: Progress = silent) ->
     storage = open_storage(url)
     present = storage.sizes()
     faults = _Faults(present)
-    releases = _releases(storage, present, release, faults)
+    only = find_release(storage, release) if release else None
+    releases = _releases(storage, present, only, faults)
     expected = _expected(storage, releases, faults)
 
     sound = {path: file for path, file in expected.items() if faults.has_size(path, file)}
@@ -168,9 +175,7 @@ def _releases(
     newest = latest_name(storage)
     if newest is None:
         raise no_release(storage)
-    if only and only != newest:
-        read_release(storage, only)  # there is none of that name: an error, not a fault
-    names = [only] if only else _names(present, newest)
+    names = [only] if only else possible_names(present, newest)
     releases = []
     for path, data in storage.read_many(map(release_json, names)):
         name = path.split("/")[1]
@@ -183,13 +188,6 @@ def _releases(
             faults.note(path, name)
         releases.append(found)
     return releases if only else list(published(releases, newest))
-
-
-def _names(present: Mapping[str, int], newest: str) -> list[str]:
-    """Every folder that may be a release, newest first."""
-    folders = {path.split("/")[1] for path in present if path.startswith(f"{RELEASES}/")}
-    whole = {name for name in folders if release_json(name) in present and name <= newest}
-    return sorted(whole | {newest}, reverse=True)
 
 
 def _content(release: Release) -> str:

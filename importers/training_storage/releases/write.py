@@ -8,31 +8,31 @@ the pictures and shared files that are there, and removes the folder that was no
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from hashlib import sha256
 
 from importers.progress import Progress, silent
-from importers.record import Record, record_json
-from importers.training_storage.card.files import CAMPAIGN, README
-from importers.training_storage.card.picture_grid import PICTURES
+from importers.training_storage.card.facts import CardRelease
+from importers.training_storage.card.files import README, at_root
 from importers.training_storage.layouts import layout, version
-from importers.training_storage.layouts.base import Contents, Output
-from importers.training_storage.layouts.packed import shards
+from importers.training_storage.layouts.base import Contents
 from importers.training_storage.releases.files import (
     Image,
+    ManifestShard,
     ReleaseFiles,
     load,
     missing_pictures,
     picture,
+    remove_release,
+    shards_of,
+    write_shards,
 )
 from importers.training_storage.releases.read import (
-    REMOVED,
-    Tombstone,
-    tombstone_lines,
+    begun,
+    latest_name,
+    refuse_others,
     tombstones_before,
 )
 from importers.training_storage.releases.release import (
@@ -40,99 +40,32 @@ from importers.training_storage.releases.release import (
     BEGUN,
     LATEST,
     MANIFEST,
+    REMOVED,
     File,
     Release,
-    begun,
+    Tombstone,
     content_of,
     folder,
-    latest_name,
     number,
-    refuse_others,
     release_json,
-    remove_release,
+    tombstone_lines,
 )
 from importers.training_storage.storages.fsspec_storage import Storage
 from ls_backend.errors import StorageError
 
-_SHARD_RECORDS = 256
-
 
 @dataclass(frozen=True)
-class Shard:
-    """A file of the manifest, and the records that are its lines."""
-
-    file: File
-    records: Sequence[Record]
-
-
-def shards_of(records: Sequence[Record]) -> Iterator[Shard]:
-    """The shards of a manifest; the same records always make the same."""
-    by_key = {record.sample: record for record in records}
-    for prefix, keys in shards(by_key, _SHARD_RECORDS).items():
-        lines = [record_json(by_key[key]) for key in keys]
-        data = _data(lines)
-        digest = sha256(data).hexdigest()
-        file = File(f"{MANIFEST}/{prefix}-{digest[:16]}.jsonl", digest, len(data))
-        yield Shard(file, [by_key[key] for key in keys])
-
-
-def write_shards(part: Output, manifest: Iterable[Shard]) -> None:
-    """Hand out those that the last release has not."""
-    for shard in manifest:
-        if not part.keep(shard.file.path):
-            part.share(shard.file.path, _data(map(record_json, shard.records)))
-
-
-def _data(lines: Iterable[str]) -> bytes:
-    return "\n".join((*lines, "")).encode()
-
-
-_LINK = re.compile(rf"(?<!\\)\]\((?={re.escape(CAMPAIGN)}\)|{PICTURES}/)")
-
-
-def root_card(storage: Storage, release: str) -> list[tuple[str, bytes]]:
-    """Name and bytes of the card at the root, with links that lead into the release's folder.
-
-    Nothing where the storage shows none. What its metadata names starts at the root anyway.
-
-    Args:
-        release: Name of one whose card is written.
-    """
-    card = storage.read(f"{folder(release)}/{README}") if storage.root_card else None
-    if card is None:
-        return []
-    return [(README, _LINK.sub(f"]({folder(release)}/", card.decode()).encode())]
-
-
-@dataclass(frozen=True)
-class Laid:
-    """What a dataset card may ask of the release that it is for; its layouts are written.
-
-    Attributes:
-        name, created_at: Of the release.
-        files: Paths below the storage's root, by layout, in order.
-        image: Bytes of a record's picture.
-        earlier: Bytes of a file of the last release's card by its name; None where it had none.
-        removed: How many samples were in an earlier release and are not in this one.
-    """
-
-    name: str
-    created_at: datetime
-    files: Mapping[str, Sequence[str]]
-    image: Callable[[Record], bytes]
-    earlier: Callable[[str], bytes | None]
-    removed: int
-
-
-@dataclass(frozen=True)
-class Draft:
+class NewRelease:
     """What is to be released.
 
     Attributes:
-        previous: The release that LATEST names; nobody else may write one meanwhile.
+        contents: Records, classes and settings.
+        campaign, campaign_id: Name and id of the campaign.
+        project: Number of the Label Studio project.
+        previous: Release that LATEST names; nobody else may write one meanwhile.
         tombstones: Samples that the previous release has and this one has not.
-        outcomes: How many tasks had which outcome.
-        card: Makes the files of the dataset card, by name.
+        outcomes: Number of tasks by outcome.
+        card: Function that makes the files of the dataset card, by name.
     """
 
     contents: Contents
@@ -142,7 +75,7 @@ class Draft:
     previous: Release | None
     tombstones: Sequence[Tombstone]
     outcomes: Mapping[str, int]
-    card: Callable[[Laid], Mapping[str, bytes]]
+    card: Callable[[CardRelease], Mapping[str, bytes]]
 
     @property
     def previous_name(self) -> str | None:
@@ -156,7 +89,7 @@ class Draft:
 
 def write_release(
     storage: Storage,
-    draft: Draft,
+    new: NewRelease,
     image: Image,
     progress: Progress = silent,
     *,
@@ -178,25 +111,25 @@ def write_release(
         StorageError: the storage refuses, belongs to another campaign, lost a picture that nobody
             has, or another process wrote a release meanwhile.
     """
-    refuse_others(storage, draft.previous, draft.campaign, draft.campaign_id)
-    manifest = list(shards_of(draft.contents.records))
-    content = _content(draft, manifest)
-    unfinished = [name for name in begun(storage) if name != draft.previous_name]
+    refuse_others(storage, new.previous, new.campaign, new.campaign_id)
+    manifest = list(shards_of(new.contents.records))
+    content = _content(new, manifest)
+    unfinished = [name for name in begun(storage) if name != new.previous_name]
     present = storage.sizes() if heal else None
-    is_same = draft.previous is not None and draft.previous.content == content
-    if draft.previous and is_same and (present is None or _is_whole(draft, present)):
+    is_same = new.previous is not None and new.previous.content == content
+    if new.previous and is_same and (present is None or _is_whole(new, present)):
         _forget(storage, unfinished)
-        return draft.previous
+        return new.previous
 
-    _check_latest(storage, draft)
+    _check_latest(storage, new)
     storage.check_writable()
-    name = f"{_next_number(draft, unfinished):06d}-{content[:8]}"
+    name = f"{_next_number(new, unfinished):06d}-{content[:8]}"
     with storage.together():
         storage.put_many([(BEGUN, "".join(f"{n}\n" for n in (*unfinished, name)).encode())])
-        release = _write(storage, draft, image, name, content, manifest, present, progress)
+        release = _write(storage, new, image, name, content, manifest, present, progress)
         storage.put_many([(release_json(name), f"{release.model_dump_json()}\n".encode())])
         try:
-            _check_latest(storage, draft)
+            _check_latest(storage, new)
         except StorageError:
             remove_release(storage, name)
             raise
@@ -205,53 +138,89 @@ def write_release(
     return release
 
 
+def root_card(storage: Storage, release: str) -> list[tuple[str, bytes]]:
+    """Name and bytes of the card at the storage's root; nothing where the storage shows none.
+
+    Args:
+        release: Name of a release whose card is written.
+    """
+    card = storage.read(f"{folder(release)}/{README}") if storage.root_card else None
+    return [] if card is None else [(README, at_root(card, folder(release)))]
+
+
 def _write(
     storage: Storage,
-    draft: Draft,
+    new: NewRelease,
     image: Image,
     name: str,
     content: str,
-    manifest: Sequence[Shard],
+    manifest: Sequence[ManifestShard],
     present: Mapping[str, int] | None,
     progress: Progress,
 ) -> Release:
-    """Everything of a release but release.json."""
+    """Everything of a release but release.json, which is returned."""
     created_at = datetime.now(timezone.utc).replace(microsecond=0)
-    kept = _kept(draft, present)
-    settings, records = draft.contents.settings, draft.contents.records
-    pictures = missing_pictures(storage, records, draft.contents.before, present)
-    steps = len(pictures) + len(settings.layout)
+    layouts, records = new.contents.settings.layout, new.contents.records
+    pictures = missing_pictures(storage, records, new.contents.before, present)
+    steps = len(pictures) + len(layouts)
     progress(0, steps)
     storage.put_many(load(storage, pictures, image), lambda done, _: progress(done, steps))
 
-    files = ReleaseFiles(storage, name, kept, image, draft.previous)
+    files = ReleaseFiles(storage, name, _kept(new, present), image, new.previous)
     write_shards(files.part(MANIFEST), manifest)
-    for done, used in enumerate(settings.layout, start=len(pictures) + 1):
-        layout(used)(draft.contents, files.layout(used, version(used)))
+    for done, used in enumerate(layouts, start=len(pictures) + 1):
+        layout(used)(new.contents, files.layout(used, version(used)))
         files.flush()
         progress(done, steps)
-    laid: dict[str, list[str]] = {used: sorted(files.parts[used].files) for used in settings.layout}
+    _write_about(files, new, name, created_at, heal=present is not None)
+    return _described(new, name, content, created_at, files)
+
+
+def _write_about(
+    files: ReleaseFiles, new: NewRelease, name: str, created_at: datetime, *, heal: bool
+) -> None:
+    """Tombstones and dataset card."""
+    storage = files.storage
+
+    def earlier(file_name: str) -> bytes | None:
+        return storage.read(f"{new.previous.folder}/{file_name}") if new.previous else None
+
+    before = tombstones_before(storage, new.previous, heal=heal)
+    stones = [*before, *(stone.model_copy(update={"release": name}) for stone in new.tombstones)]
+    here = {record.sample for record in new.contents.records}
+    release = CardRelease(
+        name=name,
+        folder=folder(name),
+        created_at=created_at,
+        files={used: sorted(files.parts[used].files) for used in new.contents.settings.layout},
+        image=lambda record: picture(storage, record, files.original),
+        earlier=earlier,
+        removed=len({stone.sample for stone in stones} - here),
+    )
     about = files.part(ABOUT)
-    for file_name, data in _about(
-        storage, draft, name, created_at, laid, image, present is not None
-    ).items():
+    for file_name, data in {**new.card(release), REMOVED: tombstone_lines(stones)}.items():
         about.write(file_name, data)
     files.flush()
 
+
+def _described(
+    new: NewRelease, name: str, content: str, created_at: datetime, files: ReleaseFiles
+) -> Release:
+    settings, records = new.contents.settings, new.contents.records
     return Release(
         name=name,
         content=content,
-        previous=draft.previous_name,
+        previous=new.previous_name,
         created_at=created_at,
-        campaign=draft.campaign,
-        campaign_id=draft.campaign_id,
-        project=draft.project,
+        campaign=new.campaign,
+        campaign_id=new.campaign_id,
+        project=new.project,
         layouts=tuple(settings.layout),
         versions={used: version(used) for used in settings.layout},
         shard_samples=settings.shard_samples,
-        classes=draft.contents.classes.names,
+        classes=new.contents.classes.names,
         license=settings.license,
-        outcomes=dict(draft.outcomes),
+        outcomes=dict(new.outcomes),
         samples=len(records),
         labels=_counts(record.label for record in records),
         splits=_counts(record.split for record in records),
@@ -260,13 +229,17 @@ def _write(
     )
 
 
-def _content(draft: Draft, manifest: Sequence[Shard]) -> str:
-    settings = draft.contents.settings
+def _counts(values: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))
+
+
+def _content(new: NewRelease, manifest: Sequence[ManifestShard]) -> str:
+    settings = new.contents.settings
     return content_of(
-        draft.campaign_id,
+        new.campaign_id,
         settings.layout,
         settings.shard_samples,
-        draft.contents.classes.names,
+        new.contents.classes.names,
         [shard.file for shard in manifest],
         settings.license,
     )
@@ -275,8 +248,8 @@ def _content(draft: Draft, manifest: Sequence[Shard]) -> str:
 # -- what is there already -----------------------------------------------------------------------
 
 
-def _kept(draft: Draft, present: Mapping[str, int] | None) -> Callable[[str], File | None]:
-    files = draft.previous_files
+def _kept(new: NewRelease, present: Mapping[str, int] | None) -> Callable[[str], File | None]:
+    files = new.previous_files
 
     def kept(path: str) -> File | None:
         file = files.get(path)
@@ -286,17 +259,17 @@ def _kept(draft: Draft, present: Mapping[str, int] | None) -> Callable[[str], Fi
     return kept
 
 
-def _is_whole(draft: Draft, present: Mapping[str, int]) -> bool:
+def _is_whole(new: NewRelease, present: Mapping[str, int]) -> bool:
     """If everything that the previous release names is there, in its size."""
-    records = draft.contents.records
+    records = new.contents.records
     return all(present.get(r.object_path) == r.bytes for r in records) and all(
-        present.get(file.path) == file.bytes for file in draft.previous_files.values()
+        present.get(file.path) == file.bytes for file in new.previous_files.values()
     )
 
 
-def _check_latest(storage: Storage, draft: Draft) -> None:
+def _check_latest(storage: Storage, new: NewRelease) -> None:
     found = latest_name(storage)
-    if found != draft.previous_name:
+    if found != new.previous_name:
         raise StorageError(
             f"Another process wrote release {found} to {storage.shown} meanwhile.",
             hint="Its release stands. Run `ls-clip sync` again, on one machine at a time.",
@@ -304,8 +277,8 @@ def _check_latest(storage: Storage, draft: Draft) -> None:
         )
 
 
-def _next_number(draft: Draft, unfinished: Sequence[str]) -> int:
-    names = [*unfinished, *([draft.previous.name] if draft.previous else [])]
+def _next_number(new: NewRelease, unfinished: Sequence[str]) -> int:
+    names = [*unfinished, *([new.previous.name] if new.previous else [])]
     return max(map(number, names), default=0) + 1
 
 
@@ -315,33 +288,3 @@ def _forget(storage: Storage, unfinished: Sequence[str]) -> None:
         remove_release(storage, name)
     if unfinished or storage.read(BEGUN) is not None:
         storage.remove_many([BEGUN])
-
-
-# -- the release's own files ---------------------------------------------------------------------
-
-
-def _about(
-    storage: Storage,
-    draft: Draft,
-    name: str,
-    created_at: datetime,
-    files: Mapping[str, Sequence[str]],
-    image: Image,
-    heal: bool,
-) -> dict[str, bytes]:
-    """Tombstones and dataset card, by file name."""
-
-    def earlier(file_name: str) -> bytes | None:
-        return storage.read(f"{draft.previous.folder}/{file_name}") if draft.previous else None
-
-    before = tombstones_before(storage, draft.previous, heal=heal)
-    new = [stone.model_copy(update={"release": name}) for stone in draft.tombstones]
-    stones = [*before, *new]
-    here = {record.sample for record in draft.contents.records}
-    removed = len({stone.sample for stone in stones} - here)
-    laid = Laid(name, created_at, files, lambda r: picture(storage, r, image), earlier, removed)
-    return {**draft.card(laid), REMOVED: tombstone_lines(stones)}
-
-
-def _counts(values: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items()))

@@ -13,13 +13,14 @@ import fsspec
 
 from importers.config.storage_sections import StorageSettings
 from importers.record import Record
+from importers.training_storage.card.facts import CardRelease
 from importers.training_storage.classes import ClassList
 from importers.training_storage.layouts.base import Contents, Layout, Output
 from importers.training_storage.layouts.packed import content_name, shards
 from importers.training_storage.releases import write
-from importers.training_storage.releases.read import Tombstone
-from importers.training_storage.releases.release import Release, latest, records_of
-from importers.training_storage.releases.write import Draft, Laid
+from importers.training_storage.releases.read import latest, records_of
+from importers.training_storage.releases.release import Release, Tombstone
+from importers.training_storage.releases.write import NewRelease
 from importers.training_storage.storages import open_storage
 from importers.training_storage.storages.fsspec_storage import Storage
 
@@ -86,10 +87,10 @@ def record_of(number: int, label: str) -> Record:
     return Record(**values)
 
 
-def card(laid: Laid) -> Mapping[str, bytes]:
-    files = sum(map(len, laid.files.values()))
+def card(release: CardRelease) -> Mapping[str, bytes]:
+    files = sum(map(len, release.files.values()))
     return {
-        "README.md": f"{laid.name}: {files} files\n".encode(),
+        "README.md": f"{release.name}: {files} files\n".encode(),
         "campaign.toml": b'name = "pets"',
     }
 
@@ -112,14 +113,14 @@ class World:
     def storage(self) -> Storage:
         return open_storage(self.url)
 
-    def draft(self, labels: Mapping[int, str]) -> Draft:
+    def draft(self, labels: Mapping[int, str]) -> NewRelease:
         previous = latest(self.storage)
         records = [record_of(number, label) for number, label in labels.items()]
         records.sort(key=lambda record: record.sample)
         keys = {record.sample for record in records}
         before = records_of(self.storage, previous) if previous else []
         settings = StorageSettings(layout=list(self.layouts), license=self.license)
-        return Draft(
+        return NewRelease(
             contents=Contents(records, ClassList(LABELS), settings, {r.sample: r for r in before}),
             campaign="pets",
             campaign_id=self.campaign_id,

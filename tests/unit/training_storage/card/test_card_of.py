@@ -12,8 +12,8 @@ from importers.config.job import load_job
 from importers.ledger import Ledger
 from importers.review import APPROVED, ONE_BY_ONE, REJECTED, Review, ReviewedTask
 from importers.training_storage.card.card_of import card_of
+from importers.training_storage.card.facts import CardRelease
 from importers.training_storage.reading import Read
-from importers.training_storage.releases.write import Laid
 from importers.training_storage.rules import read_rules
 
 CONFIG = (
@@ -49,8 +49,17 @@ def test_the_card_of_a_project_that_was_not_made_here(tmp_path: Path) -> None:
         ledger.reviews.record([reviewed(1, APPROVED), reviewed(2, APPROVED)], {})
         ledger.reviews.record([reviewed(3, REJECTED)], {})
         card = card_of(job, ledger, read, of)
-        laid = Laid("000004-1a2b3c4d", NOON, FILES, lambda _: image, lambda _: None, removed=5)
-        files = card(laid)
+        files = card(
+            CardRelease(
+                "000004-1a2b3c4d",
+                "releases/000004-1a2b3c4d",
+                NOON,
+                FILES,
+                lambda _: image,
+                lambda _: None,
+                removed=5,
+            )
+        )
 
     metadata, text = split_card(files["README.md"])
     assert yaml.safe_load(metadata)["configs"] == [

@@ -12,8 +12,9 @@ from file_output import contents_of, sample_records
 
 from importers.record import Record
 from importers.training_storage.layouts import imagefolder
-from importers.training_storage.releases.release import Release, latest, records_of
-from importers.training_storage.releases.write import Draft, write_release
+from importers.training_storage.releases.read import latest, records_of
+from importers.training_storage.releases.release import Release
+from importers.training_storage.releases.write import NewRelease, write_release
 from importers.training_storage.storages import open_storage
 
 NAMES = ["cat", "dog"]
@@ -114,7 +115,7 @@ def release(
     contents = dataclasses.replace(
         contents_of(records, NAMES), before={record.sample: record for record in known}
     )
-    draft = Draft(contents, "pets", "c1", 1, previous, [], {}, lambda _: {})
+    draft = NewRelease(contents, "pets", "c1", 1, previous, [], {}, lambda _: {})
     return write_release(storage, draft, lambda r: folder.parent / "pictures" / r.object_path)
 
 

@@ -5,8 +5,8 @@ from killing import watched
 from release_world import World, record_of
 
 from importers.training_storage.releases.prune import prune_releases
-from importers.training_storage.releases.read import history
-from importers.training_storage.releases.release import BEGUN, latest
+from importers.training_storage.releases.read import history, latest
+from importers.training_storage.releases.release import BEGUN
 from importers.training_storage.releases.verify import verify
 from ls_backend.errors import StorageError
 

@@ -64,9 +64,14 @@ def test_a_release_is_shown(storage: World) -> None:
     assert "before     none: this is the first" in shown
     told = json.loads(ls_clip("releases", "show", storage.url, "--json").stdout)
     assert (told["name"], told["previous"], told["samples"]) == (newest, oldest, 1)
+    by_number = json.loads(ls_clip("releases", "show", storage.url, "1", "--json").stdout)
+    assert by_number["name"] == oldest
     wrong = ls_clip("releases", "show", storage.url, "3")
     assert wrong.exit_code == 1
-    assert "ls-clip releases list" in wrong.stderr
+    for said in ("has no release 3.", newest, oldest, "ls-clip releases list"):
+        assert said in wrong.stderr
+    whole = json.loads(ls_clip("verify", storage.url, "--release", "1", "--json").stdout)
+    assert whole["releases"] == [oldest]
 
 
 def test_verify_ends_with_1_where_something_is_wrong(storage: World) -> None:

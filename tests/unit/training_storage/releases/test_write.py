@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from release_world import World, picture, record_of
 
+from importers.training_storage.card.facts import CardRelease
 from importers.training_storage.releases import write
-from importers.training_storage.releases.read import history, tombstones_of
-from importers.training_storage.releases.release import (
-    BEGUN,
-    LATEST,
+from importers.training_storage.releases.read import (
+    history,
     latest,
     read_release,
     records_of,
+    tombstones_of,
 )
+from importers.training_storage.releases.release import BEGUN, LATEST
 from importers.training_storage.releases.verify import verify
 from ls_backend.errors import StorageError
 
@@ -202,11 +203,11 @@ def test_a_release_written_meanwhile_stands(releases: World) -> None:
     releases.release(PETS)
     mine, theirs = releases.draft({0: "dog"}), releases.draft({0: "test tube"})
 
-    def card_while_others_write(laid: write.Laid) -> dict[str, bytes]:
+    def card_while_others_write(release: CardRelease) -> dict[str, bytes]:
         write.write_release(releases.storage, theirs, releases.image)
-        return {"README.md": laid.name.encode()}
+        return {"README.md": release.name.encode()}
 
-    late = write.Draft(**{**vars(mine), "card": card_while_others_write})
+    late = write.NewRelease(**{**vars(mine), "card": card_while_others_write})
     with pytest.raises(StorageError, match="Another process wrote release 000003-"):
         write.write_release(releases.storage, late, releases.image)
     assert releases.labels() == {0: "test tube"}
