@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 from drawings import Draw
-from label_studio_sdk.label_interface import LabelInterface
 
 from importers.sketch.spec import OBJECTS
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import LabelConfigError
 from ls_backend.labels.config import read_label_config
-from ls_backend.labels.target import claims_of
 from ls_backend.labels.texts import is_opaque
-from ls_backend.metrics import REGISTRY
 from ls_backend.model import ClipModel
-from ls_backend.predictions import PredictedLabels, one_label, prediction, several_labels
-from ls_backend.zero_shot import Score
+from ls_backend.predictions import one_label, prediction
 
 
 def xml(attributes: str, *choices: str) -> str:
@@ -47,46 +42,6 @@ def test_every_template_has_a_place_for_the_label() -> None:
 def test_an_unknown_prefill_is_refused() -> None:
     with pytest.raises(LabelConfigError, match="unknown"):
         read_label_config(xml('clip_prefill="maybe"', "cat", "dog"))
-
-
-def score(best: float, background: float) -> Score:
-    return Score("cat", best, 0.0, "dog", best, None, background)
-
-
-@pytest.mark.parametrize(
-    ("attributes", "background", "expected"),
-    [
-        ("", 0.1, ["cat"]),
-        ("", 0.9, ["Other"]),
-        ('clip_claim="$label"', 0.9, ["cat"]),
-        ('clip_claim="$label" clip_prefill="clip"', 0.1, ["dog"]),
-        ('clip_claim="$label" clip_prefill="none"', 0.1, None),
-    ],
-)
-def test_what_is_answered(attributes: str, background: float, expected: list[str] | None) -> None:
-    config = xml(attributes, "cat", "dog", "Other")
-    target = read_label_config(config)
-    said = prediction(target, one_label(target, score(0.1, background)), "v")
-    assert (
-        said["result"] == []
-        if expected is None
-        else said["result"][0]["value"] == {"choices": expected}
-    )
-    assert LabelInterface(config).validate_prediction(said)
-
-
-def test_the_score_of_none_of_these_is_the_backgrounds_and_else_the_labels() -> None:
-    with_none, without = (read_label_config(xml("", "cat", *more)) for more in (["Other"], ["dog"]))
-
-    assert one_label(with_none, score(0.1, 0.9)) == PredictedLabels(("Other",), 0.9)
-    assert one_label(without, score(0.1, 0.9)) == PredictedLabels((), 0.1)
-
-
-def test_of_several_labels_none_holds_and_the_one_for_none_is_answered() -> None:
-    target = read_label_config(xml('choice="multiple"', "cat", "dog", "Other"))
-
-    none_holds = several_labels(target, np.array([0.1, 0.3]), [], None)
-    assert none_holds == PredictedLabels(("Other",), pytest.approx(0.7))
 
 
 def test_one_label_is_told_from_default_background(clip: Clip, drawing: Draw) -> None:
@@ -120,22 +75,6 @@ def test_a_label_may_bring_the_words_that_clip_reads(clip: Clip, drawing: Draw) 
     assert not model.study(told).lines()
 
 
-def test_claims_are_counted_by_what_became_of_them(clip: Clip) -> None:
-    def counted() -> list[float]:
-        return [
-            REGISTRY.get_sample_value("clip_claims_total", {"outcome": name}) or 0.0
-            for name in ("verified", "no_claim", "unknown_label")
-        ]
-
-    target = read_label_config(xml('clip_claim="$label"', "cat", "dog"))
-    vector = clip.encode_texts(["a cat"])
-    claims = ("cat", ["dog"], None, "", True, {"a": 1}, ["cat", "dog"], [], "cow", 7, "Cat")
-    tasks = [{"data": {"label": claim}} for claim in claims] + [{"data": {}}]
-    before = counted()
-    ClipModel(clip).predict(tasks, target, lambda looks: [vector for _ in looks])
-    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 7, 3]
-
-
 @pytest.mark.parametrize(("claim", "label"), [(7, "7"), (7.0, "7"), ("7", "7"), (0.5, None)])
 def test_a_label_that_a_table_made_a_number_is_still_claimed(
     clip: Clip, claim: object, label: str | None
@@ -149,13 +88,6 @@ def test_a_label_that_a_table_made_a_number_is_still_claimed(
 
     assert isinstance(said, dict)
     assert said["result"][0]["value"] == {"choices": [label or "cat"]}
-
-
-@pytest.mark.parametrize("claim", [10**5000, 1e300, -(10**400)], ids=["int", "float", "least"])
-def test_a_number_without_end_is_no_claim(claim: float) -> None:
-    target = read_label_config(xml('clip_claim="$digit"', "7", "cat"))
-
-    assert claims_of({"data": {"digit": claim}}, target) == []
 
 
 def test_one_label_alone_is_not_seen_in_everything(clip: Clip, drawing: Draw) -> None:
