@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from importers.config.campaign import Campaign
     from importers.ledger import Ledger
+    from importers.ledger.notes import Note
     from importers.training_storage.report import SyncReport
     from ls_backend.label_studio import LabelStudio
 
@@ -167,9 +168,9 @@ def _add_samples(campaign: Campaign, ledger: Ledger, tasks: int) -> None:
     import numpy as np
 
     from importers.image_store import ImageStore
-    from importers.sample import PlannedSample, Prompt, Score, sample_key
+    from importers.sample import PlannedSample, Prompt, sample_key
     from importers.scoring.looks import packed
-    from importers.scoring.select import MODEL_VERSION_NOTE
+    from ls_backend.zero_shot import Score
 
     store = ImageStore(campaign.images_path)
     scores = {}
@@ -182,13 +183,13 @@ def _add_samples(campaign: Campaign, ledger: Ledger, tasks: int) -> None:
         request = ledger.requests.begin(key)
         digest = store.put(_picture(seed))
         ledger.requests.stored(request, digest, request_id=None, cost_usd=None, usage=None)
-        scores[key] = Score(VERSION, (seed + 1) / (tasks + 1), 0.2, 0.1, label, 0.5)
-    ledger.record_scores(scores)
-    ledger.set_note(MODEL_VERSION_NOTE, VERSION)
+        scores[key] = Score(label, (seed + 1) / (tasks + 1), 0.1, label, 0.5, 0.2)
+    ledger.record_scores(scores, VERSION)
+    ledger.set_note(Note.MODEL_VERSION, VERSION)
     vectors = np.random.default_rng(0).standard_normal((tasks, DIMENSIONS), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     digests = [sample.sha256 or "" for sample in ledger.samples()]
-    ledger.selection.record_seen({}, dict(zip(digests, packed(vectors), strict=True)), VERSION)
+    ledger.vectors.record({}, dict(zip(digests, packed(vectors), strict=True)), VERSION)
 
 
 def _picture(seed: int) -> bytes:

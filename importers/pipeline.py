@@ -17,6 +17,7 @@ from importers.generation import stage
 from importers.generation.stage import GenerateReport
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.progress import PaidProgress, Progress, silent
 from importers.scoring.score import score_samples, to_score
 from importers.scoring.select import (
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from ls_backend.label_studio import LabelStudio
     from ls_backend.model import ClipModel
 
-PROJECT_URL_NOTE = "project_url"
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ def push(
     version = selected_version(campaign, ledger)
     report = label_studio_push.push(ls, campaign, ledger, version, progress)
     if report.project_url is not None:
-        ledger.set_note(PROJECT_URL_NOTE, report.project_url)
+        ledger.set_note(Note.PROJECT_URL, report.project_url)
     return report
 
 

@@ -9,10 +9,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
 from importers.review import VERDICTS, Review
+
+if TYPE_CHECKING:
+    from ls_backend.zero_shot import Score
 
 
 @dataclass(frozen=True)
@@ -75,36 +78,27 @@ class SourceImage:
 
 
 @dataclass(frozen=True)
-class Score:
-    """What CLIP says of a sample; see `ls_backend.zero_shot` for how each number is made.
-
-    Attributes:
-        model_version: Version of the model and prompt texts that gave the numbers.
-        label_probability: Confidence in the prompt's label, in [0, 1].
-        similarity: Cosine of the image to the whole prompt, in [-1, 1].
-        margin: label_probability less the largest other probability, in [-1, 1].
-        predicted_label: The label that CLIP would give.
-        predicted_probability: Confidence in that label, in [0, 1].
-    """
-
-    model_version: str
-    label_probability: float
-    similarity: float
-    margin: float
-    predicted_label: str
-    predicted_probability: float
-
-
-@dataclass(frozen=True)
 class Sample:
     """A sample as the ledger knows it; what has not happened yet is None.
 
     Attributes:
-        refused: Why the generator would not draw it.
-        kept: Whether it is among the best of its group; None where that is not decided.
-        review: What people said of its task, as of the last sync; None before.
-        flaw: Why people should not spend time on it: "blank", "near duplicate of KEY".
-        collected_at: When `ls-clip prune` deleted its image.
+        planned: Prompt and request.
+        sha256: Digest of the image's bytes, 64 hexadecimal digits.
+        stored_at: Time at which the image was in the store, in UTC.
+        cost_usd: Price of the image in US dollars; None where it is not known, too.
+        request_id: The provider's name of the request.
+        refused: The generator's reason for not drawing it.
+        kept: Whether it is among the best of its group.
+        flaw: Reason to keep it from people: "blank", "near duplicate of KEY".
+        model_version: Version of the model and prompt texts that gave the score.
+        score: What CLIP says of the image.
+        audit: Whether it is in the audit sample.
+        audit_probability: Probability with which it could be, in [0, 1].
+        upload: Path of the image in Label Studio.
+        task_id: Number of the task.
+        pushed_version: Model version of the task's prediction; "" where that is to be replaced.
+        review: What people said of the task, as of the last sync.
+        collected_at: Time at which `ls-clip prune` deleted the image, in UTC.
     """
 
     planned: PlannedSample
@@ -115,6 +109,7 @@ class Sample:
     refused: str | None
     kept: bool | None
     flaw: str | None
+    model_version: str | None
     score: Score | None
     audit: bool | None
     audit_probability: float | None

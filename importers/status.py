@@ -10,11 +10,11 @@ from importers.config.campaign import Campaign
 from importers.generation.one_by_one import GivenUp, given_up, rules_of
 from importers.generation.plan import known_to, planned_samples
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.ledger.requests import Spending
-from importers.pipeline import PROJECT_URL_NOTE
 from importers.review import UNDECIDED
 from importers.sample import PlannedSample, Sample
-from importers.scoring.select import MODEL_VERSION_NOTE, held, held_because
+from importers.scoring.select import held, held_because
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def campaign_status(campaign: Campaign) -> CampaignStatus:
         lacking = [sample for sample in ledger.to_generate() if sample.key in asked]
         abandoned = given_up(lacking, rules_of(campaign.generator, ledger))
         spending = ledger.requests.spending()
-        model_version = ledger.note(MODEL_VERSION_NOTE)
-        project_url = ledger.note(PROJECT_URL_NOTE)
+        model_version = ledger.note(Note.MODEL_VERSION)
+        project_url = ledger.note(Note.PROJECT_URL)
     steps = _steps_by_label(campaign, plan, samples)
     return CampaignStatus(
         campaign=campaign.name,

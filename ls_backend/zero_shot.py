@@ -23,13 +23,18 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Score:
-    """What CLIP says of one image. Probabilities are in [0, 1], cosines in [-1, 1].
+    """What CLIP says of one image.
 
-    `label` is the claimed label, or `predicted_label` where nothing valid is claimed.
-    `label_probability` is that label's share among labels and background (and, where the model
-    has a logit bias, among "none of them" too), `margin` its lead over the strongest other; of a
-    claim of none of the labels, the share of all that is no label.
-    `similarity` the cosine of the image and its whole prompt.
+    Attributes:
+        label: The claimed label, or `predicted_label` where nothing valid is claimed.
+        label_probability: Share of that label among labels and background (and, where the model
+            has a logit bias, among "none of them" too), in [0, 1]; of a claim of none of the
+            labels, the share of all that is no label.
+        margin: Lead of that share over the strongest other, in [-1, 1].
+        predicted_label: The label that CLIP would give.
+        predicted_probability: Share of that label, in [0, 1].
+        similarity: Cosine of the image and its whole prompt, in [-1, 1]; None without a prompt.
+        background_probability: Share of all background texts, in [0, 1].
     """
 
     label: str
@@ -39,6 +44,11 @@ class Score:
     predicted_probability: float
     similarity: float | None
     background_probability: float = 0.0
+
+    @property
+    def prompt_fit(self) -> float:
+        """The similarity; 0 without a prompt."""
+        return self.similarity or 0.0
 
     @property
     def background_wins(self) -> bool:

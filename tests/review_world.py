@@ -14,8 +14,9 @@ from importers.config.campaign import Campaign
 from importers.image_store import ImageStore
 from importers.label_studio.push import PushReport, push
 from importers.ledger import Ledger
-from importers.sample import PlannedSample, Prompt, Sample, Score, sample_key
+from importers.sample import PlannedSample, Prompt, Sample, sample_key
 from ls_backend.label_studio import LabelStudio
+from ls_backend.zero_shot import Score
 
 LABELS = ("cat", "dog", "fish")
 VERSION = "clip:test@000000000001"
@@ -122,7 +123,7 @@ def score_samples(
     ledger.record_scores(
         {
             sample.key: Score(
-                model_version=model_version,
+                label=sample.prompt.label,
                 label_probability=score,
                 similarity=0.5 - score / 2,
                 margin=0.0,
@@ -130,7 +131,8 @@ def score_samples(
                 predicted_probability=max(score, 1 - score),
             )
             for sample, score in zip(samples, scores, strict=True)
-        }
+        },
+        model_version,
     )
 
 

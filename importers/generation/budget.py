@@ -22,6 +22,7 @@ from importers.generation.estimate import Estimator, utc_today
 from importers.generators import check as check_generator
 from importers.ledger import Ledger
 from importers.ledger.inputs import WritingAccount
+from importers.ledger.notes import Note
 from importers.ledger.requests import Account
 from importers.openai_api.connection import OPENAI_HOST
 from importers.openai_api.models import operation
@@ -230,7 +231,6 @@ def operations_of(samples: Collection[PlannedSample]) -> set[str]:
     return {operation(len(s.parents), masked=s.mask is not None) for s in samples}
 
 
-TERMS_NOTE = "terms_notice"
 TERMS = "OpenAI Services Agreement of 2026-01-01, section 3.3(e)"
 NOTICE = (
     f"The terms of OpenAI's models ({TERMS}) do not allow output to be used to develop models that "
@@ -256,15 +256,15 @@ def show_terms_once(settings: GeneratorSettings, ledger: Ledger) -> None:
     """
     if not terms_apply(settings):
         return
-    if ledger.note(TERMS_NOTE) is None:
+    if ledger.note(Note.TERMS) is None:
         log.warning("%s", NOTICE)
-        ledger.set_note(TERMS_NOTE, datetime.now(timezone.utc).date().isoformat())
-    ledger.set_note(f"{TERMS_NOTE}:{settings.model}", TERMS)
+        ledger.set_note(Note.TERMS, datetime.now(timezone.utc).date().isoformat())
+    ledger.set_note(Note.TERMS, TERMS, of=settings.model)
 
 
 def noted_terms(ledger: Ledger, model: str) -> str | None:
     """The terms that a model's images of this campaign came with; None where none are noted."""
-    return ledger.note(f"{TERMS_NOTE}:{model}")
+    return ledger.note(Note.TERMS, of=model)
 
 
 def commitments(ledger: Ledger) -> list[Commitment]:

@@ -43,7 +43,7 @@ class Known:
 
 
 def known_to(ledger: Ledger) -> Known:
-    sent, drawn = ledger.selection.sent()
+    sent, drawn = ledger.groups_sent()
     return Known(ledger.writings.texts(), ledger.sources.all(), sent, drawn)
 
 

@@ -32,7 +32,7 @@ from importers.label_studio.project import (
 )
 from importers.label_studio.webhook import mend_webhook
 from importers.ledger import Ledger
-from importers.scoring.select import MODEL_VERSION_NOTE
+from importers.ledger.notes import Note
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import MlBackend
@@ -99,7 +99,7 @@ def connect_campaign(ls: LabelStudio, ledger: Ledger, backend_url: str) -> Conne
     """
     project = campaign_project(ls, ledger)
     project_id = project["id"]
-    scored = ledger.note(MODEL_VERSION_NOTE)
+    scored = ledger.note(Note.MODEL_VERSION)
     try:
         version = backend_version(backend_url, project["label_config"], project_id, basic_auth())
     except ConfigError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from ls_backend.errors import LabelStudioError
 
 IMPORT_TIMEOUT_S = 600.0
@@ -28,7 +29,7 @@ Sign = TypeVar("Sign", bound="str | int")
 """Key of a sample, or number of a task, by which an import is known."""
 
 
-class Note(Protocol):
+class ImportNote(Protocol):
     """Where one text outlives the process."""
 
     def read(self) -> str | None:
@@ -44,14 +45,14 @@ class LedgerNote:
     """A note of the ledger."""
 
     ledger: Ledger
-    name: str
+    note: Note
 
     def read(self) -> str | None:
-        text = self.ledger.note(self.name)
+        text = self.ledger.note(self.note)
         return None if text == "null" else text
 
     def write(self, text: str) -> None:
-        self.ledger.set_note(self.name, text)
+        self.ledger.set_note(self.note, text)
 
     def clear(self) -> None:
         self.write("null")
@@ -82,7 +83,7 @@ class NotedImports(Generic[Sign]):
             whole, so one stands for all.
     """
 
-    def __init__(self, note: Note, arrived: Callable[[Sign], bool]) -> None:
+    def __init__(self, note: ImportNote, arrived: Callable[[Sign], bool]) -> None:
         self._note = note
         self._arrived = arrived
 

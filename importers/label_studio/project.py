@@ -12,13 +12,13 @@ from typing import Any
 from importers.config.campaign import Campaign
 from importers.config.review_config import has_none_or_unusable, review_config
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from ls_backend.errors import LabelConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import Project
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
 
-PROJECT_NOTE = "project_id"
 UNCERTAINTY_SAMPLING = "Uncertainty sampling"
 _MARKER = "ls-clip campaign"
 _SETTINGS = (
@@ -44,14 +44,14 @@ def ensure_project(ls: LabelStudio, campaign: Campaign, ledger: Ledger, model_ve
         else _find(ls, ledger) or _create(ls, campaign, ledger, model_version)
     )
     project_id = project["id"]
-    ledger.set_note(PROJECT_NOTE, str(project_id))
+    ledger.set_note(Note.PROJECT, str(project_id))
     _follow_labels(ls, campaign, project)
     return project_id
 
 
 def project_of(ledger: Ledger) -> int | None:
     """Number of the campaign's project, if one is noted."""
-    noted = ledger.note(PROJECT_NOTE)
+    noted = ledger.note(Note.PROJECT)
     return None if noted is None else int(noted)
 
 

@@ -34,6 +34,7 @@ from importers.label_studio.queue import OrderReport, check_order, ensure_tabs
 from importers.label_studio.tasks import TaskBuilder, queue_position
 from importers.label_studio.uploads import upload
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.progress import Progress, silent
 from importers.sample import Sample
 from importers.scoring.select import held, is_below, to_push
@@ -44,8 +45,6 @@ from ls_backend.label_studio_types import NewTask, TaskPrediction
 BATCH = 100
 NO_VERSION = ""
 """Version of a task that is to be rescored."""
-_TASKS_NOTE = "import_under_way"
-_PREDICTIONS_NOTE = "predictions_under_way"
 
 
 @dataclass(frozen=True)
@@ -160,9 +159,9 @@ class Pusher:
         self._ledger = ledger
         self._project_id = project_id
         self._tasks = ProjectTasks(ls, project_id)
-        self._task_imports = NotedImports[str](LedgerNote(ledger, _TASKS_NOTE), self._is_task)
+        self._task_imports = NotedImports[str](LedgerNote(ledger, Note.TASKS_IMPORT), self._is_task)
         self._prediction_imports = NotedImports[str](
-            LedgerNote(ledger, _PREDICTIONS_NOTE), self._is_predicted
+            LedgerNote(ledger, Note.PREDICTIONS_IMPORT), self._is_predicted
         )
         self._images = ImageStore(campaign.images_path)
         self._builder = TaskBuilder(campaign, review_config(campaign))
@@ -289,7 +288,7 @@ def _rescore(pusher: Pusher, ledger: Ledger, progress: Progress) -> int:
         for sample in ledger.pushed()
         if sample.pushed_version != pusher.model_version
         and sample.score is not None
-        and sample.score.model_version == pusher.model_version
+        and sample.model_version == pusher.model_version
     ]
     done = 0
     if stale:

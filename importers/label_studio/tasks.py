@@ -7,14 +7,14 @@ from typing import Any
 from importers.config.campaign import Campaign
 from importers.label_studio.predictions import PredictionChecker
 from importers.prompts.mention import compositional
-from importers.sample import Sample, Score
+from importers.sample import Sample
 from importers.scoring.select import is_confident
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio_types import NewPrediction, NewTask
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
 from ls_backend.predictions import one_label, prediction
-from ls_backend.zero_shot import Score as ClipScore
+from ls_backend.zero_shot import Score
 
 
 class TaskBuilder:
@@ -56,15 +56,7 @@ class TaskBuilder:
     def prediction(self, sample: Sample) -> NewPrediction:
         """The prediction to import, the same that the ML backend would give."""
         score = _score_of(sample)
-        clip_score = ClipScore(
-            label=sample.prompt.label,
-            label_probability=score.label_probability,
-            margin=score.margin,
-            predicted_label=score.predicted_label,
-            predicted_probability=score.predicted_probability,
-            similarity=score.similarity,
-        )
-        made = prediction(self._target, one_label(self._target, clip_score), score.model_version)
+        made = prediction(self._target, one_label(self._target, score), sample.model_version or "")
         check_prediction(self._checker, made)
         return made
 
@@ -87,7 +79,7 @@ def check_prediction(checker: PredictionChecker, prediction: NewPrediction) -> N
 def queue_position(sample: Sample, order: str) -> tuple[float, str]:
     """Sort key of the review queue: lowest first, and the same at every run."""
     score = _score_of(sample)
-    return (score.similarity if order == "similarity" else score.label_probability, sample.key)
+    return (score.prompt_fit if order == "similarity" else score.label_probability, sample.key)
 
 
 def why(label: str, score: Score, *, by_similarity: bool = False) -> str:
@@ -106,7 +98,7 @@ def why(label: str, score: Score, *, by_similarity: bool = False) -> str:
     else:
         opinion = f"CLIP agrees: {sure}"
     if by_similarity:
-        return f"{opinion}; fit to the prompt {score.similarity:.2f}"
+        return f"{opinion}; fit to the prompt {score.prompt_fit:.2f}"
     return opinion
 
 

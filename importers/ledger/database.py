@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from importers.ledger.migrations import SCHEMA_VERSION, migrate, version_of
+from importers.ledger.notes import Note
 from ls_backend.errors import LedgerError
 from ls_backend.whole_files import put_in_place
 
@@ -159,7 +160,8 @@ def _make(path: Path) -> None:
 
 def _fill(database: sqlite3.Connection) -> None:
     migrate(database)
-    database.execute("INSERT INTO meta VALUES ('campaign_id', ?)", (uuid.uuid4().hex,))
+    made = (Note.CAMPAIGN_ID.value, uuid.uuid4().hex)
+    database.execute("INSERT INTO meta VALUES (?, ?)", made)
 
 
 def _connect(database: Path | str, timeout: float = 5.0) -> sqlite3.Connection:

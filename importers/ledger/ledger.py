@@ -9,6 +9,7 @@ Those in a batch stay in the air: the provider goes on with them.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from typing_extensions import Self
 
 from importers.ledger.database import Database
 from importers.ledger.inputs import Sources, Writings
+from importers.ledger.notes import Note
 from importers.ledger.requests import Batches, Requests
 from importers.ledger.reviews import Reviews
 from importers.ledger.rows import SELECT_SAMPLES, now, planned_row, sample_from
-from importers.ledger.vectors import Selections
-from importers.sample import PlannedSample, Sample, Score
+from importers.ledger.vectors import Vectors
+from importers.sample import PlannedSample, Sample
+from ls_backend.zero_shot import Score
 
 
 class Ledger:
@@ -40,10 +43,10 @@ class Ledger:
         writing = writing and not copy
         self._db = Database(path, writing=writing, copy=copy)
         self.requests = Requests(self._db)
-        self.selection = Selections(self._db)
         self.batches = Batches(self._db)
         self.reviews = Reviews(self._db)
         self.sources = Sources(self._db)
+        self.vectors = Vectors(self._db)
         self.writings = Writings(self._db)
         if writing:
             self.requests.end_abandoned()
@@ -63,15 +66,20 @@ class Ledger:
     @property
     def campaign_id(self) -> str:
         """Random name of this campaign, made with the ledger."""
-        return self.note("campaign_id") or ""
+        return self.note(Note.CAMPAIGN_ID) or ""
 
-    def note(self, name: str) -> str | None:
-        """A single value that belongs to the campaign, such as its Label Studio project."""
-        rows = self._db.read("SELECT value FROM meta WHERE name = ?", (name,))
+    def note(self, note: Note, of: str | None = None) -> str | None:
+        """The value of a note; None where nothing is noted.
+
+        Args:
+            of: What the note is of, where there are several, such as a model.
+        """
+        rows = self._db.read("SELECT value FROM meta WHERE name = ?", (_name(note, of),))
         return rows[0]["value"] if rows else None
 
-    def set_note(self, name: str, value: str) -> None:
-        self._db.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+    def set_note(self, note: Note, value: str, of: str | None = None) -> None:
+        """Set the value of a note; see `note`."""
+        self._db.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_name(note, of), value))
 
     # -- samples -----------------------------------------------------------------------------
 
@@ -87,7 +95,7 @@ class Ledger:
             "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             [(*planned_row(sample), now()) for sample in planned],
         )
-        self.selection.join_groups({s.key: s.group for s in planned if s.group is not None})
+        self._join_groups({s.key: s.group for s in planned if s.group is not None})
         return new
 
     def samples(self) -> list[Sample]:
@@ -144,18 +152,33 @@ class Ledger:
         """The samples whose image has one of these sha256."""
         return self._among("sha256", digests)
 
-    # -- scores and push ---------------------------------------------------------------------
+    def groups_sent(self) -> tuple[Counter[str], set[str]]:
+        """What is known of groups of which something was sent to Label Studio.
 
-    def record_scores(self, scores: Mapping[str, Score]) -> None:
-        """Set the score of each sample key."""
+        Returns:
+            How many of each were, and the keys of all samples with an image in these groups. A
+            sample that was drawn alone is a group by its own key.
+        """
+        rows = self._db.read(
+            "SELECT COALESCE(group_key, key) AS first, key, "
+            "task_id IS NOT NULL OR upload IS NOT NULL AS sent "
+            "FROM samples WHERE sha256 IS NOT NULL"
+        )
+        sent = Counter(row["first"] for row in rows if row["sent"])
+        return sent, {row["key"] for row in rows if row["first"] in sent}
+
+    # -- scores, selection, push -------------------------------------------------------------
+
+    def record_scores(self, scores: Mapping[str, Score], model_version: str) -> None:
+        """Set the score of each sample key, given by that model version."""
         self._db.write_many(
             "UPDATE samples SET model_version = ?, label_probability = ?, similarity = ?, "
             "margin = ?, predicted_label = ?, predicted_probability = ? WHERE key = ?",
             [
                 (
-                    score.model_version,
+                    model_version,
                     score.label_probability,
-                    score.similarity,
+                    score.prompt_fit,
                     score.margin,
                     score.predicted_label,
                     score.predicted_probability,
@@ -163,6 +186,19 @@ class Ledger:
                 )
                 for key, score in scores.items()
             ],
+        )
+
+    def record_selection(self, chosen: Mapping[str, tuple[bool | None, str | None]]) -> None:
+        """Set `kept` and `flaw` of each sample key."""
+        self._db.write_many(
+            "UPDATE samples SET kept = ?, flaw = ? WHERE key = ?",
+            [(kept, flaw, key) for key, (kept, flaw) in chosen.items()],
+        )
+
+    def record_collected(self, keys: Iterable[str]) -> None:
+        """Say that the images of those sample keys were deleted, now."""
+        self._db.write_many(
+            "UPDATE samples SET collected_at = ? WHERE key = ?", [(now(), key) for key in keys]
         )
 
     def record_audit(self, chosen: Mapping[str, bool], probability: float) -> None:
@@ -186,6 +222,13 @@ class Ledger:
             [(task, model_version, now(), key) for key, task in tasks.items()],
         )
 
+    def _join_groups(self, groups: Mapping[str, str]) -> None:
+        """Set the group of sample keys that have none; a sample never leaves its group."""
+        self._db.write_many(
+            "UPDATE samples SET group_key = ? WHERE key = ? AND group_key IS NULL",
+            [(group, key) for key, group in groups.items()],
+        )
+
     def _among(self, column: str, values: Collection[str]) -> list[Sample]:
         listed = json.dumps(list(values))
         where = f"WHERE {column} IN (SELECT value FROM json_each(?)) ORDER BY position"
@@ -193,3 +236,7 @@ class Ledger:
 
     def _samples(self, where: str, values: tuple[Any, ...] = ()) -> list[Sample]:
         return [sample_from(row) for row in self._db.read(SELECT_SAMPLES + where, values)]
+
+
+def _name(note: Note, of: str | None) -> str:
+    return note.value if of is None else f"{note.value}:{of}"

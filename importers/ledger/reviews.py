@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from importers.ledger.database import Database
+from importers.ledger.notes import Note
 from importers.record import Record, record_from, record_json
 from importers.review import UNDECIDED, Review, ReviewedTask, ReviewKind, review_from, review_json
-
-RELEASE_NOTE = "release"
-"""Name of the release that `records` are those of."""
 
 
 class Picture(NamedTuple):
@@ -101,7 +99,7 @@ class Reviews:
         )
         return {row["reason"]: row["number"] for row in rows}
 
-    def record(self, tasks: Sequence[ReviewedTask], notes: Mapping[str, str]) -> int:
+    def record(self, tasks: Sequence[ReviewedTask], notes: Mapping[Note, str]) -> int:
         """Set these tasks' reviews, and single values such as how far was read, all at once.
 
         Returns:
@@ -125,7 +123,7 @@ class Reviews:
             )
             db.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-                [*notes.items()],
+                [(note.value, value) for note, value in notes.items()],
             )
         return changed
 
@@ -173,7 +171,7 @@ class Reviews:
         records: Iterable[Record],
         gone: Iterable[str],
         taken_up: Iterable[int],
-        notes: Mapping[str, str],
+        notes: Mapping[Note, str],
     ) -> None:
         """Say that a release stands, all at once.
 
@@ -204,7 +202,7 @@ class Reviews:
             )
             db.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-                [*notes.items(), (RELEASE_NOTE, release)],
+                [(note.value, value) for note, value in {**notes, Note.RELEASE: release}.items()],
             )
 
     def placed(self, digests: Iterable[str]) -> dict[str, Placed]:

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from importers.review import review_from
-from importers.sample import PlannedSample, Prompt, Sample, Score
+from importers.sample import PlannedSample, Prompt, Sample
+from ls_backend.zero_shot import Score
 
 SELECT_SAMPLES = """
 SELECT samples.*,
@@ -66,6 +67,7 @@ def sample_from(row: sqlite3.Row) -> Sample:
         refused=row["refused"],
         kept=None if row["kept"] is None else bool(row["kept"]),
         flaw=row["flaw"],
+        model_version=row["model_version"],
         score=_score(row),
         audit=None if row["audit"] is None else bool(row["audit"]),
         audit_probability=row["audit_probability"],
@@ -81,12 +83,12 @@ def _score(row: sqlite3.Row) -> Score | None:
     if row["model_version"] is None:
         return None
     return Score(
-        row["model_version"],
-        row["label_probability"],
-        row["similarity"],
-        row["margin"],
-        row["predicted_label"],
-        row["predicted_probability"],
+        label=row["label"],
+        label_probability=row["label_probability"],
+        margin=row["margin"],
+        predicted_label=row["predicted_label"],
+        predicted_probability=row["predicted_probability"],
+        similarity=row["similarity"],
     )
 
 

@@ -1,28 +1,19 @@
-"""The ledger's account of what people should see: image vectors, flaws, the best of each prompt."""
+"""The ledger's account of images' vectors: with what they were made, and compared for splits."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from importers.ledger.database import Database
-from importers.ledger.rows import now
 
 
-class Selections:
-    """What is known of images beside their scores, and what was chosen from it."""
+class Vectors:
+    """The vector of each image that was scored, as `importers.scoring.looks.packed` gives it."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def join_groups(self, groups: Mapping[str, str]) -> None:
-        """Set the group of sample keys that have none; a sample never leaves its group."""
-        self._db.write_many(
-            "UPDATE samples SET group_key = ? WHERE key = ? AND group_key IS NULL",
-            [(group, key) for key, group in groups.items()],
-        )
-
-    def record_seen(
+    def record(
         self, flaws: Mapping[str, str | None], vectors: Mapping[str, bytes], model_version: str
     ) -> None:
         """Set the flaw of each sample key, and the vector of each image's sha256."""
@@ -36,7 +27,7 @@ class Selections:
                 [(sha256, model_version, vector) for sha256, vector in vectors.items()],
             )
 
-    def vectors(self, model_version: str, label: str) -> dict[str, bytes]:
+    def of_label(self, model_version: str, label: str) -> dict[str, bytes]:
         """Vectors of that model version by image sha256, for images that are to show the label."""
         rows = self._db.read(
             "SELECT sha256, vector FROM vectors WHERE model_version = ? "
@@ -45,7 +36,7 @@ class Selections:
         )
         return {row["sha256"]: row["vector"] for row in rows}
 
-    def vectors_of(self, model_version: str) -> dict[str, bytes]:
+    def of_model(self, model_version: str) -> dict[str, bytes]:
         """All vectors of that model version by image sha256."""
         rows = self._db.read(
             "SELECT sha256, vector FROM vectors WHERE model_version = ?", (model_version,)
@@ -80,7 +71,7 @@ class Selections:
             [(threshold, sha256) for sha256 in digests],
         )
 
-    def without_vector(self, model_version: str) -> set[str]:
+    def lacking(self, model_version: str) -> set[str]:
         """Keys of samples that this model version has scored and whose vector is not known."""
         rows = self._db.read(
             "SELECT key FROM samples WHERE model_version = ? AND collected_at IS NULL "
@@ -88,31 +79,3 @@ class Selections:
             (model_version, model_version),
         )
         return {row["key"] for row in rows}
-
-    def record(self, chosen: Mapping[str, tuple[bool | None, str | None]]) -> None:
-        """Set `kept` and `flaw` of each sample key."""
-        self._db.write_many(
-            "UPDATE samples SET kept = ?, flaw = ? WHERE key = ?",
-            [(kept, flaw, key) for key, (kept, flaw) in chosen.items()],
-        )
-
-    def record_collected(self, keys: Iterable[str]) -> None:
-        """Say that the images of those sample keys were deleted, now."""
-        self._db.write_many(
-            "UPDATE samples SET collected_at = ? WHERE key = ?", [(now(), key) for key in keys]
-        )
-
-    def sent(self) -> tuple[Counter[str], set[str]]:
-        """What is known of groups of which something was sent to Label Studio.
-
-        Returns:
-            How many of each were, and the keys of all samples with an image in these groups. A
-            sample that was drawn alone is a group by its own key.
-        """
-        rows = self._db.read(
-            "SELECT COALESCE(group_key, key) AS first, key, "
-            "task_id IS NOT NULL OR upload IS NOT NULL AS sent "
-            "FROM samples WHERE sha256 IS NOT NULL"
-        )
-        sent = Counter(row["first"] for row in rows if row["sent"])
-        return sent, {row["key"] for row in rows if row["first"] in sent}

@@ -57,7 +57,7 @@ def prune(campaign: Campaign, ledger: Ledger, *, dry_run: bool = False) -> Prune
     if not dry_run:
         for path in [*images, *unfinished]:
             path.unlink()
-        ledger.selection.record_collected([sample.key for sample in doomed])
+        ledger.record_collected([sample.key for sample in doomed])
     return PruneReport(
         images=len(images),
         bytes=size,

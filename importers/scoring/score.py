@@ -11,7 +11,7 @@ from importers.config.campaign import Campaign
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.progress import Progress
-from importers.sample import Sample, Score
+from importers.sample import Sample
 from importers.scoring.looks import BROKEN, Vectors, flaw_of, packed
 from ls_backend.errors import ImageError
 from ls_backend.images.pixels import decode_image
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ls_backend.labels.target import LabelTarget
     from ls_backend.model import ClipModel
+    from ls_backend.zero_shot import Score
 
 BATCH = 32
 
@@ -46,7 +47,7 @@ def to_score(
     """Samples that this model version has not scored, or whose vector is wanted and not known."""
     waiting = ledger.to_score(model_version)
     if campaign.selection.near_duplicates < 1:
-        lacking = ledger.selection.without_vector(model_version)
+        lacking = ledger.vectors.lacking(model_version)
         if lacking:
             waiting += [sample for sample in ledger.samples() if sample.key in lacking]
     known = {*target.labels, target.claimable_none}
@@ -80,9 +81,9 @@ def score_samples(
         readable = [sample for sample in batch if sample.key in images]
         vectors = model.clip.encode_images([images[sample.key] for sample in readable])
         # Before the scores: what has a score of this version has been seen whole.
-        ledger.selection.record_seen(flaws, _by_image(readable, vectors), version)
+        ledger.vectors.record(flaws, _by_image(readable, vectors), version)
         if readable:
-            ledger.record_scores(_scores(readable, vectors, model, target, version))
+            ledger.record_scores(_scores(readable, vectors, model, target), version)
         result.scored += len(readable)
         result.unreadable += len(batch) - len(readable)
         progress(start + len(batch), len(samples))
@@ -95,29 +96,16 @@ def _by_image(samples: Sequence[Sample], vectors: Vectors) -> dict[str, bytes]:
 
 
 def _scores(
-    samples: Sequence[Sample],
-    vectors: Vectors,
-    model: ClipModel,
-    target: LabelTarget,
-    version: str,
+    samples: Sequence[Sample], vectors: Vectors, model: ClipModel, target: LabelTarget
 ) -> dict[str, Score]:
+    """Sample key → what the model says of its image, given as a vector, shape (samples, d)."""
     scores = model.score_vectors(
         vectors,
         target,
         [sample.prompt.label for sample in samples],
         [sample.prompt.text for sample in samples],
     )
-    return {
-        sample.key: Score(
-            model_version=version,
-            label_probability=score.label_probability,
-            similarity=score.similarity or 0.0,
-            margin=score.margin,
-            predicted_label=score.predicted_label,
-            predicted_probability=score.predicted_probability,
-        )
-        for sample, score in zip(samples, scores, strict=True)
-    }
+    return {sample.key: score for sample, score in zip(samples, scores, strict=True)}
 
 
 def _read(samples: Sequence[Sample], store: ImageStore) -> Iterator[tuple[str, Image | None]]:

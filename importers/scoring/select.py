@@ -20,6 +20,7 @@ from importers.config.campaign import Campaign
 from importers.generation.one_by_one import rules_of
 from importers.generation.plan import known_to, planned_samples
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.sample import Sample
 from importers.scoring.looks import BROKEN, FLAWS
 from ls_backend.errors import ConfigError
@@ -50,7 +51,7 @@ def select(campaign: Campaign, ledger: Ledger, model_version: str) -> None:
         if sample.sha256 is not None
     }
     known = {sample.key: (sample.kept, sample.flaw) for sample in samples}
-    ledger.selection.record({key: new for key, new in chosen.items() if new != known[key]})
+    ledger.record_selection({key: new for key, new in chosen.items() if new != known[key]})
 
 
 def to_push(campaign: Campaign, ledger: Ledger, model_version: str) -> list[Sample]:
@@ -103,7 +104,7 @@ def is_below(sample: Sample, campaign: Campaign) -> bool:
 
 
 def _scored(sample: Sample, model_version: str) -> bool:
-    return sample.score is not None and sample.score.model_version == model_version
+    return sample.score is not None and sample.model_version == model_version
 
 
 def _is_usable(sample: Sample, campaign: Campaign) -> bool:
@@ -149,7 +150,7 @@ def _best(members: Sequence[Sample], usable: Sequence[Sample], keep_best: int) -
 
 def _worst_last(sample: Sample) -> tuple[float, float, str]:
     assert sample.score is not None, "only scored samples are ranked"
-    return (-sample.score.label_probability, -sample.score.similarity, sample.key)
+    return (-sample.score.label_probability, -sample.score.prompt_fit, sample.key)
 
 
 def _to_be_drawn(samples: Sequence[Sample], campaign: Campaign, ledger: Ledger) -> set[str]:
@@ -178,7 +179,7 @@ def _near_duplicates(
         by_label[sample.prompt.label].append(sample)
     found: dict[str, str] = {}
     for label, of_label in by_label.items():
-        vectors = ledger.selection.vectors(model_version, label)
+        vectors = ledger.vectors.of_label(model_version, label)
         found.update(_alike(of_label, vectors, threshold))
     return found
 
@@ -198,26 +199,23 @@ def _alike(
         yield ordered[row].key, ordered[leader].key
 
 
-MODEL_VERSION_NOTE = "model_version"
-_SCORED_AS_NOTE = "scored_as"
-_SELECTED_AS_NOTE = "selected_as"
 _SCORE_FIRST = "Run `ls-clip score` first, or `ls-clip run` for all of it."
 
 
 def note_scored(campaign: Campaign, ledger: Ledger, model_version: str) -> None:
     """Say with what scores are made from now on."""
-    ledger.set_note(MODEL_VERSION_NOTE, model_version)
-    ledger.set_note(_SCORED_AS_NOTE, _scored_as(campaign))
+    ledger.set_note(Note.MODEL_VERSION, model_version)
+    ledger.set_note(Note.SCORED_AS, _scored_as(campaign))
 
 
 def note_unselected(ledger: Ledger) -> None:
     """Say that there are new scores, so that samples are to be selected anew."""
-    ledger.set_note(_SELECTED_AS_NOTE, "")
+    ledger.set_note(Note.SELECTED_AS, "")
 
 
 def note_selected(campaign: Campaign, ledger: Ledger, model_version: str) -> None:
     """Say that samples are selected."""
-    ledger.set_note(_SELECTED_AS_NOTE, _selected_as(campaign, model_version))
+    ledger.set_note(Note.SELECTED_AS, _selected_as(campaign, model_version))
 
 
 def scored_version(campaign: Campaign, ledger: Ledger) -> str:
@@ -226,10 +224,10 @@ def scored_version(campaign: Campaign, ledger: Ledger) -> str:
     Raises:
         ConfigError: nothing is scored yet, or not as campaign.toml now says.
     """
-    version = ledger.note(MODEL_VERSION_NOTE)
+    version = ledger.note(Note.MODEL_VERSION)
     if version is None:
         raise ConfigError(f"Nothing of {campaign.name!r} is scored yet.", hint=_SCORE_FIRST)
-    if ledger.note(_SCORED_AS_NOTE) != _scored_as(campaign):
+    if ledger.note(Note.SCORED_AS) != _scored_as(campaign):
         raise ConfigError(
             f"The labels or the scoring of {campaign.name!r} have changed since it was scored.",
             hint=_SCORE_FIRST,
@@ -244,7 +242,7 @@ def selected_version(campaign: Campaign, ledger: Ledger) -> str:
         ConfigError: they are not scored or selected, or not as campaign.toml now says.
     """
     version = scored_version(campaign, ledger)
-    if ledger.note(_SELECTED_AS_NOTE) != _selected_as(campaign, version):
+    if ledger.note(Note.SELECTED_AS) != _selected_as(campaign, version):
         raise ConfigError(
             f"Scoring of {campaign.name!r} did not end, or [selection] has changed since.",
             hint=_SCORE_FIRST,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from importers.config.campaign import NONE_OF_THESE
 from importers.config.job import Job
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.training_storage.classes import (
-    LABELS_NOTE,
     ClassList,
     Mapped,
     current_label,
@@ -43,7 +43,7 @@ def configured_labels(job: Job, ledger: Ledger) -> tuple[str, ...]:
     """
     if job.campaign is not None:
         return tuple(job.campaign.labels)
-    noted = ledger.note(LABELS_NOTE)
+    noted = ledger.note(Note.LABELS)
     if noted is None:
         raise ConfigError(
             f"The labels of project {job.project} are not known yet.",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from importers.config.campaign import NONE_OF_THESE
+from importers.ledger.notes import Note
 from importers.record import Record
 from ls_backend.errors import StorageError
 from ls_backend.words import count
@@ -23,12 +24,6 @@ from ls_backend.words import count
 if TYPE_CHECKING:
     from importers.ledger import Ledger
 
-CLASSES_NOTE = "classes"
-"""Ledger note: the class list of the last release, as `classes_json` writes it."""
-LABELS_NOTE = "labels"
-"""Labels of the labeling config, in its order, as of the last sync."""
-MAP_NOTE = "class map"
-"""Ledger note: old label → what it counts as, null where its samples leave; a JSON object."""
 CLASS_GONE = "class_gone"
 
 Mapped = Mapping[str, str | None]
@@ -183,7 +178,7 @@ def read_map(ledger: Ledger, configured: Collection[str]) -> dict[str, str | Non
 
 def decisions(ledger: Ledger) -> dict[str, str | None]:
     """All that people ever decided of old labels, whether it holds or not."""
-    decided_: dict[str, str | None] = json.loads(ledger.note(MAP_NOTE) or "{}")
+    decided_: dict[str, str | None] = json.loads(ledger.note(Note.CLASS_MAP) or "{}")
     return decided_
 
 
@@ -200,16 +195,16 @@ def decided(before: Mapped, old: str, new: str | None) -> dict[str, str | None]:
 def note_decision(ledger: Ledger, old: str, new: str | None) -> None:
     """Keep what people decided of an old label; the next sync acts on it."""
     after = decided(decisions(ledger), old, new)
-    ledger.set_note(MAP_NOTE, json.dumps(after, ensure_ascii=False))
+    ledger.set_note(Note.CLASS_MAP, json.dumps(after, ensure_ascii=False))
 
 
 def read_classes(ledger: Ledger) -> ClassList:
     """The class list of the last release; empty before the first."""
-    return ClassList(tuple(json.loads(ledger.note(CLASSES_NOTE) or "[]")))
+    return ClassList(tuple(json.loads(ledger.note(Note.CLASSES) or "[]")))
 
 
 def classes_json(classes: ClassList) -> str:
-    """A class list as the value of `CLASSES_NOTE`."""
+    """A class list as the value of `Note.CLASSES`."""
     return json.dumps(classes.names, ensure_ascii=False)
 
 

@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from importers.config.job import Job
 from importers.label_studio.queries import LONG_AGO, PAGE, Newest, ProjectTasks, earlier
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.progress import Progress, silent
 from importers.review import UNDECIDED, Review, ReviewedTask
 from importers.training_storage.classes import counts_as, read_map
@@ -32,12 +33,6 @@ OVERLAP_S = 10.0
 older than what was read already. Label Studio's own actions take a second or two for it."""
 JUDGING = 1
 """One more whenever `judge` says something else of the same task: everything is read anew."""
-CURSOR_NOTE = "reviews_cursor"
-RULES_NOTE = "reviews_rules"
-UNFINISHED_NOTE = "reviews_unfinished"
-SWEPT_NOTE = "reviews_swept_at"
-OTHERS_NOTE = "reviews_others"
-"""By how many tasks the project had more than are known, after the last sweep."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +85,8 @@ def read_reviews(
     digest = _digest(config, job, judged)
     reader = _Reader(ProjectTasks(ls, subject.project), subject, judged, ledger, progress)
     newest = reader.project.newest()
-    anew = full or ledger.note(RULES_NOTE) != digest
-    if anew or newest.updated_at != ledger.note(CURSOR_NOTE):
+    anew = full or ledger.note(Note.READ_WITH) != digest
+    if anew or newest.updated_at != ledger.note(Note.READ_UNTIL):
         on_change()
     if anew:
         reader.read_all(newest, digest)
@@ -126,20 +121,20 @@ class _Reader:
 
     def read_all(self, newest: Newest, digest: str) -> None:
         """Read every task, or go on with where such a read was killed."""
-        begun = json.loads(self.ledger.note(UNFINISHED_NOTE) or "{}")
+        begun = json.loads(self.ledger.note(Note.READ_UNFINISHED) or "{}")
         after, cursor = LONG_AGO, newest.updated_at or ""
         self.resumed = begun.get("rules") == digest
         if self.resumed:
             after, cursor = begun["after"], begun["cursor"]
         for tasks, left in self.project.changed(after=after):
             here = {"rules": digest, "after": tasks[-1]["id"], "cursor": cursor}
-            self._take(tasks, {UNFINISHED_NOTE: json.dumps(here)}, left)
-        notes = {CURSOR_NOTE: cursor, RULES_NOTE: digest, UNFINISHED_NOTE: "{}"}
+            self._take(tasks, {Note.READ_UNFINISHED: json.dumps(here)}, left)
+        notes = {Note.READ_UNTIL: cursor, Note.READ_WITH: digest, Note.READ_UNFINISHED: "{}"}
         self.ledger.reviews.record([], notes)
 
     def read_changed(self, newest: Newest) -> None:
         """Read what has changed since the last read began."""
-        cursor = self.ledger.note(CURSOR_NOTE) or None
+        cursor = self.ledger.note(Note.READ_UNTIL) or None
         since = cursor and earlier(cursor, OVERLAP_S)
         # Thousands that were changed at once, as on contact sheets, are not read again every time.
         if cursor and since and self._known_between(since, cursor) > PAGE:
@@ -149,7 +144,7 @@ class _Reader:
         else:
             self._take_changed(since)
         if newest.updated_at is not None:
-            self.ledger.reviews.record([], {CURSOR_NOTE: newest.updated_at})
+            self.ledger.reviews.record([], {Note.READ_UNTIL: newest.updated_at})
 
     def _take_changed(self, since: str | None, until: str | None = None) -> None:
         for tasks, left in self.project.changed(since, until):
@@ -164,9 +159,9 @@ class _Reader:
         Args:
             tasks: How many the project has.
         """
-        if tasks - len(self._expected()) != int(self.ledger.note(OTHERS_NOTE) or 0):
+        if tasks - len(self._expected()) != int(self.ledger.note(Note.OTHER_TASKS) or 0):
             return True
-        swept = self.ledger.note(SWEPT_NOTE)
+        swept = self.ledger.note(Note.SWEPT_AT)
         if swept is None:
             return True
         passed = datetime.now(timezone.utc) - datetime.fromisoformat(swept)
@@ -189,8 +184,8 @@ class _Reader:
         gone = sorted(self._expected() - there.keys())
         lost = [task for number in gone for task in self._gone(number)]
         notes = {
-            SWEPT_NOTE: datetime.now(timezone.utc).isoformat(),
-            OTHERS_NOTE: str(len(there) - len(self._expected()) + len(gone)),
+            Note.SWEPT_AT: datetime.now(timezone.utc).isoformat(),
+            Note.OTHER_TASKS: str(len(there) - len(self._expected()) + len(gone)),
         }
         self._record(lost, notes)
 
@@ -199,7 +194,7 @@ class _Reader:
         numbers = self.known if self.subject.claims is None else self.subject.claims
         return {number for number in numbers if self.known.get(number) != ""}
 
-    def _take(self, tasks: Sequence[Task], notes: Mapping[str, str], left: int) -> None:
+    def _take(self, tasks: Sequence[Task], notes: Mapping[Note, str], left: int) -> None:
         """Record a page.
 
         Args:
@@ -236,7 +231,7 @@ class _Reader:
             own = number if but is None and key == lost[-1] else -int(key[:12], 16)
             yield ReviewedTask(own, key, "", sources.get(key, ""), _GONE)
 
-    def _record(self, tasks: Sequence[ReviewedTask], notes: Mapping[str, str]) -> None:
+    def _record(self, tasks: Sequence[ReviewedTask], notes: Mapping[Note, str]) -> None:
         gone = [task for task in tasks if task.review == _GONE]
         self.gone += sum(self.known.get(task.task_id) != "" for task in gone)
         self.changed += self.ledger.reviews.record(tasks, notes)

@@ -217,7 +217,7 @@ class _Teller:
             "label_probability": score and score.label_probability,
             "similarity": score and score.similarity,
             "predicted_label": score and score.predicted_label,
-            "model_version": score and score.model_version,
+            "model_version": sample.model_version,
             "original_name": name_in_folder(file),
         }
 

@@ -15,10 +15,9 @@ import numpy as np
 
 from importers.config.storage_sections import SplitSettings
 from importers.ledger import Ledger
-from importers.ledger.reviews import RELEASE_NOTE
+from importers.ledger.notes import Note
 from importers.record import SPLITS, TEST, Record
 from importers.scoring.looks import unpacked
-from importers.scoring.select import MODEL_VERSION_NOTE
 from importers.training_storage.splits import drawn_from
 
 AT_ONCE = 512
@@ -122,14 +121,14 @@ class SplitsReport:
 def check_splits(ledger: Ledger, settings: SplitSettings) -> SplitsReport:
     """Look at the splits of the last release, as the ledger has it; the storage is not read."""
     records = list(ledger.reviews.records().values())
-    version = ledger.note(MODEL_VERSION_NOTE)
-    vectors = {} if version is None else ledger.selection.vectors_of(version)
+    version = ledger.note(Note.MODEL_VERSION)
+    vectors = {} if version is None else ledger.vectors.of_model(version)
     families = Counter(record.family for record in records)
     splits = Counter(record.split for record in records)
     labels = Counter((record.label, record.split) for record in records)
     wrong = [] if settings.synthetic_in_test else [r for r in records if r.synthetic]
     return SplitsReport(
-        release=ledger.note(RELEASE_NOTE),
+        release=ledger.note(Note.RELEASE),
         samples=len(records),
         families=len(families),
         largest_family=max(families.values(), default=0),

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from importers.config.storage_sections import SplitSettings
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.ledger.reviews import Placed
 from importers.record import SPLITS, TEST, Record
 from importers.scoring.looks import Vectors, unpacked
-from importers.scoring.select import MODEL_VERSION_NOTE
 
 FOLDER = "folder"
 """Generator of pictures that were not drawn for the campaign."""
@@ -120,7 +120,7 @@ def split_samples(
         before,
         vectors,
         settings,
-        compared=ledger.selection.compared(vectors, settings.near_duplicates),
+        compared=ledger.vectors.compared(vectors, settings.near_duplicates),
         placed=ledger.reviews.placed({p for record in new.values() for p in pictures(record)}),
     )
 
@@ -147,10 +147,10 @@ def _ties(record: Record) -> tuple[object, ...]:
 
 def _uncompared(ledger: Ledger, records: Mapping[str, Record], settings: SplitSettings) -> set[str]:
     """Pictures of these samples whose vectors were not compared with those of the others."""
-    version = ledger.note(MODEL_VERSION_NOTE)
+    version = ledger.note(Note.MODEL_VERSION)
     if version is None:
         return set()
-    left = ledger.selection.uncompared(version, settings.near_duplicates)
+    left = ledger.vectors.uncompared(version, settings.near_duplicates)
     return left and left & {record.sha256 for record in records.values()}
 
 
@@ -164,7 +164,7 @@ def note_compared(ledger: Ledger, records: Mapping[str, Record], settings: Split
     To be called after the release is recorded. Where a process dies before, more is compared.
     """
     new = _uncompared(ledger, records, settings)
-    ledger.selection.record_compared(new, settings.near_duplicates)
+    ledger.vectors.record_compared(new, settings.near_duplicates)
 
 
 def assign(
@@ -297,5 +297,5 @@ def _put(record: Record, place: Placed) -> Record:
 
 
 def _vectors(ledger: Ledger) -> dict[str, bytes]:
-    version = ledger.note(MODEL_VERSION_NOTE)
-    return {} if version is None else ledger.selection.vectors_of(version)
+    version = ledger.note(Note.MODEL_VERSION)
+    return {} if version is None else ledger.vectors.of_model(version)

@@ -15,13 +15,11 @@ from importers.config.job import Job
 from importers.label_studio.project import campaign_project, read_project
 from importers.label_studio.queries import is_later
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from ls_backend.errors import LabelConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import Project, Task
 from ls_backend.labels.control import field_of
-
-MADE_NOTE = "project_made"
-"""Number of the project of somebody else, and when it was made: another server has another."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +104,14 @@ def subject_of(ls: LabelStudio, job: Job, ledger: Ledger) -> Subject:
         return Subject(campaign_project(ls, ledger), ledger.pushed_tasks())
     settings = _project(ls, job.project)
     made = f"{job.project} {settings['created_at']}"
-    if (ledger.note(MADE_NOTE) or made) != made:
+    if (ledger.note(Note.PROJECT_MADE) or made) != made:
         raise LabelStudioError(
             f"Project {job.project} at {ls.url} is not the one that {job.ledger_path} is of.",
             hint="If LABEL_STUDIO_URL names another server than before, set it back. For another "
             "project make another folder: ls-clip new NAME --project NUMBER",
             code="label_studio_other_project",
         )
-    ledger.set_note(MADE_NOTE, made)
+    ledger.set_note(Note.PROJECT_MADE, made)
     return Subject(settings, None)
 
 

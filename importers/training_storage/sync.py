@@ -21,7 +21,7 @@ from functools import partial
 
 from importers.config.job import Job
 from importers.ledger import Ledger
-from importers.ledger.reviews import RELEASE_NOTE
+from importers.ledger.notes import Note
 from importers.progress import Progress, silent
 from importers.record import Record, same
 from importers.review import (
@@ -31,11 +31,8 @@ from importers.review import (
     Review,
     ReviewedTask,
 )
-from importers.scoring.select import MODEL_VERSION_NOTE
 from importers.training_storage.card.card_of import card_of
 from importers.training_storage.classes import (
-    CLASSES_NOTE,
-    LABELS_NOTE,
     ClassList,
     classes_json,
     classified,
@@ -62,11 +59,6 @@ from importers.training_storage.splits import note_compared, split_samples
 from importers.training_storage.storages import open_storage
 from importers.training_storage.storages.fsspec_storage import Storage
 from ls_backend.label_studio import LabelStudio
-
-DESCRIBED_NOTE = "described_with"
-"""Digest of what decides how the same reviews become records."""
-RELEASED_NOTE = "released_with"
-"""Digest of what decides how the same records are released."""
 
 Watch = Callable[[str], Progress]
 
@@ -146,7 +138,7 @@ def sync(
     """
     storage = open_storage(job.storage_url)
     stands = latest_name(storage)
-    is_noted = stands is not None and stands == ledger.note(RELEASE_NOTE)
+    is_noted = stands is not None and stands == ledger.note(Note.RELEASE)
     look_up = ledger.reviews.records
     looked_up: list[Future[dict[str, Record]]] = []
     with ThreadPoolExecutor(1) as pool:  # while Label Studio is waited for
@@ -157,11 +149,12 @@ def sync(
         read = read_reviews(
             ls, job, ledger, full=full, on_change=look_ahead, progress=watch("Reading")
         )
-    ledger.set_note(LABELS_NOTE, json.dumps(read.rules.labels, ensure_ascii=False))
+    ledger.set_note(Note.LABELS, json.dumps(read.rules.labels, ensure_ascii=False))
     described, released = _described_with(job, ledger), _released_with(job, ledger)
-    if full or not is_noted or described != ledger.note(DESCRIBED_NOTE):
+    if full or not is_noted or described != ledger.note(Note.DESCRIBED_WITH):
         ledger.reviews.touch()
-    if is_noted and released == ledger.note(RELEASED_NOTE) and not ledger.reviews.any_unreleased():
+    is_as_released = is_noted and released == ledger.note(Note.RELEASED_WITH)
+    if is_as_released and not ledger.reviews.any_unreleased():
         return unchanged_report(ledger, storage, read, stands, dry_run=dry_run)
     known = looked_up[0].result() if looked_up else look_up()
     last = _last(storage, job, ledger, known if is_noted else None)
@@ -172,7 +165,7 @@ def sync(
         draft = _draft(job, ledger, read, last, wanted, changes)
         image = partial(picture_bytes, job=job)
         release = write_release(storage, draft, image, watch("Storing"), heal=full)
-        notes = {DESCRIBED_NOTE: described, RELEASED_NOTE: released}
+        notes = {Note.DESCRIBED_WITH: described, Note.RELEASED_WITH: released}
         _note(ledger, job, release, last, wanted, notes)
     return report_of(
         ledger,
@@ -278,7 +271,7 @@ def _note(
     release: Release,
     last: _Last,
     wanted: _Wanted,
-    notes: Mapping[str, str],
+    notes: Mapping[Note, str],
 ) -> None:
     before = last.records if last.is_noted else ledger.reviews.records()
     ledger.reviews.released(
@@ -287,18 +280,18 @@ def _note(
         gone=before.keys() - wanted.records.keys(),
         # What could not be stored is tried again by every sync.
         taken_up=[task.task_id for task in wanted.tasks if task.key not in wanted.left_out],
-        notes={**notes, CLASSES_NOTE: classes_json(wanted.classes)},
+        notes={**notes, Note.CLASSES: classes_json(wanted.classes)},
     )
     note_compared(ledger, wanted.records, job.storage.splits)
 
 
 def _described_with(job: Job, ledger: Ledger) -> str:
-    return _digest(job.storage.reviewers, ledger.note(MODEL_VERSION_NOTE), decisions(ledger))
+    return _digest(job.storage.reviewers, ledger.note(Note.MODEL_VERSION), decisions(ledger))
 
 
 def _released_with(job: Job, ledger: Ledger) -> str:
     settings = job.storage.model_dump(mode="json", exclude={"sweep_minutes"})
-    return _digest(settings, job.storage_url, ledger.note(LABELS_NOTE))
+    return _digest(settings, job.storage_url, ledger.note(Note.LABELS))
 
 
 def _digest(*told: object) -> str:

@@ -26,6 +26,7 @@ from importers.demo.services import LabelStudioServer, SketchServer
 from importers.generation.plan import Known, planned_samples
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 
 NewCampaign = Callable[..., Campaign]
 
@@ -107,7 +108,7 @@ def check(campaign: Campaign, kills: int, world: World) -> None:
     planned = planned_samples(campaign, Known())
     with Ledger(campaign.ledger_path, writing=False) as ledger:
         samples, spending = ledger.samples(), ledger.requests.spending()
-        project = ledger.note("project_id")
+        project = ledger.note(Note.PROJECT)
     assert [sample.key for sample in samples] == [sample.key for sample in planned]
 
     # Each is paid for once, except what was in the air when the process died.

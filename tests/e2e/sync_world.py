@@ -14,9 +14,9 @@ from storage_reader import labels
 
 from importers.config.campaign import CAMPAIGN_FILE, Campaign
 from importers.config.job import Job, campaign_job
-from importers.label_studio.project import PROJECT_NOTE
 from importers.label_studio.push import push
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.training_storage.report import SyncReport
 from importers.training_storage.sync import sync
 from ls_backend.label_studio import LabelStudio
@@ -53,7 +53,7 @@ class Review:
 
     @property
     def project(self) -> int:
-        return int(self.ledger.note(PROJECT_NOTE) or 0)
+        return int(self.ledger.note(Note.PROJECT) or 0)
 
     @property
     def job(self) -> Job:

@@ -14,6 +14,7 @@ from importers.demo.services import BackendServer
 from importers.label_studio.backend import backend_version
 from importers.label_studio.connect import connect
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from ls_backend.label_studio import LabelStudio
 
 
@@ -74,7 +75,7 @@ def test_a_backend_of_another_kind_is_left_alone(
 def test_a_campaign_keeps_its_order_until_a_push_brings_the_new_scores(
     pushed: World, stub: StubBackend
 ) -> None:
-    project_id = int(pushed.ledger.note("project_id") or 0)
+    project_id = int(pushed.ledger.note(Note.PROJECT) or 0)
     assert connect(pushed.ls, project_id, stub.url, VERSION).live
     stub.version = NEWER_VERSION
     report = connect(pushed.ls, project_id, stub.url, NEWER_VERSION)

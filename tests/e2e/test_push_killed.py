@@ -28,6 +28,7 @@ from importers.demo.services import LabelStudioServer
 from importers.label_studio import imports, push
 from importers.label_studio import push as push_module
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from ls_backend.label_studio import Credentials, LabelStudio
 
 
@@ -172,7 +173,7 @@ def test_an_import_that_was_lost_is_done_again(
     monkeypatch.setattr(imports, "IMPORT_MAY_TAKE_S", 0.1)
     world = make_world()
     key = world.ledger.samples()[0].key
-    world.ledger.set_note("import_under_way", json.dumps([time.time(), key]))
+    world.ledger.set_note(Note.TASKS_IMPORT, json.dumps([time.time(), key]))
     assert world.push().pushed == len(SCORES)
 
 
@@ -198,7 +199,7 @@ def _projects_named(world: World, title: str) -> list[int]:
 
 def _rolled_back(world: World) -> Ledger:
     """A ledger that knows the project, and of no task."""
-    project_id = world.ledger.note("project_id")
+    project_id = world.ledger.note(Note.PROJECT)
     world.ledger.close()
     world.campaign.ledger_path.unlink()
     ledger = Ledger(world.campaign.ledger_path)

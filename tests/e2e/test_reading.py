@@ -20,10 +20,10 @@ from importers.config.new import new_project_file
 from importers.config.storage_sections import ApprovalSettings
 from importers.label_studio import queries
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.review import CONTACT_SHEET, ONE_BY_ONE, STORED
 from importers.training_storage.reading import TASK_GONE, Read, read_reviews
 from importers.training_storage.records import describe, picture_bytes
-from importers.training_storage.subject import MADE_NOTE
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
 
@@ -160,7 +160,7 @@ def test_deleted_tasks_are_missed_by_their_number_or_by_a_sweep(make_world: Make
     assert gone.review.reason == TASK_GONE
     assert gone.source.startswith("/data/upload/")
 
-    project = int(reading.ledger.note("project_id") or 0)
+    project = int(reading.ledger.note(Note.PROJECT) or 0)
     reading.delete(1)
     reading.ls.request("POST", f"/api/projects/{project}/import", json=[{"data": OTHER}])
     assert reading.counts() == (1, 0, 0, False), "as many tasks as before"
@@ -191,7 +191,7 @@ def test_the_number_of_a_deleted_task_is_given_to_another(make_world: MakeWorld)
     assert again.counts() == (0, 0, 0, False)
 
     again.delete(2)
-    project = int(again.ledger.note("project_id") or 0)
+    project = int(again.ledger.note(Note.PROJECT) or 0)
     again.ls.request("POST", f"/api/projects/{project}/import", json=[{"data": OTHER}])
     assert again.read().gone == 1, "somebody else's task has it now"
     assert again.verdicts() == ["approved", None, None]
@@ -287,7 +287,7 @@ def test_another_project_is_not_a_withdrawal(ls: LabelStudio, tmp_path: Path) ->
     with of_project(ls, project, tmp_path / "p") as reading:
         reading.annotate(0, "cat")
         reading.read()
-        reading.ledger.set_note(MADE_NOTE, f"{project} 2020-01-01T00:00:00Z")
+        reading.ledger.set_note(Note.PROJECT_MADE, f"{project} 2020-01-01T00:00:00Z")
         with pytest.raises(LabelStudioError, match="is not the one") as raised:
             reading.read(full=True)
         assert raised.value.code == "label_studio_other_project"

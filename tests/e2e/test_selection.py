@@ -17,7 +17,7 @@ def selecting(world: World, **selection: object) -> World:
 def test_what_is_held_back_is_not_pushed_nor_audited(make_world: MakeWorld) -> None:
     world = make_world((0.9, 0.1, 0.5, 0.3), audit=1.0)
     first, second, *others = (sample.key for sample in world.ledger.samples())
-    world.ledger.selection.record(
+    world.ledger.record_selection(
         {first: (None, f"near duplicate of {second}"), second: (None, "blank")}
     )
     report = world.push()

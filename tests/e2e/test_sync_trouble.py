@@ -12,8 +12,8 @@ from sync_world import Review
 
 from importers.config.campaign import CAMPAIGN_FILE
 from importers.config.job import campaign_job
-from importers.label_studio.project import PROJECT_NOTE
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.training_storage.sync import sync
 from ls_backend.errors import LabelStudioError, LabelStudioUnreachable
 from ls_backend.label_studio import Credentials, LabelStudio
@@ -77,7 +77,7 @@ def test_another_label_studio_is_not_a_withdrawal(review: Review, wrong: str) ->
     review.tick_on_contact_sheet(0, 1)
     review.sync()
     if wrong == "no project":
-        review.ledger.set_note(PROJECT_NOTE, "999999")
+        review.ledger.set_note(Note.PROJECT, "999999")
     elif wrong == "another project":
         review.ls.request("PATCH", f"/api/projects/{review.project}", json={"description": "mine"})
     else:

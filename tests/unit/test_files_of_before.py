@@ -59,7 +59,7 @@ def test_samples_are_what_they_were(pets: Campaign) -> None:
     with Ledger(pets.ledger_path) as ledger:
         samples = ledger.samples()
         assert ledger.plan([sample.planned for sample in samples]) == 0, "their keys are the same"
-        assert len(ledger.selection.vectors_of(VERSION)) == 24
+        assert len(ledger.vectors.of_model(VERSION)) == 24
         assert [source.origin for source in ledger.sources.all()] == ["folder:sources/cat/mine.png"]
     labels = Counter(sample.prompt.label for sample in samples)
     assert labels == {"cat": 10, "fish": 9, "dog": 8, "None of these": 3}

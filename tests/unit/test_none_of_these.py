@@ -15,7 +15,7 @@ from importers.image_store import ImageStore
 from importers.label_studio.tasks import TaskBuilder, why
 from importers.ledger import Ledger
 from importers.pipeline import score
-from importers.sample import PlannedSample, Prompt, Score
+from importers.sample import PlannedSample, Prompt
 from importers.sketch import open_model
 from importers.sketch.draw import draw
 from ls_backend.images.image_vectors import ImageParts
@@ -23,7 +23,7 @@ from ls_backend.images.pixels import decode_image
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.texts import DEFAULT_BACKGROUND
 from ls_backend.model import ClipModel
-from ls_backend.zero_shot import Vectors, score_shares
+from ls_backend.zero_shot import Score, Vectors, score_shares
 
 LABELS = ["cat", "dog", "fish"]
 ADVERSARIAL = {"name": "adversarial", "truth": "none", "templates": ["a {label}-like {other}"]}
@@ -144,5 +144,5 @@ def test_none_is_as_likely_as_the_labels_are_not(
     ],
 )
 def test_reviewers_are_told_why(probability: float, predicted: float, said: str) -> None:
-    seen = Score("clip:test@1", probability, 0.2, 0.0, "dog", predicted)
+    seen = Score(NONE_OF_THESE, probability, 0.0, "dog", predicted, 0.2)
     assert why(NONE_OF_THESE, seen) == said

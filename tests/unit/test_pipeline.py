@@ -171,7 +171,7 @@ def test_scores_are_those_of_the_backend_and_made_once(
         assert report.model_version.startswith("clip:sketch-clip@")
         for sample in ledger.samples():
             assert sample.score is not None
-            assert sample.score.model_version == report.model_version
+            assert sample.model_version == report.model_version
             assert sample.score.predicted_label == sample.prompt.label
             assert 0.5 < sample.score.label_probability <= 1
             assert 0 < sample.score.similarity <= 1

@@ -10,11 +10,11 @@ from importers.commands.campaign_words import status_table
 from importers.config.campaign import load_campaign
 from importers.generation.plan import plan
 from importers.ledger import Ledger
-from importers.sample import Score
 from importers.status import Counts, campaign_status
+from ls_backend.zero_shot import Score
 
 WriteCampaign = Callable[..., Path]
-SCORE = Score("clip:a@1", 0.9, 0.3, 0.8, "cat", 0.9)
+SCORE = Score("cat", 0.9, 0.8, "cat", 0.9, 0.3)
 
 
 def counts(**known: int) -> Counts:
@@ -44,7 +44,7 @@ def test_every_step_of_every_sample_is_counted(write_campaign: WriteCampaign) ->
                 cost_usd=Decimal("0.05"),
                 usage=None,
             )
-        ledger.record_scores({approved: SCORE, waiting: SCORE})
+        ledger.record_scores({approved: SCORE, waiting: SCORE}, "clip:a@1")
         ledger.record_tasks({approved: 1, waiting: 2}, "clip:a@1")
         record_review(ledger, approved, "approved", "cat")
         record_review(ledger, waiting)

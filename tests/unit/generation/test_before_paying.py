@@ -11,10 +11,11 @@ from paid_runs import PER_IMAGE, ls_clip, run
 
 from importers.config.campaign import load_campaign
 from importers.generation import budget
-from importers.generation.budget import TERMS_NOTE, noted_terms, show_terms_once
+from importers.generation.budget import noted_terms, show_terms_once
 from importers.generation.estimate import Estimator
 from importers.generation.plan import plan
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 
 # -- before and after --------------------------------------------------------------------------
 
@@ -131,4 +132,4 @@ def test_the_terms_are_shown_before_the_first_request(
     assert "do not allow output" in ls_clip("generate", folder).stderr
     assert "do not allow output" not in ls_clip("generate", folder).stderr
     with Ledger(load_campaign(folder).ledger_path, writing=False) as ledger:
-        assert ledger.note(TERMS_NOTE)
+        assert ledger.note(Note.TERMS)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from importers.config.campaign import Campaign
 from importers.label_studio.push import draw, draw_audit
 from importers.ledger import Ledger
-from importers.sample import PlannedSample, Prompt, Score
+from importers.sample import PlannedSample, Prompt
+from ls_backend.zero_shot import Score
 
 
 def campaign(share: float) -> Campaign:
@@ -37,7 +38,7 @@ def ledger_with(path: Path, names: range) -> Ledger:
 def add_scored(ledger: Ledger, names: range) -> None:
     prompt = Prompt("a cat", "cat", "vanilla", {})
     ledger.plan(PlannedSample(f"{i:03d}", prompt, "m", "8x8", {}, i) for i in names)
-    ledger.record_scores({f"{i:03d}": Score("v", i / 1000, 0, 0, "cat", 0) for i in names})
+    ledger.record_scores({f"{i:03d}": Score("cat", i / 1000, 0, "cat", 0, 0) for i in names}, "v")
 
 
 def audited(ledger: Ledger) -> set[str]:

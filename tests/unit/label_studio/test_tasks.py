@@ -14,8 +14,9 @@ from importers.config.campaign import Campaign
 from importers.config.review_config import review_config
 from importers.label_studio.predictions import PredictionChecker
 from importers.label_studio.tasks import TaskBuilder, check_prediction, queue_position, why
-from importers.sample import PlannedSample, Prompt, Sample, Score
+from importers.sample import PlannedSample, Prompt, Sample
 from ls_backend.errors import LabelStudioError
+from ls_backend.zero_shot import Score
 
 CAMPAIGN = Campaign.model_validate(
     {
@@ -29,7 +30,7 @@ CAMPAIGN = Campaign.model_validate(
 BY_SIMILARITY = CAMPAIGN.model_copy(
     update={"review": CAMPAIGN.review.model_copy(update={"order": "similarity"})}
 )
-SCORE = Score("clip:test@1", 0.031, 0.22, -0.9, "dog", 0.969)
+SCORE = Score("cat", 0.031, -0.9, "dog", 0.969, 0.22)
 SAMPLE = Sample(
     planned=PlannedSample("k1", Prompt("a red cat", "cat", "vanilla", {}), "m", "8x8", {}, 1),
     sha256="00",
@@ -39,6 +40,7 @@ SAMPLE = Sample(
     refused=None,
     kept=None,
     flaw=None,
+    model_version="clip:test@1",
     score=SCORE,
     audit=True,
     audit_probability=0.1,

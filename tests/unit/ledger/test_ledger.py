@@ -9,10 +9,12 @@ import pytest
 from review_records import record_review
 
 from importers.ledger import Ledger
-from importers.sample import PlannedSample, Prompt, Score, sample_key
+from importers.ledger.notes import Note
+from importers.sample import PlannedSample, Prompt, sample_key
 from ls_backend.errors import LedgerError
+from ls_backend.zero_shot import Score
 
-SCORE = Score("clip:test@1", 0.9, 0.3, 0.8, "cat", 0.9)
+SCORE = Score("cat", 0.9, 0.8, "cat", 0.9, 0.3)
 
 
 def planned(number: int) -> PlannedSample:
@@ -44,10 +46,10 @@ def test_a_sample_walks_through_the_stages(ledger: Ledger) -> None:
     store(ledger, sample.key)
     assert ledger.to_generate() == []
     assert [s.key for s in ledger.to_score("clip:test@1")] == [sample.key]
-    ledger.record_scores({sample.key: SCORE})
+    ledger.record_scores({sample.key: SCORE}, "clip:test@1")
     assert ledger.to_score("clip:test@1") == []
     assert [s.key for s in ledger.to_score("clip:test@2")] == [sample.key]
-    assert [s.score for s in ledger.to_push()] == [SCORE]
+    assert [(s.score, s.model_version) for s in ledger.to_push()] == [(SCORE, "clip:test@1")]
     ledger.record_audit({sample.key: True}, 0.25)
     ledger.record_uploads({sample.key: "/data/upload/1/x.png"})
     ledger.record_tasks({sample.key: 41}, "clip:test@1")
@@ -130,10 +132,12 @@ def test_one_process_writes_others_may_read(ledger: Ledger) -> None:
 def test_the_campaign_id_stays(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         first = ledger.campaign_id
-        ledger.set_note("project", "12")
+        ledger.set_note(Note.PROJECT, "12")
+        ledger.set_note(Note.TERMS, "of 2026", of="gpt-image-2")
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        assert (ledger.campaign_id, ledger.note("project")) == (first, "12")
-        assert ledger.note("nothing") is None
+        assert (ledger.campaign_id, ledger.note(Note.PROJECT)) == (first, "12")
+        assert ledger.note(Note.TERMS, of="gpt-image-2") == "of 2026"
+        assert ledger.note(Note.TERMS) is None
     assert len(first) == 32
 
 

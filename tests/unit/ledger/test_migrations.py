@@ -13,6 +13,7 @@ from kept_label_studio import kept_label_studio
 
 from importers.config.job import load_job
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.sample import Prompt, Sample, sample_key
 from importers.training_storage.sync import sync
 from ls_backend.errors import LedgerError
@@ -54,7 +55,7 @@ def check(samples: list[Sample]) -> None:
 def test_nothing_of_it_is_lost_and_the_old_file_stays_beside_it(old: Path) -> None:
     with Ledger(old) as ledger:
         check(ledger.samples())
-        assert ledger.note("project_id") == "12"
+        assert ledger.note(Note.PROJECT) == "12"
         assert ledger.requests.spending().unknown == 1
         ledger.plan(sample.planned for sample in ledger.samples())
         assert len(ledger.samples()) == 3, "known samples keep their keys"

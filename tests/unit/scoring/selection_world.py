@@ -14,9 +14,10 @@ from importers.config.campaign import Campaign
 from importers.generation.plan import plan
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.sample import PlannedSample, Sample, Score
+from importers.sample import PlannedSample, Sample
 from importers.scoring.looks import packed
 from importers.scoring.select import held_because, select, to_push
+from ls_backend.zero_shot import Score
 
 VERSION, NEWER = "clip:test@1", "clip:test@2"
 
@@ -62,7 +63,7 @@ class World:
 
     def score(self, probabilities: dict[str, float], version: str = VERSION) -> None:
         self.ledger.record_scores(
-            {key: Score(version, p, p / 2, 0.0, "cat", p) for key, p in probabilities.items()}
+            {k: Score("cat", p, 0.0, "cat", p, p / 2) for k, p in probabilities.items()}, version
         )
 
     def see(self, degrees: dict[str, float], flaws: dict[str, str] | None = None) -> None:
@@ -71,7 +72,7 @@ class World:
         rows = np.array([[math.cos(a), math.sin(a)] for a in angles], dtype=np.float32)
         digests = [self.sample(key).sha256 or "" for key in degrees]
         vectors = dict(zip(digests, packed(rows), strict=True)) if digests else {}
-        self.ledger.selection.record_seen(flaws or {}, vectors, VERSION)
+        self.ledger.vectors.record(flaws or {}, vectors, VERSION)
 
     def select(self, version: str = VERSION) -> None:
         select(self.campaign, self.ledger, version)

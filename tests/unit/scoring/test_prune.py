@@ -73,7 +73,7 @@ def test_what_was_deleted_is_not_drawn_scored_or_pushed_again(make_world: MakeWo
     assert world.ledger.to_generate() == []
     assert len(world.ledger.to_score("clip:test@2")) == 2
     assert len(world.ledger.to_push()) == 2
-    assert world.ledger.selection.without_vector(VERSION) == {
+    assert world.ledger.vectors.lacking(VERSION) == {
         sample.key for sample in world.ledger.to_push()
     }
 

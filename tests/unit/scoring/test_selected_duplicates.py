@@ -106,7 +106,7 @@ def test_neither_batches_nor_runs_make_a_difference(seed: int, make_world: MakeW
         drawn_at(world, batch, *(degrees[sample.key] for sample in batch))
         world.select()
     in_steps = world.flaws(planned)
-    world.ledger.selection.record(dict.fromkeys(degrees, (None, None)))
+    world.ledger.record_selection(dict.fromkeys(degrees, (None, None)))
     world.select()
     assert world.flaws(planned) == in_steps
     assert 5 < len(world.to_push()) < 20

@@ -12,9 +12,9 @@ from split_records import by_key, record
 
 from importers.config.campaign import NONE_OF_THESE
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.training_storage.classes import (
     CLASS_GONE,
-    CLASSES_NOTE,
     ClassList,
     classes_json,
     classified,
@@ -167,7 +167,7 @@ def test_the_ledger_keeps_decisions_and_the_list(tmp_path: Path) -> None:
         assert read_map(ledger, ["cat"]) == {}
         note_decision(ledger, "cat", "Kätzchen")
         note_decision(ledger, "fish", None)
-        ledger.set_note(CLASSES_NOTE, classes_json(ClassList(("cat", None, "dog"))))
+        ledger.set_note(Note.CLASSES, classes_json(ClassList(("cat", None, "dog"))))
     with Ledger(tmp_path / "ledger.sqlite", writing=False) as ledger:
         assert read_map(ledger, ["Kätzchen", "dog"]) == {"cat": "Kätzchen", "fish": None}
         assert read_map(ledger, ["fish", "dog"]) == {"cat": "Kätzchen"}, "fish is a label again"

@@ -16,11 +16,13 @@ from importers.config.campaign import Campaign
 from importers.config.job import Job, campaign_job
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.record import Record, record_from, record_json
 from importers.review import Review, ReviewedTask, Shown
-from importers.sample import PlannedSample, Prompt, Score, sample_key
+from importers.sample import PlannedSample, Prompt, sample_key
 from importers.training_storage.records import describe, picture_bytes
 from ls_backend.label_studio import Credentials, LabelStudio
+from ls_backend.zero_shot import Score
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
 NOBODY = LabelStudio(Credentials("http://127.0.0.1:1", "0" * 40))
@@ -51,7 +53,7 @@ class Pets:
         self.ledger.requests.stored(
             request, digest, request_id="r1", cost_usd=Decimal("0.01"), usage=None
         )
-        self.ledger.record_scores({key: Score("clip:1", 0.7, 0.3, 0.2, "cat", 0.7)})
+        self.ledger.record_scores({key: Score("cat", 0.7, 0.2, "cat", 0.7, 0.3)}, "clip:1")
         return planned
 
     def image(self, planned: PlannedSample) -> str:
@@ -95,7 +97,7 @@ def pets(tmp_path: Path) -> Iterator[Pets]:
 
 
 def test_a_record_says_all_that_is_known(pets: Pets) -> None:
-    pets.ledger.set_note("terms_notice:sketch-1", "terms of 2026")
+    pets.ledger.set_note(Note.TERMS, "terms of 2026", of="sketch-1")
     planned = pets.draw()
     records, problems = pets.describe(planned)
     [record] = records.values()

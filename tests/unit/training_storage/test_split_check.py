@@ -15,10 +15,9 @@ from importers import cli
 from importers.config.campaign import NONE_OF_THESE
 from importers.config.storage_sections import SplitSettings
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.record import Record
-from importers.scoring.select import MODEL_VERSION_NOTE
 from importers.training_storage.classes import (
-    CLASSES_NOTE,
     ClassList,
     classes_json,
     decisions,
@@ -147,9 +146,9 @@ def write_labels(folder: Path, *labels: str) -> None:
 
 def release(folder: Path, classes: ClassList, *records: Record) -> None:
     with Ledger(folder / "ledger.sqlite") as ledger:
-        ledger.set_note(MODEL_VERSION_NOTE, "clip:test@1")
-        ledger.selection.record_seen({}, looks(a=0, b=1), "clip:test@1")
-        notes = {CLASSES_NOTE: classes_json(classes)}
+        ledger.set_note(Note.MODEL_VERSION, "clip:test@1")
+        ledger.vectors.record({}, looks(a=0, b=1), "clip:test@1")
+        notes = {Note.CLASSES: classes_json(classes)}
         ledger.reviews.released("000001-0a1b2c3d", records, [], [], notes)
 
 

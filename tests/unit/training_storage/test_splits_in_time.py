@@ -13,10 +13,10 @@ from split_records import PLAIN, by_key, in_split, looks, moved, record, sha
 
 from importers.config.storage_sections import SplitSettings
 from importers.ledger import Ledger
+from importers.ledger.notes import Note
 from importers.ledger.reviews import Placed
 from importers.record import Record
 from importers.scoring.looks import packed
-from importers.scoring.select import MODEL_VERSION_NOTE
 from importers.training_storage.split_check import torn
 from importers.training_storage.splits import note_compared, pictures, split_samples
 
@@ -24,7 +24,7 @@ from importers.training_storage.splits import note_compared, pictures, split_sam
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        ledger.set_note(MODEL_VERSION_NOTE, "clip:test@1")
+        ledger.set_note(Note.MODEL_VERSION, "clip:test@1")
         yield ledger
 
 
@@ -72,16 +72,16 @@ def test_who_left_goes_with_its_family(ledger: Ledger) -> None:
 
 
 def test_new_vectors_and_a_lower_threshold_are_compared_again(ledger: Ledger) -> None:
-    ledger.selection.record_seen({}, looks(a=0, b=20), "clip:test@1")
+    ledger.vectors.record({}, looks(a=0, b=20), "clip:test@1")
     records = [record("a"), record("b")]
     assert len({r.family for r in release(ledger, *records).values()}) == 2
-    assert ledger.selection.compared([sha("a"), sha("b")], 0.995) == {sha("a"), sha("b")}
-    assert ledger.selection.compared([sha("a")], 0.99) == set()
+    assert ledger.vectors.compared([sha("a"), sha("b")], 0.995) == {sha("a"), sha("b")}
+    assert ledger.vectors.compared([sha("a")], 0.99) == set()
     close = SplitSettings(near_duplicates=0.9)
     assert len({r.family for r in release(ledger, *records, settings=close).values()}) == 1
-    ledger.selection.record_seen({}, looks(a=0), "clip:test@2")
-    assert ledger.selection.compared([sha("a"), sha("b")], 0.995) == {sha("b")}
-    assert ledger.selection.vectors_of("clip:test@2").keys() == {sha("a")}
+    ledger.vectors.record({}, looks(a=0), "clip:test@2")
+    assert ledger.vectors.compared([sha("a"), sha("b")], 0.995) == {sha("b")}
+    assert ledger.vectors.of_model("clip:test@2").keys() == {sha("a")}
 
 
 PICTURES = [f"p{n}" for n in range(14)]
@@ -118,8 +118,8 @@ def test_step_by_step_nothing_is_torn_and_nothing_trained_on_is_tested_on(
     used: set[str] = set()
     ever: set[str] = set()
     with Ledger(tmp_path_factory.getbasetemp() / "none.sqlite", copy=True) as ledger:
-        ledger.set_note(MODEL_VERSION_NOTE, "clip:test@1")
-        ledger.selection.record_seen({}, VECTORS, "clip:test@1")
+        ledger.set_note(Note.MODEL_VERSION, "clip:test@1")
+        ledger.vectors.record({}, VECTORS, "clip:test@1")
         for _ in range(data.draw(st.integers(2, 5))):
             there = data.draw(st.lists(st.sampled_from(PICTURES), unique=True))
             before = ledger.reviews.records()
