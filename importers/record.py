@@ -24,28 +24,30 @@ class Record:
     """A picture that people approved. Times are ISO 8601 in UTC. What is not known is None.
 
     Attributes:
-        sample: Key of the sample; its identity.
-        sha256: Of the picture's bytes.
+        sample: Key of the sample.
+        sha256: Digest of the picture's bytes, 64 hexadecimal digits.
         format: Ending of the picture's file: png, jpg, webp, gif, …
         width, height: In pixels, as it is shown: turned as its EXIF data says.
         bytes: Size of the picture's file.
-        label, class_id: What it shows, and the label's number in the class list.
+        label, class_id: Label of the picture, and its number in the class list.
         split: train, validation or test.
         verdict: approved or relabelled.
         reviewed: "one by one" or "contact sheet".
         reviewers: Label Studio's ids of people, or their e-mail addresses where asked for.
-        annotation_id, annotated_at, decided_at: The annotation, when made and last changed.
-        annotators, agreement: How many people answered, and the share who gave this label.
-        shown_label, shown_score, shown_model_version: The prediction that people saw.
-        prompt, prompt_label, technique, factors: What was asked for.
-        generator, size, parameters, seed, request_id, generated_at, cost_usd: Who drew it and how.
+        annotation_id, annotated_at, decided_at: Annotation that decided, times at which it was made
+            and last changed.
+        annotators, agreement: Number of people who answered, and share who gave this label.
+        shown_label, shown_score, shown_model_version: Prediction that people saw.
+        prompt, prompt_label, technique, factors: Prompt that it was drawn from.
+        generator, size, parameters, seed, request_id, generated_at, cost_usd: Model, request, time
+            and price in US dollars.
         parents: sha256 of the pictures that it is made from.
         ancestors: sha256 of those, and of what they are made from, through all generations.
         synthetic: Whether a model drew it.
-        terms: What the provider's terms restrict, as people were told.
+        terms: Terms of the provider, as people were told.
         label_probability, similarity, predicted_label, model_version: CLIP's score of it.
         original_name: Name of the file where it came from.
-        family: Samples of one family are in one split.
+        family: Name of the samples that are in one split together.
         boxes: Rectangles that people drew.
     """
 

@@ -32,8 +32,9 @@ class Shown:
     """The prediction that people had before them.
 
     Attributes:
-        label: What it said; None where it said nothing.
-        score: As Label Studio shows it.
+        label: Label of the prediction; None where it has none.
+        score: Score of the prediction, in [0, 1].
+        model_version: Model version of the prediction.
     """
 
     label: str | None
@@ -46,8 +47,10 @@ class Box:
     """A rectangle that people drew: per cent of the picture's width and height, as in Label Studio.
 
     Attributes:
-        x, y: Of its upper left corner.
-        rotation: In degrees, clockwise around that corner.
+        label: Label of the rectangle.
+        x, y: Place of its upper left corner, in per cent.
+        width, height: Size of it, in per cent.
+        rotation: Angle in degrees, clockwise around that corner.
     """
 
     label: str
@@ -64,18 +67,19 @@ class Review:
 
     Attributes:
         outcome: One of `VERDICTS`, `undecided` or `waiting`.
-        reason: Why it is undecided, for people; None otherwise.
-        label: What the picture shows, where the outcome is in `STORED`.
-        annotation_id: The annotation that decided.
-        annotated_at, decided_at: When that was made, and last changed.
+        reason: Reason why it is undecided, for people; None otherwise.
+        label: Label of the picture, where the outcome is in `STORED`.
+        annotation_id: Label Studio's id of the annotation that decided.
+        annotated_at, decided_at: Times at which that was made, and last changed.
         reviewers: Label Studio's ids of the people whose annotations agree with it, that one's
             first; an annotation without a person has none.
-        changed_by: Who changed the task's annotations last, where Label Studio tells.
-        reviewed: One by one, or on a contact sheet; None where nobody has.
+        changed_by: Label Studio's id of the person who changed the task's annotations last, where
+            it is known.
+        reviewed: `ONE_BY_ONE` or `CONTACT_SHEET`; None where nobody has, or it is not known.
         lead_time_s: Seconds that the annotation took.
-        annotators: How many people gave an answer that counts.
+        annotators: Number of people with an answer that counts.
         agreement: Share of those who gave this label, in (0, 1]; None with fewer than two.
-        shown: The prediction shown; None where there was none.
+        shown: Prediction that was shown; None where there was none.
         boxes: Rectangles drawn in the deciding annotation.
     """
 
@@ -110,10 +114,12 @@ class ReviewedTask:
     """A task of Label Studio as it was read last.
 
     Attributes:
-        key: Of its sample.
-        updated_at: As Label Studio writes it; what moves it, moves the review perhaps. "" of a task
-            that is gone.
-        source: The task's value for the image: where its bytes are had from.
+        task_id: Number of the task; negative for a sample whose task's number another one has.
+        key: Key of the sample.
+        updated_at: Time of the task's last change, as Label Studio writes it; "" of one that is
+            gone.
+        source: The task's value for the image: an address or path.
+        review: What people said of it.
     """
 
     task_id: int

@@ -23,10 +23,10 @@ class Prompt:
     """A text, the label it is meant to show, and how it was made.
 
     Attributes:
-        text: What the image model is asked to draw.
-        label: The label that the picture is meant to show.
+        text: Text that the image model is given.
+        label: Label that the picture is meant to show.
         technique: vanilla, environment, style, adversarial, variation, fusion or inpainting.
-        factors: The value of each factor that went into the text.
+        factors: Value of each factor that went into the text, by the factor's name.
     """
 
     text: str
@@ -40,7 +40,12 @@ class PlannedSample:
     """A sample before it has an image: the prompt and the request that will be paid for.
 
     Attributes:
-        key: Its name for ever, see `sample_key`.
+        key: Name of the sample for ever, 32 hexadecimal digits; see `sample_key`.
+        prompt: Prompt of the picture.
+        model: Model that draws it, as the generator names it.
+        size: Width and height that are asked for, "1024x1024".
+        parameters: Further parameters of the request.
+        seed: Number that tells apart requests that are alike.
         group: Key of the first of the images that are drawn from one prompt to choose from; None
             where one alone is drawn.
         parents: sha256 of the images that it is made from, in the order of the request.
@@ -63,10 +68,10 @@ class SourceImage:
     """An image that samples are made from; its bytes are in the image store.
 
     Attributes:
-        sha256: Of the bytes.
-        technique: Index of the `[[technique]]` that wants it.
-        origin: Where it was found: "folder:cats/1.png", "label-studio:12/task/345", "approved:KEY".
-        label: The label that it shows; "" where it is a source no longer.
+        sha256: Digest of the bytes, 64 hexadecimal digits.
+        technique: Index of the `[[technique]]` that starts from it.
+        origin: Place of it: "folder:cats/1.png", "label-studio:12/task/345", "approved:KEY".
+        label: Label that it shows; "" where it is a source no longer.
         mask: sha256 of the mask for inpainting; None where none is wanted.
     """
 
@@ -173,7 +178,7 @@ class Ancestors:
 
     Attributes:
         images: sha256 of every image.
-        samples: Keys of those samples whose image is one of them; photos are nobody's.
+        samples: Key of each sample whose image is one of them; photos have none.
     """
 
     images: frozenset[str]

@@ -22,15 +22,15 @@ class Counts:
     """How far samples have come; each was counted in every step that it has passed.
 
     Attributes:
-        planned: All of them.
-        generated: Those with an image.
-        refused: Those that the generator would not draw.
-        scored: Those with a score.
-        held: Those with an image that are kept from people: not the best, or not usable.
-        pushed: Those that stand in Label Studio as a task.
-        approved, relabelled, rejected, unusable, none_of_these, skipped: What people decided, as
-            of the last sync.
-        undecided: Those pushed without a decision yet.
+        planned: Number of all samples.
+        generated: Samples with an image.
+        refused: Samples that the generator would not draw.
+        scored: Samples with a score.
+        held: Samples with an image that are kept from people: not the best, or not usable.
+        pushed: Samples that stand in Label Studio as a task.
+        approved, relabelled, rejected, unusable, none_of_these, skipped: Samples with that verdict,
+            as of the last sync.
+        undecided: Pushed samples without a verdict yet.
     """
 
     planned: int
@@ -53,17 +53,17 @@ class CampaignStatus:
     """Where a campaign stands.
 
     Attributes:
-        campaign: Its name.
+        campaign: Name of the campaign.
         total: Counts over all samples in the ledger or the plan.
         labels: Counts for each label.
-        earlier: Samples among them that campaign.toml no longer asks for.
-        held: How many samples are kept from people for which reason.
-        in_batch: Samples that are in a batch at the provider.
+        earlier: Number of samples among them that campaign.toml no longer asks for.
+        held: Number of samples that are kept from people, by the reason.
+        in_batch: Number of samples that are in a batch at the provider.
         given_up: Planned samples that are not asked for again: too many requests for them brought
             no image.
         spending: Requests by outcome, and their cost.
-        model_version: Of the last scoring; None before.
-        project_url: Of the Label Studio project; None before the first push.
+        model_version: Model version of the last scoring; None before.
+        project_url: Address of the Label Studio project; None before the first push.
     """
 
     campaign: str

@@ -33,3 +33,8 @@ def record_review(
     review = Review(WAITING) if outcome == WAITING else decided(outcome, label)
     ledger.reviews.record([ReviewedTask(task, key, DECIDED_AT.isoformat(), "", review)], {})
     return review
+
+
+def all_reviews(ledger: Ledger) -> list[ReviewedTask]:
+    """Every task that was ever read, by its number."""
+    return ledger.reviews._tasks("ORDER BY task_id")

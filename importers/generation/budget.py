@@ -21,9 +21,9 @@ from importers.config.sections import BudgetSettings, GeneratorSettings
 from importers.generation.estimate import Estimator, utc_today
 from importers.generators import check as check_generator
 from importers.ledger import Ledger
-from importers.ledger.inputs import WritingAccount
+from importers.ledger.inputs import WritingEntry
 from importers.ledger.notes import Note
-from importers.ledger.requests import Account
+from importers.ledger.requests import RequestEntry
 from importers.openai_api.connection import OPENAI_HOST
 from importers.openai_api.models import operation
 from importers.sample import PlannedSample
@@ -270,16 +270,16 @@ def noted_terms(ledger: Ledger, model: str) -> str | None:
 def commitments(ledger: Ledger) -> list[Commitment]:
     """What the caps of [budget] count of earlier runs: spent, or reserved without an answer."""
     images = [
-        Commitment(account.label, _day(account), account.committed_usd)
-        for account in ledger.requests.accounts()
+        Commitment(entry.label, _day(entry), entry.committed_usd)
+        for entry in ledger.requests.entries()
     ]
     texts = [
         Commitment(None, _day(writing), writing.cost_usd)
-        for writing in ledger.writings.accounts()
+        for writing in ledger.writings.entries()
         if writing.cost_usd is not None
     ]
     return images + texts
 
 
-def _day(account: Account | WritingAccount) -> date:
-    return account.started.astimezone(timezone.utc).date()
+def _day(entry: RequestEntry | WritingEntry) -> date:
+    return entry.started.astimezone(timezone.utc).date()

@@ -28,11 +28,12 @@ class Candidate:
     """An image that may become a source.
 
     Attributes:
-        origin: Where it was found; see `SourceImage`.
-        label: What it is said to show; None where nothing says it.
-        read: Its bytes; raises ImageError or OSError.
-        mask: Its area to paint anew, from a mask file or annotation; None where there is none.
-        regions: What people drew in it.
+        origin: Place of it; see `SourceImage`.
+        label: Label that it is said to show; None where nothing says it.
+        read: Function that gives its bytes, or raises ImageError or OSError.
+        mask: Function from its size to the area to paint anew, from a mask file or annotation;
+            None where there is none.
+        regions: Regions that people drew in it.
     """
 
     origin: str

@@ -13,8 +13,8 @@ from decimal import Decimal
 
 from importers.config.campaign import Campaign
 from importers.ledger import Ledger
-from importers.ledger.inputs import WritingAccount
-from importers.ledger.requests import Account
+from importers.ledger.inputs import WritingEntry
+from importers.ledger.requests import RequestEntry
 from importers.review import STORED
 from importers.sample import Sample
 
@@ -24,13 +24,13 @@ class Cost:
     """What some requests came to. Amounts are US dollars.
 
     Attributes:
-        images: Images that were drawn.
+        images: Number of images that were drawn.
         cost_usd: Sum of the known costs.
-        unpriced: Images whose cost is not known.
-        unknown: Requests without an answer: each may have been paid for.
-        reserved_usd: What those could cost at most, as far as that is known.
-        decided: Images with a verdict.
-        approved: Those that people approved or gave another label: training data.
+        unpriced: Number of images whose cost is not known.
+        unknown: Number of requests without an answer: each may have been paid for.
+        reserved_usd: Highest possible cost of those, as far as that is known.
+        decided: Number of images with a verdict.
+        approved: Number of those that people approved or gave another label: training data.
         per_approved_usd: cost_usd for each of those; None before there are any, and where the cost
             of an image is not known.
     """
@@ -50,10 +50,10 @@ class WritingCost:
     """What a language model cost.
 
     Attributes:
-        requests: Requests that were answered with texts.
+        requests: Number of requests that were answered with texts.
         cost_usd: Sum of the known costs in US dollars.
-        unpriced: Answered requests whose cost is not known.
-        unknown: Requests without an answer.
+        unpriced: Number of answered requests whose cost is not known.
+        unknown: Number of requests without an answer.
     """
 
     requests: int
@@ -67,12 +67,12 @@ class CostReport:
     """What a campaign has cost.
 
     Attributes:
-        campaign: Its name.
-        total: Of all images; `writers` come on top.
-        models, labels, techniques: Of each, by name. A relabelled image counts for the label of
-            its prompt, which is what it was paid for.
-        writers: Of each language model that wrote prompts.
-        total_usd: All known costs, of images and writers.
+        campaign: Name of the campaign.
+        total: Cost of all images; `writers` come on top.
+        models, labels, techniques: Cost of each, by name. A relabelled image counts for the label
+            of its prompt, which is what it was paid for.
+        writers: Cost of each language model that wrote prompts.
+        total_usd: Sum of all known costs, of images and writers, in US dollars.
     """
 
     campaign: str
@@ -91,40 +91,40 @@ def campaign_costs(campaign: Campaign) -> CostReport:
         LedgerError: the ledger is damaged, or newer than this program.
     """
     with Ledger(campaign.ledger_path, writing=False) as ledger:
-        accounts, samples = ledger.requests.accounts(), ledger.samples()
-        writings = ledger.writings.accounts()
+        entries, samples = ledger.requests.entries(), ledger.samples()
+        writings = ledger.writings.entries()
     writers = _of_writers(writings)
-    total = _cost(accounts, samples)
+    total = _cost(entries, samples)
     return CostReport(
         campaign=campaign.name,
         total=total,
-        models=_by(lambda a: a.model, lambda s: s.planned.model, accounts, samples),
-        labels=_by(lambda a: a.label, lambda s: s.prompt.label, accounts, samples),
-        techniques=_by(lambda a: a.technique, lambda s: s.prompt.technique, accounts, samples),
+        models=_by(lambda a: a.model, lambda s: s.planned.model, entries, samples),
+        labels=_by(lambda a: a.label, lambda s: s.prompt.label, entries, samples),
+        techniques=_by(lambda a: a.technique, lambda s: s.prompt.technique, entries, samples),
         writers=writers,
         total_usd=total.cost_usd + sum((w.cost_usd for w in writers.values()), Decimal(0)),
     )
 
 
 def _by(
-    account_name: Callable[[Account], str],
+    entry_name: Callable[[RequestEntry], str],
     sample_name: Callable[[Sample], str],
-    accounts: Iterable[Account],
+    entries: Iterable[RequestEntry],
     samples: Iterable[Sample],
 ) -> dict[str, Cost]:
-    requests: dict[str, list[Account]] = defaultdict(list)
-    for account in accounts:
-        requests[account_name(account)].append(account)
+    requests: dict[str, list[RequestEntry]] = defaultdict(list)
+    for entry in entries:
+        requests[entry_name(entry)].append(entry)
     drawn: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         drawn[sample_name(sample)].append(sample)
     return {name: _cost(requests[name], drawn[name]) for name in list(requests)}
 
 
-def _cost(accounts: Iterable[Account], samples: Iterable[Sample]) -> Cost:
-    stored = [account for account in accounts if account.outcome == "stored"]
-    unknown = [account for account in accounts if account.outcome == "unknown"]
-    known = [account.cost_usd for account in stored if account.cost_usd is not None]
+def _cost(entries: Iterable[RequestEntry], samples: Iterable[Sample]) -> Cost:
+    stored = [entry for entry in entries if entry.outcome == "stored"]
+    unknown = [entry for entry in entries if entry.outcome == "unknown"]
+    known = [entry.cost_usd for entry in stored if entry.cost_usd is not None]
     verdicts = Counter(sample.verdict for sample in samples if sample.verdict)
     approved = sum(verdicts[verdict] for verdict in STORED)
     cost_usd, unpriced = sum(known, Decimal(0)), len(stored) - len(known)
@@ -140,14 +140,14 @@ def _cost(accounts: Iterable[Account], samples: Iterable[Sample]) -> Cost:
     )
 
 
-def _of_writers(writings: Iterable[WritingAccount]) -> dict[str, WritingCost]:
-    by_writer: dict[str, list[WritingAccount]] = defaultdict(list)
+def _of_writers(writings: Iterable[WritingEntry]) -> dict[str, WritingCost]:
+    by_writer: dict[str, list[WritingEntry]] = defaultdict(list)
     for writing in writings:
         by_writer[writing.writer].append(writing)
     return {writer: _writing_cost(requests) for writer, requests in by_writer.items()}
 
 
-def _writing_cost(writings: Iterable[WritingAccount]) -> WritingCost:
+def _writing_cost(writings: Iterable[WritingEntry]) -> WritingCost:
     answered = [writing for writing in writings if writing.outcome == "written"]
     known = [writing.cost_usd for writing in writings if writing.cost_usd is not None]
     return WritingCost(

@@ -30,7 +30,7 @@ from importers.generation.plan import known_to, planned_samples
 from importers.generation.sources import NotLookedAt, gathered_ahead
 from importers.generators import kind_of
 from importers.ledger import Ledger
-from importers.ledger.requests import Account
+from importers.ledger.requests import RequestEntry
 from importers.openai_api.prices import Price, price_of
 from importers.prompts.folder import check_folder
 from importers.sample import PlannedSample
@@ -100,7 +100,7 @@ def forecast(campaign: Campaign) -> Forecast:
         waiting = _waiting(campaign, ledger, planned)
         estimator = Estimator(settings, ledger.samples())
         budget = Budget(campaign.budget, commitments(ledger))
-        per_image = _seconds_per_image(ledger.requests.accounts(), settings.model)
+        per_image = _seconds_per_image(ledger.requests.entries(), settings.model)
     costs = [estimator.cost_usd(sample) for sample in waiting]
     counted = [estimator.tokens(sample) for sample in waiting]
     known = [tokens for tokens in counted if tokens is not None]
@@ -179,13 +179,13 @@ def _assumptions(samples: Sequence[PlannedSample]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _seconds_per_image(accounts: Sequence[Account], model: str) -> float | None:
+def _seconds_per_image(entries: Sequence[RequestEntry], model: str) -> float | None:
     took = [
-        (account.finished - account.started).total_seconds()
-        for account in accounts
-        if account.model == model
-        and account.outcome == "stored"
-        and account.finished is not None
-        and not account.batch
+        (entry.finished - entry.started).total_seconds()
+        for entry in entries
+        if entry.model == model
+        and entry.outcome == "stored"
+        and entry.finished is not None
+        and not entry.batch
     ]
     return median(took[-_LATEST:]) if took else None

@@ -1,4 +1,8 @@
-"""The ledger's file: made whole or not at all, opened, and locked for one writer."""
+"""The ledger's file: made whole or not at all, locked for one writer, opened, and upgraded.
+
+A ledger of an earlier version is upgraded by the first who writes, and a copy of the old file stays
+beside it; who only reads, reads an upgraded copy in memory.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +36,15 @@ class Database:
         self._guard = exclusive(path) if writing else None
         try:
             self._db = _open(path, writing=writing, copy=copy)
-        except sqlite3.DatabaseError as error:
-            raise LedgerError(
-                f"The ledger {path} cannot be read: {error}",
-                hint="Restore it from a backup; without it, what was paid for is not known.",
-            ) from error
+        except BaseException as error:
+            if self._guard is not None:
+                self._guard.close()
+            if isinstance(error, sqlite3.DatabaseError):
+                raise LedgerError(
+                    f"The ledger {path} cannot be read: {error}",
+                    hint="Restore it from a backup; without it, what was paid for is not known.",
+                ) from error
+            raise
 
     def close(self) -> None:
         self._db.close()
@@ -75,41 +83,6 @@ class Database:
                 raise
 
 
-def _open(path: Path, *, writing: bool, copy: bool) -> sqlite3.Connection:
-    """Connect to the ledger at a path; where there is none, make it, or read an empty one."""
-    if writing and not path.exists():
-        _make(path)
-    database = _connect(path) if path.exists() else _empty()
-    _check_version(database, path)
-    is_older = version_of(database) < SCHEMA_VERSION
-    if copy or (is_older and not writing):
-        in_memory = _connect(":memory:")  # who only reads leaves an older ledger as it is
-        database.backup(in_memory)
-        database.close()
-        database = in_memory
-    elif is_older:
-        _keep_copy(database, path.with_suffix(f".v{version_of(database)}.sqlite"))
-    if is_older:
-        migrate(database)
-    database.row_factory = sqlite3.Row
-    database.execute("PRAGMA synchronous = FULL")
-    return database
-
-
-def _check_version(database: sqlite3.Connection, path: Path) -> None:
-    version = version_of(database)
-    if not 1 <= version <= SCHEMA_VERSION:
-        raise LedgerError(
-            f"The ledger {path} has version {version}, this program knows {SCHEMA_VERSION}.",
-            hint="Use the version of label-studio-clip that wrote it, or a newer one.",
-        )
-
-
-def _keep_copy(database: sqlite3.Connection, copy: Path) -> None:
-    copy.unlink(missing_ok=True)  # of an upgrade that was killed
-    database.execute("VACUUM INTO ?", (str(copy),))
-
-
 def exclusive(path: Path) -> sqlite3.Connection:
     """Lock the ledger at a path for this process; closing the result gives it back.
 
@@ -139,6 +112,52 @@ def unwritable(path: Path, error: sqlite3.OperationalError) -> LedgerError:
         f"The ledger {path} cannot be written: {error}.",
         hint="Check that its folder may be written and the disk has space left; then run it again.",
     )
+
+
+def _open(path: Path, *, writing: bool, copy: bool) -> sqlite3.Connection:
+    """Connect to the ledger at a path; where there is none, make it, or read an empty one."""
+    if writing and not path.exists():
+        _make(path)
+    database = _connect(path) if path.exists() else _empty()
+    try:
+        _check_version(database, path)
+        is_older = version_of(database) < SCHEMA_VERSION
+        if copy or (is_older and not writing):
+            database = _in_memory(database)  # who only reads leaves an older ledger as it is
+        elif is_older:
+            _keep_copy(database, path.with_suffix(f".v{version_of(database)}.sqlite"))
+        if is_older:
+            migrate(database)
+        database.row_factory = sqlite3.Row
+        database.execute("PRAGMA synchronous = FULL")
+    except BaseException as error:
+        database.close()
+        if writing and isinstance(error, sqlite3.OperationalError):
+            raise unwritable(path, error) from error
+        raise
+    return database
+
+
+def _in_memory(database: sqlite3.Connection) -> sqlite3.Connection:
+    """A copy of a database, which is closed."""
+    copy = _connect(":memory:")
+    database.backup(copy)
+    database.close()
+    return copy
+
+
+def _check_version(database: sqlite3.Connection, path: Path) -> None:
+    version = version_of(database)
+    if not 1 <= version <= SCHEMA_VERSION:
+        raise LedgerError(
+            f"The ledger {path} has version {version}, this program knows {SCHEMA_VERSION}.",
+            hint="Use the version of label-studio-clip that wrote it, or a newer one.",
+        )
+
+
+def _keep_copy(database: sqlite3.Connection, copy: Path) -> None:
+    copy.unlink(missing_ok=True)  # of an upgrade that was killed
+    database.execute("VACUUM INTO ?", (str(copy),))
 
 
 def _empty() -> sqlite3.Connection:

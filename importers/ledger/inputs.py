@@ -1,4 +1,4 @@
-"""The ledger's account of what a language model wrote: requests, their cost, the texts."""
+"""The ledger's account of what pictures are made from: written texts, and source images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WrittenText:
     """A text that a language model wrote.
 
     Attributes:
-        label: The label that it was written for.
+        label: Label that it was written for.
         kind: "prompt", or the name of the factor whose value it is.
         text: The text.
     """
@@ -31,14 +31,14 @@ class WrittenText:
 
 
 @dataclass(frozen=True)
-class WritingAccount:
-    """A request to a writer in the books.
+class WritingEntry:
+    """A request to a writer, as the ledger has it.
 
     Attributes:
-        writer: As the campaign names it, "openai:gpt-6-luna".
+        writer: Name of the writer as in the campaign, "openai:gpt-6-luna".
         outcome: in_flight, written, refused, failed or unknown.
-        started: When it was recorded, just before it was sent; in UTC.
-        cost_usd: US dollars; None where they are not known.
+        started: Time at which it was recorded, just before it was sent, in UTC.
+        cost_usd: Price in US dollars; None where it is not known.
     """
 
     writer: str
@@ -108,11 +108,11 @@ class Writings:
         rows = self._db.read("SELECT label, kind, text FROM written ORDER BY position")
         return [WrittenText(row["label"], row["kind"], row["text"]) for row in rows]
 
-    def accounts(self) -> list[WritingAccount]:
+    def entries(self) -> list[WritingEntry]:
         """All requests in the order in which they were begun."""
         rows = self._db.read("SELECT writer, outcome, started_at, cost_usd FROM writings")
         return [
-            WritingAccount(
+            WritingEntry(
                 row["writer"],
                 row["outcome"],
                 datetime.fromisoformat(row["started_at"]),

@@ -1,4 +1,7 @@
-"""The ledger's account of paid requests: each is recorded before it is sent, and settled after."""
+"""The ledger's account of paid requests for images, one by one and in batches.
+
+Each is recorded before it is sent, and what became of it after.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ from importers.sample import Sample
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
 OUTCOMES = ("stored", "failed", "refused", "unknown")
+"""Of requests that have ended."""
+PLANNED = "planned"
+"""Status of a batch that is about to be sent."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +44,16 @@ class Spending:
 
 
 @dataclass(frozen=True)
-class Account:
-    """A request in the books.
+class RequestEntry:
+    """A request as the ledger has it.
 
     Attributes:
-        label, technique, model: Of its sample.
+        label, technique, model: Those of its sample.
         outcome: in_flight, stored, refused, failed or unknown.
-        started: When it was recorded, just before it was sent; in UTC.
-        finished: When its end was recorded; None before.
-        cost_usd: US dollars, as the API's usage says; None where that is not known.
-        reserved_usd: What it could cost at most; None where that was not known.
+        started: Time at which it was recorded, just before it was sent, in UTC.
+        finished: Time at which its end was recorded, in UTC; None before.
+        cost_usd: Price in US dollars, as the API's usage says; None where that is not known.
+        reserved_usd: Highest possible price in US dollars; None where that was not known.
         batch: Whether it was sent in a batch.
     """
 
@@ -69,6 +75,30 @@ class Account:
         if self.outcome == "stored" and self.cost_usd is not None:
             return self.cost_usd
         return self.reserved_usd or Decimal(0)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """An open batch.
+
+    Attributes:
+        id: Number of it in this ledger.
+        started_at: Time at which it was recorded, in UTC.
+        remote_id: The provider's name of it; None where that is not known.
+        requests: Number of requests in it.
+    """
+
+    id: int
+    started_at: datetime
+    remote_id: str | None
+    requests: int
+
+
+def outcome_of(error: GeneratorError) -> str:
+    """How the ledger names what became of a request that met an error."""
+    if isinstance(error, PromptRefused):
+        return "refused"
+    return "unknown" if isinstance(error, OutcomeUnknown) else "failed"
 
 
 class Requests:
@@ -169,13 +199,13 @@ class Requests:
         )
         return Counter({row["sample_key"]: row["number"] for row in rows})
 
-    def accounts(self) -> list[Account]:
+    def entries(self) -> list[RequestEntry]:
         """All requests in the order in which they were begun."""
         rows = self._db.read(
             "SELECT label, technique, model, outcome, started_at, finished_at, cost_usd, "
             "reserved_usd, batch FROM requests JOIN samples ON key = sample_key ORDER BY id"
         )
-        return [_account(row) for row in rows]
+        return [_entry(row) for row in rows]
 
     def spending(self) -> Spending:
         """What the requests of this campaign came to."""
@@ -184,52 +214,6 @@ class Requests:
         costs = [row["cost_usd"] for row in rows if row["outcome"] == "stored"]
         known = [Decimal(cost) for cost in costs if cost is not None]
         return Spending(**counts, cost_usd=sum(known, Decimal(0)), unpriced=len(costs) - len(known))
-
-
-def _account(row: sqlite3.Row) -> Account:
-    finished = row["finished_at"]
-    return Account(
-        label=row["label"],
-        technique=row["technique"],
-        model=row["model"],
-        outcome=row["outcome"],
-        started=datetime.fromisoformat(row["started_at"]),
-        finished=None if finished is None else datetime.fromisoformat(finished),
-        cost_usd=_dollars(row["cost_usd"]),
-        reserved_usd=_dollars(row["reserved_usd"]),
-        batch=row["batch"] is not None,
-    )
-
-
-def _dollars(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def outcome_of(error: GeneratorError) -> str:
-    """How the ledger names what became of a request that met an error."""
-    if isinstance(error, PromptRefused):
-        return "refused"
-    return "unknown" if isinstance(error, OutcomeUnknown) else "failed"
-
-
-PLANNED = "planned"
-
-
-@dataclass(frozen=True)
-class Batch:
-    """An open batch.
-
-    Attributes:
-        id: Its number in this ledger.
-        started_at: When it was recorded.
-        remote_id: The provider's name of it; None where that is not known.
-        requests: How many requests it has.
-    """
-
-    id: int
-    started_at: datetime
-    remote_id: str | None
-    requests: int
 
 
 class Batches:
@@ -303,3 +287,22 @@ class Batches:
             "SELECT sample_key FROM requests WHERE batch IS NOT NULL AND outcome = 'in_flight'"
         )
         return {row["sample_key"] for row in rows}
+
+
+def _entry(row: sqlite3.Row) -> RequestEntry:
+    finished = row["finished_at"]
+    return RequestEntry(
+        label=row["label"],
+        technique=row["technique"],
+        model=row["model"],
+        outcome=row["outcome"],
+        started=datetime.fromisoformat(row["started_at"]),
+        finished=None if finished is None else datetime.fromisoformat(finished),
+        cost_usd=_dollars(row["cost_usd"]),
+        reserved_usd=_dollars(row["reserved_usd"]),
+        batch=row["batch"] is not None,
+    )
+
+
+def _dollars(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

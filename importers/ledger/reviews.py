@@ -19,7 +19,14 @@ from importers.review import UNDECIDED, Review, ReviewedTask, ReviewKind, review
 
 
 class Picture(NamedTuple):
-    """What is known of a picture's bytes; see `Record`."""
+    """What is known of a picture's bytes.
+
+    Attributes:
+        sha256: Digest, 64 hexadecimal digits.
+        format: Ending of the picture's file: png, jpg, webp, gif, …
+        width, height: In pixels, as it is shown.
+        bytes: Size of the file.
+    """
 
     sha256: str
     format: str
@@ -28,8 +35,13 @@ class Picture(NamedTuple):
     bytes: int
 
 
-class Placed(NamedTuple):
-    """Where a picture lies in the training set, or lay when it left; see `Record`."""
+class Placement(NamedTuple):
+    """Where a picture lies in the training set, or lay when it left.
+
+    Attributes:
+        family: Name of the family, which is in one split whole.
+        split: train, validation or test.
+    """
 
     family: str
     split: str
@@ -40,10 +52,6 @@ class Reviews:
     """What people said of each task, and the records of the last release."""
 
     _db: Database
-
-    def all(self) -> list[ReviewedTask]:
-        """Every task that was ever read, by its number."""
-        return self._tasks("ORDER BY task_id")
 
     def unreleased(self) -> list[ReviewedTask]:
         """Tasks whose review no release has taken up yet."""
@@ -127,7 +135,7 @@ class Reviews:
             )
         return changed
 
-    def touch(self, keys: Iterable[str] | None = None) -> None:
+    def mark_unreleased(self, keys: Iterable[str] | None = None) -> None:
         """Have the next release take these samples' reviews up again; None for all of them."""
         if keys is None:
             self._db.write("UPDATE reviews SET unreleased = 1")
@@ -136,7 +144,7 @@ class Reviews:
                 "UPDATE reviews SET unreleased = 1 WHERE sample = ?", [(key,) for key in keys]
             )
 
-    def touch_doubles(self) -> None:
+    def mark_doubles_unreleased(self) -> None:
         """Have the next release take up all tasks with the picture of one that it takes up."""
         self._db.write(
             "UPDATE reviews SET unreleased = 1 WHERE NOT unreleased AND source IN ("
@@ -144,7 +152,7 @@ class Reviews:
             "JOIN pictures AS other USING (sha256) WHERE reviews.unreleased)"
         )
 
-    def doubles(self, digests: Collection[str]) -> list[tuple[ReviewedTask, Picture]]:
+    def with_pictures(self, digests: Collection[str]) -> list[tuple[ReviewedTask, Picture]]:
         """All tasks, by their numbers, whose picture has one of these sha256."""
         rows = self._db.read(
             "SELECT * FROM reviews JOIN pictures USING (source) "
@@ -205,11 +213,11 @@ class Reviews:
                 [(note.value, value) for note, value in {**notes, Note.RELEASE: release}.items()],
             )
 
-    def placed(self, digests: Iterable[str]) -> dict[str, Placed]:
+    def placements(self, digests: Iterable[str]) -> dict[str, Placement]:
         """Where those of these pictures lie or lay that ever were in a release, by sha256."""
         statement = "SELECT sha256, family, split FROM placed WHERE sha256 = ?"
         rows = [row for sha256 in digests for row in self._db.read(statement, (sha256,))]
-        return {row["sha256"]: Placed(row["family"], row["split"]) for row in rows}
+        return {row["sha256"]: Placement(row["family"], row["split"]) for row in rows}
 
     # -- pictures ----------------------------------------------------------------------------
 

@@ -1,4 +1,6 @@
-"""Which images look the same to CLIP as an earlier one, and how vectors are kept to tell it.
+"""What images look like: which are unusable, and which look the same to CLIP as an earlier one.
+
+Unusable is what is blank, of one colour, dark or bright, as its pixels say.
 
 Two images are near duplicates when the cosine of their vectors reaches a threshold. Measured with
 the tiny CLIP on its own drawings: a picture and itself as JPEG, at another size or with some noise
@@ -17,11 +19,48 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+Vectors = NDArray[np.float32]
+
+BLANK, ONE_COLOUR, DARK, BRIGHT, BROKEN = "blank", "one colour", "dark", "bright", "broken"
+FLAWS = (BLANK, ONE_COLOUR, DARK, BRIGHT, BROKEN)
+
+LONGEST_SIDE = 64
+BLANK_LEVELS = 3
+"""Of 255, between the smallest and the largest value of each channel: what JPEG makes of a plain
+colour, and less than an eye tells apart."""
+ONE_COLOUR_LEVELS = 8
+"""Of 255, from the colour in the middle, in the channel that is farthest away."""
+ONE_COLOUR_SHARE = 0.995
+"""Of the pixels. A thing that is 18 pixels wide in a picture of 256 covers the other 0.5 %."""
+DARK_BELOW = 0.12
+"""Share of white that the brightest pixels are below."""
+BRIGHT_ABOVE = 0.96
+"""Share of white that the darkest pixels are above."""
+EXTREME_SHARE = 0.005
+"""How many pixels may be brighter than a dark picture, or darker than a bright one."""
+_BRIGHTNESS = np.array((0.299, 0.587, 0.114), dtype=np.float32)  # luma of ITU-R BT.601
+
 AT_ONCE = 512
+"""Vectors that are compared with the earlier ones at a time."""
 LEADERS_AT_ONCE = 8192
+"""Earlier vectors that those are compared with at a time."""
 _ROUNDING = 1e-6  # of a dot product: an image and itself reach every threshold
 
-Vectors = NDArray[np.float32]
+
+def flaw_of(image: Image) -> str | None:
+    """What makes an RGB picture unusable, one of `FLAWS` but for `BROKEN`; None for most."""
+    pixels = _small(image)
+    if np.ptp(pixels, axis=0).max() <= BLANK_LEVELS:
+        return BLANK
+    brightness = pixels @ _BRIGHTNESS / 255
+    if np.quantile(brightness, 1 - EXTREME_SHARE) < DARK_BELOW:
+        return DARK
+    if np.quantile(brightness, EXTREME_SHARE) > BRIGHT_ABOVE:
+        return BRIGHT
+    distance = np.abs(pixels - np.median(pixels, axis=0)).max(axis=1)
+    if (distance <= ONE_COLOUR_LEVELS).mean() >= ONE_COLOUR_SHARE:
+        return ONE_COLOUR
+    return None
 
 
 def packed(vectors: Vectors) -> list[bytes]:
@@ -73,6 +112,15 @@ def near_duplicates(vectors: Vectors, threshold: float, settled: int = 0) -> dic
     return found
 
 
+def _small(image: Image) -> NDArray[np.float32]:
+    """The picture's pixels, at most 64 x 64 of them, shape (n, 3), 0 to 255."""
+    from PIL.Image import Resampling
+
+    width, height = (min(side, LONGEST_SIDE) for side in image.size)
+    small = image.resize((width, height), Resampling.BOX)
+    return np.asarray(small, dtype=np.float32).reshape(-1, 3)
+
+
 def _nearest(
     block: Vectors, vectors: Vectors, leaders: NDArray[np.intp]
 ) -> tuple[Vectors, NDArray[np.intp]]:
@@ -87,48 +135,3 @@ def _nearest(
         higher = highest > best
         best[higher], which[higher] = highest[higher], rows[first[higher]]
     return best, which
-
-
-BLANK, ONE_COLOUR, DARK, BRIGHT, BROKEN = "blank", "one colour", "dark", "bright", "broken"
-FLAWS = (BLANK, ONE_COLOUR, DARK, BRIGHT, BROKEN)
-
-LONGEST_SIDE = 64
-BLANK_LEVELS = 3
-"""Of 255, between the smallest and the largest value of each channel: what JPEG makes of a plain
-colour, and less than an eye tells apart."""
-ONE_COLOUR_LEVELS = 8
-"""Of 255, from the colour in the middle, in the channel that is farthest away."""
-ONE_COLOUR_SHARE = 0.995
-"""Of the pixels. A thing that is 18 pixels wide in a picture of 256 covers the other 0.5 %."""
-DARK_BELOW = 0.12
-"""Share of white that the brightest pixels are below."""
-BRIGHT_ABOVE = 0.96
-"""Share of white that the darkest pixels are above."""
-EXTREME_SHARE = 0.005
-"""How many pixels may be brighter than a dark picture, or darker than a bright one."""
-_BRIGHTNESS = np.array((0.299, 0.587, 0.114), dtype=np.float32)  # luma of ITU-R BT.601
-
-
-def flaw_of(image: Image) -> str | None:
-    """What makes an RGB picture unusable, one of `FLAWS` but for `BROKEN`; None for most."""
-    pixels = _small(image)
-    if np.ptp(pixels, axis=0).max() <= BLANK_LEVELS:
-        return BLANK
-    brightness = pixels @ _BRIGHTNESS / 255
-    if np.quantile(brightness, 1 - EXTREME_SHARE) < DARK_BELOW:
-        return DARK
-    if np.quantile(brightness, EXTREME_SHARE) > BRIGHT_ABOVE:
-        return BRIGHT
-    distance = np.abs(pixels - np.median(pixels, axis=0)).max(axis=1)
-    if (distance <= ONE_COLOUR_LEVELS).mean() >= ONE_COLOUR_SHARE:
-        return ONE_COLOUR
-    return None
-
-
-def _small(image: Image) -> NDArray[np.float32]:
-    """The picture's pixels, at most 64 x 64 of them, shape (n, 3), 0 to 255."""
-    from PIL.Image import Resampling
-
-    width, height = (min(side, LONGEST_SIDE) for side in image.size)
-    small = image.resize((width, height), Resampling.BOX)
-    return np.asarray(small, dtype=np.float32).reshape(-1, 3)

@@ -25,12 +25,12 @@ class PruneReport:
     """What was deleted, or would be.
 
     Attributes:
-        images: Image files.
-        bytes: What they take, with the unfinished files.
-        unfinished: Files that a killed process left half-written.
-        reasons: How many samples lose their image for which reason.
-        needed: Samples that are kept from people too, but whose image something needs.
-        dry_run: Nothing was deleted.
+        images: Number of image files.
+        bytes: Size of them and of the unfinished files together.
+        unfinished: Number of files that a killed process left half-written.
+        reasons: Number of samples that lose their image, by the reason.
+        needed: Number of samples that are kept from people too, but whose image something needs.
+        dry_run: Whether nothing was deleted.
     """
 
     images: int

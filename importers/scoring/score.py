@@ -33,8 +33,8 @@ class Scored:
     """What came of scoring.
 
     Attributes:
-        scored: Samples that have a score of this model version now.
-        unreadable: Samples whose image is gone or is none; they stay without a score.
+        scored: Number of samples that have a score of this model version now.
+        unreadable: Number of samples whose image is gone or is none; they stay without a score.
     """
 
     scored: int = 0

@@ -7,6 +7,9 @@ more is drawn, what was decided about earlier samples holds. (Were the better of
 to stay, one that comes later could oust one that people have already seen.)
 
 A group with images still to be drawn waits: none of it is pushed before the best can be told.
+
+The ledger notes with which model and settings samples were scored and selected, so that nothing is
+pushed by scores or a selection that campaign.toml has outgrown.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from ls_backend.errors import ConfigError
 NEAR_DUPLICATE = "near duplicate"
 NOT_THE_BEST = "not among the best of their prompt"
 WAITING = "waiting for other images of their prompt"
+_SCORE_FIRST = "Run `ls-clip score` first, or `ls-clip run` for all of it."
 
 
 def select(campaign: Campaign, ledger: Ledger, model_version: str) -> None:
@@ -101,6 +105,54 @@ def is_below(sample: Sample, campaign: Campaign) -> bool:
     if limit is None or sample.score is None or is_sent(sample):
         return False
     return sample.score.label_probability < limit
+
+
+def note_scored(campaign: Campaign, ledger: Ledger, model_version: str) -> None:
+    """Say with what scores are made from now on."""
+    ledger.set_note(Note.MODEL_VERSION, model_version)
+    ledger.set_note(Note.SCORED_AS, _scored_as(campaign))
+
+
+def note_unselected(ledger: Ledger) -> None:
+    """Say that there are new scores, so that samples are to be selected anew."""
+    ledger.set_note(Note.SELECTED_AS, "")
+
+
+def note_selected(campaign: Campaign, ledger: Ledger, model_version: str) -> None:
+    """Say that samples are selected."""
+    ledger.set_note(Note.SELECTED_AS, _selected_as(campaign, model_version))
+
+
+def scored_version(campaign: Campaign, ledger: Ledger) -> str:
+    """The model version of the scores.
+
+    Raises:
+        ConfigError: nothing is scored yet, or not as campaign.toml now says.
+    """
+    version = ledger.note(Note.MODEL_VERSION)
+    if version is None:
+        raise ConfigError(f"Nothing of {campaign.name!r} is scored yet.", hint=_SCORE_FIRST)
+    if ledger.note(Note.SCORED_AS) != _scored_as(campaign):
+        raise ConfigError(
+            f"The labels or the scoring of {campaign.name!r} have changed since it was scored.",
+            hint=_SCORE_FIRST,
+        )
+    return version
+
+
+def selected_version(campaign: Campaign, ledger: Ledger) -> str:
+    """The model version of the scores that samples were selected by.
+
+    Raises:
+        ConfigError: they are not scored or selected, or not as campaign.toml now says.
+    """
+    version = scored_version(campaign, ledger)
+    if ledger.note(Note.SELECTED_AS) != _selected_as(campaign, version):
+        raise ConfigError(
+            f"Scoring of {campaign.name!r} did not end, or [selection] has changed since.",
+            hint=_SCORE_FIRST,
+        )
+    return version
 
 
 def _scored(sample: Sample, model_version: str) -> bool:
@@ -197,57 +249,6 @@ def _alike(
     rows = unpacked([vectors[sample.sha256 or ""] for sample in ordered])
     for row, leader in near_duplicates(rows, threshold, settled).items():
         yield ordered[row].key, ordered[leader].key
-
-
-_SCORE_FIRST = "Run `ls-clip score` first, or `ls-clip run` for all of it."
-
-
-def note_scored(campaign: Campaign, ledger: Ledger, model_version: str) -> None:
-    """Say with what scores are made from now on."""
-    ledger.set_note(Note.MODEL_VERSION, model_version)
-    ledger.set_note(Note.SCORED_AS, _scored_as(campaign))
-
-
-def note_unselected(ledger: Ledger) -> None:
-    """Say that there are new scores, so that samples are to be selected anew."""
-    ledger.set_note(Note.SELECTED_AS, "")
-
-
-def note_selected(campaign: Campaign, ledger: Ledger, model_version: str) -> None:
-    """Say that samples are selected."""
-    ledger.set_note(Note.SELECTED_AS, _selected_as(campaign, model_version))
-
-
-def scored_version(campaign: Campaign, ledger: Ledger) -> str:
-    """The model version of the scores.
-
-    Raises:
-        ConfigError: nothing is scored yet, or not as campaign.toml now says.
-    """
-    version = ledger.note(Note.MODEL_VERSION)
-    if version is None:
-        raise ConfigError(f"Nothing of {campaign.name!r} is scored yet.", hint=_SCORE_FIRST)
-    if ledger.note(Note.SCORED_AS) != _scored_as(campaign):
-        raise ConfigError(
-            f"The labels or the scoring of {campaign.name!r} have changed since it was scored.",
-            hint=_SCORE_FIRST,
-        )
-    return version
-
-
-def selected_version(campaign: Campaign, ledger: Ledger) -> str:
-    """The model version of the scores that samples were selected by.
-
-    Raises:
-        ConfigError: they are not scored or selected, or not as campaign.toml now says.
-    """
-    version = scored_version(campaign, ledger)
-    if ledger.note(Note.SELECTED_AS) != _selected_as(campaign, version):
-        raise ConfigError(
-            f"Scoring of {campaign.name!r} did not end, or [selection] has changed since.",
-            hint=_SCORE_FIRST,
-        )
-    return version
 
 
 def _scored_as(campaign: Campaign) -> str:

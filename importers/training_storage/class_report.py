@@ -57,13 +57,13 @@ class ClassRow:
     """A class of the last release, or one that the next sync adds.
 
     Attributes:
-        number: Its number in the class list.
-        label: Its label; None where the number is retired.
-        samples: How many samples of the last release have it.
+        number: Number in the class list.
+        label: Label of it; None where the number is retired.
+        samples: Number of samples of the last release that have it.
         state: in use; retired; new (from the next sync on); or no label any more: gone (nobody has
             said what becomes of it), renamed (its number goes to `becomes`), merged (its number is
             retired, its samples count as `becomes`) or dropped (its samples leave).
-        becomes: What its samples count as from the next sync on, where that is another label.
+        becomes: Label that its samples have from the next sync on, where that is another label.
     """
 
     number: int
@@ -78,8 +78,8 @@ class ClassesReport:
     """The classes of a campaign.
 
     Attributes:
-        classes: By number.
-        decisions: Old label → what it counts as, null where its samples leave; those that hold.
+        classes: Classes by number.
+        decisions: Old label → new one, None where its samples leave; of decisions that hold.
     """
 
     classes: tuple[ClassRow, ...]
@@ -91,8 +91,8 @@ class ClassDecision:
     """What was decided of an old label; see `ClassRow`.
 
     Attributes:
-        number: The old label's number; None where it has none.
-        becomes_number: The number that its samples have from the next sync on.
+        number: Number of the old label; None where it has none.
+        becomes_number: Number that its samples have from the next sync on.
     """
 
     label: str

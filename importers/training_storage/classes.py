@@ -35,7 +35,7 @@ class ClassList:
     """Labels by number. A number is never given to another label.
 
     Attributes:
-        names: The label of each number; None where the class was dropped or mapped to another.
+        names: Label of each number; None where the class was dropped or mapped to another.
     """
 
     names: tuple[str | None, ...] = ()

@@ -22,7 +22,7 @@ from importers.ledger.notes import Note
 from importers.progress import Progress, silent
 from importers.review import UNDECIDED, Review, ReviewedTask
 from importers.training_storage.classes import counts_as, read_map
-from importers.training_storage.subject import Subject, subject_of
+from importers.training_storage.job_tasks import JobTasks, job_tasks_of
 from importers.training_storage.verdicts import Rules, judge, read_rules
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import Project, Task
@@ -77,13 +77,13 @@ def read_reviews(
             ledger knows; nothing of that is believed.
         LabelConfigError, ConfigError: nobody can tell which control of the labeling config counts.
     """
-    subject = subject_of(ls, job, ledger)
-    config = subject.settings["label_config"]
+    job_tasks = job_tasks_of(ls, job, ledger)
+    config = job_tasks.settings["label_config"]
     rules = read_rules(config, job.approval)
     mapped = read_map(ledger, rules.labels)
     judged = replace(rules, counts_as=counts_as(rules.labels, mapped))
     digest = _digest(config, job, judged)
-    reader = _Reader(ProjectTasks(ls, subject.project), subject, judged, ledger, progress)
+    reader = _Reader(ProjectTasks(ls, job_tasks.project), job_tasks, judged, ledger, progress)
     newest = reader.project.newest()
     anew = full or ledger.note(Note.READ_WITH) != digest
     if anew or newest.updated_at != ledger.note(Note.READ_UNTIL):
@@ -95,9 +95,9 @@ def read_reviews(
     swept = anew or reader.is_sweep_due(newest.tasks, job.storage.sweep_minutes)
     if swept:
         reader.sweep()
-    if subject.claims is None:
-        ledger.reviews.touch_doubles()
-    return Read(subject.settings, rules, reader.read, reader.changed, reader.gone, swept)
+    if job_tasks.claims is None:
+        ledger.reviews.mark_doubles_unreleased()
+    return Read(job_tasks.settings, rules, reader.read, reader.changed, reader.gone, swept)
 
 
 @dataclass
@@ -105,7 +105,7 @@ class _Reader:
     """Reads tasks of one project into the ledger, and counts them."""
 
     project: ProjectTasks
-    subject: Subject
+    job_tasks: JobTasks
     rules: Rules
     ledger: Ledger
     progress: Progress
@@ -177,7 +177,7 @@ class _Reader:
         missed = [
             number
             for number, time in there.items()
-            if self.subject.is_ours(number) and self.known.get(number) != time
+            if self.job_tasks.is_ours(number) and self.known.get(number) != time
         ]
         for tasks in self.project.of(missed):
             self._take(tasks, {}, 0)
@@ -191,7 +191,7 @@ class _Reader:
 
     def _expected(self) -> set[int]:
         """The tasks that should be there."""
-        numbers = self.known if self.subject.claims is None else self.subject.claims
+        numbers = self.known if self.job_tasks.claims is None else self.job_tasks.claims
         return {number for number in numbers if self.known.get(number) != ""}
 
     def _take(self, tasks: Sequence[Task], notes: Mapping[Note, str], left: int) -> None:
@@ -202,7 +202,7 @@ class _Reader:
         """
         reviewed: list[ReviewedTask] = []
         for task in tasks:
-            if self.subject.is_ours(task["id"]):
+            if self.job_tasks.is_ours(task["id"]):
                 reviewed += self._judged(task)
         self._record(reviewed, notes)
         total = self.read + max(left, len(tasks))
@@ -211,10 +211,10 @@ class _Reader:
 
     def _judged(self, task: Task) -> Iterator[ReviewedTask]:
         number = task["id"]
-        key = self.subject.key(task, self.known.get(number))
+        key = self.job_tasks.key(task, self.known.get(number))
         if key is not None:
-            review = judge(task, self.subject.claim(number, key), self.rules)
-            source = self.subject.source(task, self.rules.control)
+            review = judge(task, self.job_tasks.claim(number, key), self.rules)
+            source = self.job_tasks.source(task, self.rules.control)
             yield ReviewedTask(number, key, task["updated_at"], source, review)
         yield from self._gone(number, but=key)
 
@@ -224,7 +224,7 @@ class _Reader:
         Args:
             but: The sample that it holds: its number was given to another task.
         """
-        lost = [key for key in self.subject.keys(number) if key != but]
+        lost = [key for key in self.job_tasks.keys(number) if key != but]
         sources = {task.key: task.source for task in self.ledger.reviews.of(lost)}
         for key in lost:
             # There is one review for a number: those that it does not hold have none of their own.

@@ -96,15 +96,15 @@ def describe(
     problems = {key: reason for key, reason in found.items() if isinstance(reason, str)}
     described = {task.key: task for task in tasks}
     if job.campaign is None:
-        doubles = ledger.reviews.doubles({picture.sha256 for picture in pictures.values()})
+        doubles = ledger.reviews.with_pictures({picture.sha256 for picture in pictures.values()})
         stored = [(task, picture) for task, picture in doubles if task.review.outcome in STORED]
         described |= {task.key: task for task, _ in stored}
         pictures |= {task.key: picture for task, picture in stored}
         problems |= _doubles(stored)
-    teller = _Teller(job, ledger, project, _people(ls, job, described.values()))
+    writer = _RecordWriter(job, ledger, project, _people(ls, job, described.values()))
     ancestors = all_ancestors([*samples.values(), *_makers(samples.values(), ledger)])
     records = {
-        key: teller.record(task, pictures[key], samples.get(key), ancestors.get(key, _NOBODYS))
+        key: writer.record(task, pictures[key], samples.get(key), ancestors.get(key, _NOBODYS))
         for key, task in described.items()
         if key not in problems
     }
@@ -149,7 +149,7 @@ def _people(ls: LabelStudio, job: Job, tasks: Collection[ReviewedTask]) -> Mappi
     return {user["id"]: user["email"] for user in users if user.get("email")}
 
 
-class _Teller:
+class _RecordWriter:
     """Writes the records of one job."""
 
     def __init__(self, job: Job, ledger: Ledger, project: int, people: Mapping[int, str]) -> None:

@@ -26,14 +26,14 @@ class Rules:
     """How the answers of one project are judged.
 
     Attributes:
-        approval: The settings, all of which fit the labeling config.
+        approval: Settings of [review.approval], all of which fit the labeling config.
         control: Name of the control that holds the label.
-        key: Under which key a result of that control has it: "choices", "taxonomy", …
-        labels: What a picture may be labelled, in the order of the labeling config.
+        key: Key under which a result of that control has it: "choices", "taxonomy", …
+        labels: Labels that a picture may have, in the order of the labeling config.
         none: Choices that say that no label fits, in lower case (as `str.casefold` makes it).
         unusable: Choices that say that the picture is of no use, likewise.
-        box_labels: What a rectangle may be labelled.
-        counts_as: Of labels that people renamed or merged: what each counts as by now.
+        box_labels: Labels that a rectangle may have.
+        counts_as: Label of today for each that people renamed or merged.
     """
 
     approval: ApprovalSettings

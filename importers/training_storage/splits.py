@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from importers.config.storage_sections import SplitSettings
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
-from importers.ledger.reviews import Placed
+from importers.ledger.reviews import Placement
 from importers.record import SPLITS, TEST, Record
 from importers.scoring.looks import Vectors, unpacked
 
@@ -121,7 +121,7 @@ def split_samples(
         vectors,
         settings,
         compared=ledger.vectors.compared(vectors, settings.near_duplicates),
-        placed=ledger.reviews.placed({p for record in new.values() for p in pictures(record)}),
+        placed=ledger.reviews.placements({p for record in new.values() for p in pictures(record)}),
     )
 
 
@@ -154,8 +154,8 @@ def _uncompared(ledger: Ledger, records: Mapping[str, Record], settings: SplitSe
     return left and left & {record.sha256 for record in records.values()}
 
 
-def _place_of(record: Record) -> Placed:
-    return Placed(record.family, record.split)
+def _place_of(record: Record) -> Placement:
+    return Placement(record.family, record.split)
 
 
 def note_compared(ledger: Ledger, records: Mapping[str, Record], settings: SplitSettings) -> None:
@@ -174,7 +174,7 @@ def assign(
     settings: SplitSettings,
     *,
     compared: Collection[str] = frozenset(),
-    placed: Mapping[str, Placed] | None = None,
+    placed: Mapping[str, Placement] | None = None,
 ) -> dict[str, Record]:
     """All records with split and family.
 
@@ -207,7 +207,7 @@ def assign(
     members: dict[int, list[int]] = defaultdict(list)
     for number in range(len(keys)):
         members[families.of(number)].append(number)
-    found: dict[str, Placed] = {}
+    found: dict[str, Placement] = {}
     for family in members.values():
         place = _place(
             [records[keys[n]] for n in family], [p for n in family for p in known[n]], settings
@@ -217,8 +217,8 @@ def assign(
 
 
 def _known(
-    key: str, record: Record, before: Mapping[str, Record], placed: Mapping[str, Placed]
-) -> list[Placed]:
+    key: str, record: Record, before: Mapping[str, Record], placed: Mapping[str, Placement]
+) -> list[Placement]:
     """Where a sample lies by now, or where those lay that it is, or is made from."""
     if key in before:
         return [_place_of(before[key])]
@@ -226,7 +226,7 @@ def _known(
 
 
 def _join_ties(
-    families: Families, records: Sequence[Record], known: Sequence[Sequence[Placed]]
+    families: Families, records: Sequence[Record], known: Sequence[Sequence[Placement]]
 ) -> None:
     first: dict[tuple[str, str], int] = {}
     for number, record in enumerate(records):
@@ -256,7 +256,9 @@ def _join_alike(
         families.join(order[row], order[standing[row]])
 
 
-def _place(family: Sequence[Record], known: Sequence[Placed], settings: SplitSettings) -> Placed:
+def _place(
+    family: Sequence[Record], known: Sequence[Placement], settings: SplitSettings
+) -> Placement:
     """The name and the split of a family, from where its members lay."""
     tested = settings.synthetic_in_test or not any(record.synthetic for record in family)
     name = _name(family, known)
@@ -264,10 +266,10 @@ def _place(family: Sequence[Record], known: Sequence[Placed], settings: SplitSet
     split = next((split for split in SPLITS if split in lay), None)
     if split is None or (split == TEST and not tested):
         split = _draw(name, settings, tested=tested)
-    return Placed(name, split)
+    return Placement(name, split)
 
 
-def _name(family: Iterable[Record], known: Sequence[Placed]) -> str:
+def _name(family: Iterable[Record], known: Sequence[Placement]) -> str:
     """The name that most of a family has, so that few records change; else its smallest key."""
     names = Counter(place.family for place in known)
     if not names:
@@ -290,7 +292,7 @@ def _draw(name: str, settings: SplitSettings, *, tested: bool) -> str:
     return possible[-1]
 
 
-def _put(record: Record, place: Placed) -> Record:
+def _put(record: Record, place: Placement) -> Record:
     if (record.family, record.split) == place:
         return record
     return replace(record, family=place.family, split=place.split)

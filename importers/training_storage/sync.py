@@ -68,7 +68,9 @@ class _Last:
     """What stands in the storage before this sync.
 
     Attributes:
-        is_noted: The ledger knows these records; else it takes them from this sync.
+        release: Newest release; None before the first.
+        records: Records of it, by sample key.
+        is_noted: Whether the ledger knows these records; else it takes them from this sync.
     """
 
     release: Release | None
@@ -81,8 +83,10 @@ class _Wanted:
     """What should stand there, and why it does.
 
     Attributes:
-        tasks: Those that no release has taken up yet.
-        left_out: Why approved samples cannot be stored, by key.
+        tasks: Tasks whose review no release has taken up yet.
+        records: Records of all samples that should stand there, by sample key.
+        classes: Class list of the next release.
+        left_out: Reasons why approved samples cannot be stored, by sample key.
     """
 
     tasks: Sequence[ReviewedTask]
@@ -152,7 +156,7 @@ def sync(
     ledger.set_note(Note.LABELS, json.dumps(read.rules.labels, ensure_ascii=False))
     described, released = _described_with(job, ledger), _released_with(job, ledger)
     if full or not is_noted or described != ledger.note(Note.DESCRIBED_WITH):
-        ledger.reviews.touch()
+        ledger.reviews.mark_unreleased()
     is_as_released = is_noted and released == ledger.note(Note.RELEASED_WITH)
     if is_as_released and not ledger.reviews.any_unreleased():
         return unchanged_report(ledger, storage, read, stands, dry_run=dry_run)
@@ -294,8 +298,8 @@ def _released_with(job: Job, ledger: Ledger) -> str:
     return _digest(settings, job.storage_url, ledger.note(Note.LABELS))
 
 
-def _digest(*told: object) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+def _digest(*values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _tasks_left_out(last: _Last, wanted: _Wanted) -> dict[str, list[int]]:

@@ -61,6 +61,7 @@ class _Answer:
     """What one annotation says.
 
     Attributes:
+        annotation: The annotation, as Label Studio gives it.
         outcome: APPROVED with any label that the policy takes, REJECTED, UNUSABLE, NONE_FITS,
             SKIPPED, or UNDECIDED with a reason.
     """

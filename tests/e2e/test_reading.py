@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from plain_projects import add_tasks, data_uri, new_project, task_ids, uploaded
+from review_records import all_reviews
 from review_world import MakeWorld, World, add_samples, picture
 from served import answering
 
@@ -57,7 +58,7 @@ class Reading:
         return read.tasks, read.changed, read.gone, read.swept
 
     def outcomes(self) -> list[str]:
-        found = {task.task_id: task.review.outcome for task in self.ledger.reviews.all()}
+        found = {task.task_id: task.review.outcome for task in all_reviews(self.ledger)}
         return [found.get(task, "never read") for task in self.tasks]
 
     def verdicts(self) -> list[str | None]:
@@ -133,7 +134,7 @@ def test_fields_that_are_not_asked_for_say_nothing_of_a_review(
         json={"project": str(project), "selectedItems": ticked},
     )
     reading.read()
-    first, *_, sheet = (task.review for task in reading.ledger.reviews.all())
+    first, *_, sheet = (task.review for task in all_reviews(reading.ledger))
     assert (first.lead_time_s, first.reviewed, sheet.reviewed) == (3.5, ONE_BY_ONE, CONTACT_SHEET)
     assert first.shown is not None
     assert first.shown.score == pytest.approx(0.1)
@@ -218,7 +219,7 @@ def test_a_read_that_is_killed_goes_on_and_loses_nothing(
         reading.annotate(1, "dog")
         reading.annotate(6, "dog")
         assert reading.counts() == (3 + 3, 3 + 1, 0, True)
-        labels = [task.review.label for task in reading.ledger.reviews.all()]
+        labels = [task.review.label for task in all_reviews(reading.ledger)]
         assert labels == ["cat", "dog", "cat", "cat", "cat", "cat", "dog"]
 
         for number in range(6):
@@ -226,7 +227,7 @@ def test_a_read_that_is_killed_goes_on_and_loses_nothing(
         with pytest.raises(KeyboardInterrupt):  # and so does one of what has changed
             reading.read(progress=killed)
         assert reading.counts()[0] == 6
-        assert {task.review.label for task in reading.ledger.reviews.all()} == {"dog"}
+        assert {task.review.label for task in all_reviews(reading.ledger)} == {"dog"}
 
 
 def test_pictures_of_a_project_of_somebody_else(
@@ -247,7 +248,7 @@ def test_pictures_of_a_project_of_somebody_else(
                 reading.annotate(number, "dog" if number == 1 else "cat")
             assert reading.counts() == (7, 7, 0, True)
             records, problems = described(reading)
-            keys = [task.key for task in reading.ledger.reviews.all()]
+            keys = [task.key for task in all_reviews(reading.ledger)]
             assert [keys.index(key) for key in records] == [0, 1, 2, 5]
             assert [keys.index(key) for key in sorted(problems, key=keys.index)] == [3, 4, 6]
             assert "404" in problems[keys[4]]

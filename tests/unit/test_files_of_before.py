@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from kept_folders import unpacked
 from kept_label_studio import kept_label_studio
+from review_records import all_reviews
 from storage_reader import every_byte, read_records
 
 from importers.config.campaign import Campaign, load_campaign
@@ -75,8 +76,8 @@ def test_samples_are_what_they_were(pets: Campaign) -> None:
 
 def test_what_was_paid_is_known(pets: Campaign) -> None:
     with Ledger(pets.ledger_path) as ledger:
-        spent, accounts = ledger.requests.spending(), ledger.requests.accounts()
-        unanswered, written = ledger.requests.unanswered(), ledger.writings.accounts()
+        spent, accounts = ledger.requests.spending(), ledger.requests.entries()
+        unanswered, written = ledger.requests.unanswered(), ledger.writings.entries()
         assert len(ledger.writings.texts()) == 9
         assert ledger.batches.open() == []
     assert (spent.stored, spent.failed, spent.refused, spent.unpriced) == (24, 1, 2, 1)
@@ -141,7 +142,7 @@ def test_the_kept_answer_is_stored_and_nothing_is_asked_for(pets: Campaign) -> N
 def test_a_project_of_somebody_else(tmp_path: Path) -> None:
     job = load_job(unpacked("others", tmp_path))
     with Ledger(job.ledger_path) as ledger:
-        tasks = ledger.reviews.all()
+        tasks = all_reviews(ledger)
         pictures = [ledger.reviews.picture(task.source) for task in tasks]
         [record] = ledger.reviews.records().values()
     assert [task.review.outcome for task in tasks] == ["waiting", "approved", "waiting"]

@@ -56,7 +56,7 @@ def test_a_day_counts_all_runs_and_requests_without_an_answer(tmp_path: Path, ap
     assert report.generated == 3
     assert report.caps_reached[0].spent_usd == Decimal("0.03") + 3 * PER_IMAGE
     with Ledger(campaign.ledger_path, writing=False) as ledger:
-        assert sum(a.committed_usd for a in ledger.requests.accounts()) <= Decimal("0.05")
+        assert sum(a.committed_usd for a in ledger.requests.entries()) <= Decimal("0.05")
 
 
 def test_an_image_dearer_than_the_whole_cap_is_never_asked_for(

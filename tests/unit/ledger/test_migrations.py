@@ -102,7 +102,7 @@ def test_an_upgrade_that_fails_leaves_the_ledger_as_it_was(old: Path) -> None:
     with closing(sqlite3.connect(old)) as database, database:
         database.execute("CREATE TABLE samples_4 (something_else TEXT)")
     before = schema(old)
-    with pytest.raises(LedgerError, match="cannot be read"):
+    with pytest.raises(LedgerError, match="cannot be written"):
         Ledger(old)
     assert (version(old), schema(old)) == (1, before)
 

@@ -14,7 +14,7 @@ from split_records import PLAIN, by_key, in_split, looks, moved, record, sha
 from importers.config.storage_sections import SplitSettings
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
-from importers.ledger.reviews import Placed
+from importers.ledger.reviews import Placement
 from importers.record import Record
 from importers.scoring.looks import packed
 from importers.training_storage.split_check import torn
@@ -66,8 +66,8 @@ def test_who_left_goes_with_its_family(ledger: Ledger) -> None:
     both = (stays.sha256, apart.sha256)
     release(ledger, stays, apart, record("bridge", parents=both, ancestors=both))
     family = release(ledger, apart)[apart.sample].family
-    placed = ledger.reviews.placed([leaves.sha256, stays.sha256, sha("never")])
-    assert placed == dict.fromkeys((leaves.sha256, stays.sha256), Placed(family, "train"))
+    placed = ledger.reviews.placements([leaves.sha256, stays.sha256, sha("never")])
+    assert placed == dict.fromkeys((leaves.sha256, stays.sha256), Placement(family, "train"))
     assert release(ledger, apart, leaves)[leaves.sample].split == "train"
 
 

@@ -23,13 +23,13 @@ from ls_backend.labels.control import field_of
 
 
 @dataclass(frozen=True)
-class Subject:
-    """The tasks to read.
+class JobTasks:
+    """The project of a job, and which of its tasks are to be read, under which sample keys.
 
     Attributes:
-        settings: The project's, as Label Studio gives them.
-        claims: Of a campaign: number of each pushed task → keys of the samples that were pushed to
-            it → the label that each is meant to show. None for a project of somebody else.
+        settings: Settings of the project, as Label Studio gives them.
+        claims: Number of each task that the campaign pushed → key of each sample that was pushed
+            to it → the label that it is meant to show; None for a project of somebody else.
     """
 
     settings: Project
@@ -94,14 +94,14 @@ class Subject:
         )
 
 
-def subject_of(ls: LabelStudio, job: Job, ledger: Ledger) -> Subject:
+def job_tasks_of(ls: LabelStudio, job: Job, ledger: Ledger) -> JobTasks:
     """What a job reads, after its project has proved to be the one that the ledger knows.
 
     Raises:
         LabelStudioError: nothing was pushed yet, or the project is gone or is another one.
     """
     if job.project is None:
-        return Subject(campaign_project(ls, ledger), ledger.pushed_tasks())
+        return JobTasks(campaign_project(ls, ledger), ledger.pushed_tasks())
     settings = _project(ls, job.project)
     made = f"{job.project} {settings['created_at']}"
     if (ledger.note(Note.PROJECT_MADE) or made) != made:
@@ -112,7 +112,7 @@ def subject_of(ls: LabelStudio, job: Job, ledger: Ledger) -> Subject:
             code="label_studio_other_project",
         )
     ledger.set_note(Note.PROJECT_MADE, made)
-    return Subject(settings, None)
+    return JobTasks(settings, None)
 
 
 def _project(ls: LabelStudio, number: int) -> Project:
