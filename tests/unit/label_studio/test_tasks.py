@@ -91,7 +91,7 @@ def test_ranked_by_similarity_the_score_is_the_fit_to_the_prompt() -> None:
 def test_a_label_that_is_no_choice_is_never_sent() -> None:
     owl = replace(SAMPLE.planned, prompt=Prompt("an owl", "owl", "vanilla", {}))
     with pytest.raises(LabelStudioError) as error:
-        builder(CAMPAIGN).task(replace(SAMPLE, planned=owl))
+        builder(CAMPAIGN).task(replace(SAMPLE, planned=owl, score=replace(SCORE, label="owl")))
     assert error.value.code == "label_studio_bad_prediction"
     assert "owl" in error.value.message
 
