@@ -63,7 +63,7 @@ def write_campaign(
         project: Title of its Label Studio project.
         samples: Number of images.
         seed: Another seed draws other prompts and other pictures.
-        base_url: Of the sketch server.
+        base_url: Base URL of the sketch server.
         label_studio: Address of Label Studio.
     """
     folder.mkdir(parents=True)

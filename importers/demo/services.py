@@ -1,4 +1,8 @@
-"""The three services of the demo: Label Studio, the sketch images server, the ML backend."""
+"""The three services of the demo: Label Studio, the sketch images server, the ML backend.
+
+Owns how each is started, with settings of its own and none of the person's own servers. Tests and
+scripts start theirs with the same classes.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +45,8 @@ class LabelStudioServer(Service):
     A data folder that was used before is continued, with its login.
 
     Args:
-        data_dir: Database, uploads and login; made when missing.
-        log: Output of the process; in the data folder when None.
+        data_dir: Folder of database, uploads and login; made when missing.
+        log: File that gets the output of the process; one in the data folder when None.
     """
 
     name = "Label Studio"
@@ -150,12 +154,13 @@ class LabelStudioServer(Service):
 
 
 class SketchServer(Service):
-    """The offline images API that draws; `request_log` gets one JSON line per request.
+    """The offline images API that draws.
 
     Args:
-        log: Output of the process.
+        log: File that gets the output of the process.
         failure_rate: Share of drawings that fail, 0 to 1.
-        seed: Of the drawings whose request names none.
+        seed: First seed of each prompt whose request names none.
+        request_log: File that gets one JSON line for each image; None logs nothing.
     """
 
     name = "the sketch images server"
@@ -193,9 +198,9 @@ class BackendServer(Service):
     """The ML backend, reading images with the given credentials.
 
     Args:
-        log: Output of the process.
-        model: As `ls-clip serve --model` takes it.
-        credentials: Of the Label Studio whose uploads it reads.
+        log: File that gets the output of the process.
+        model: Name of the model, as `ls-clip serve --model` takes it.
+        credentials: Address and token of the Label Studio whose uploads it reads.
     """
 
     name = "the ML backend"

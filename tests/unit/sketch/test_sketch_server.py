@@ -74,8 +74,9 @@ def test_settings_that_cannot_be_are_named(options: dict[str, Any]) -> None:
 
 def test_each_answer_has_a_request_id() -> None:
     server = client()
-    ids = {ask(server).headers["x-request-id"], server.get("/v1/models").headers["x-request-id"]}
-    assert len(ids) == 2
+    answers = [ask(server), ask(server, size="3x3"), server.get("/v1/batches"), server.get("/no")]
+    assert [answer.status_code for answer in answers] == [200, 400, 200, 404]
+    assert len({answer.headers["x-request-id"] for answer in answers}) == 4
 
 
 def test_models_are_listed_and_shown() -> None:

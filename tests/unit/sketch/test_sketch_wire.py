@@ -75,6 +75,22 @@ def test_what_openai_refuses_is_refused(
     assert error.body()["error"]["type"] == "invalid_request_error"
 
 
+def test_the_messages_name_parameter_value_and_limit() -> None:
+    messages = {
+        name: refusal({**GOOD, name: value}).message
+        for name, value in {"n": 11, "seed": 1.5, "quality": "{hd}", "prompt": "x" * 32_001}.items()
+    }
+    assert messages == {
+        "n": "Invalid 'n': integer above maximum value. Expected a value <= 10, "
+        "but got 11 instead.",
+        "seed": "Invalid type for 'seed': expected an integer, but got a decimal instead.",
+        "quality": "Invalid value: '{hd}'. Supported values are: "
+        "'low', 'medium', 'high' or 'auto'.",
+        "prompt": "Invalid 'prompt': string too long. Expected a string with maximum length 32000, "
+        "but got a string with length 32001 instead.",
+    }
+
+
 @pytest.mark.parametrize("body", [None, [], "a dog", 3])
 def test_a_body_that_is_no_object_is_refused(body: object) -> None:
     assert refusal(body).status == 400
