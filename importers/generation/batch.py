@@ -16,9 +16,9 @@ from decimal import Decimal
 
 from importers.config.campaign import Campaign
 from importers.generation.batch_results import Collected, Collector
-from importers.generation.budget import Cashier
+from importers.generation.budget import CampaignBudget
 from importers.generation.one_by_one import rules_of
-from importers.generation.request import AnswerSpool, Drawn, request_for
+from importers.generation.request import DrawCounts, PendingAnswers, request_for
 from importers.generators import open_generator
 from importers.generators import openai_batch_lines as errors
 from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
@@ -44,12 +44,12 @@ def draw(
     wanted: Collection[str],
     ledger: Ledger,
     store: ImageStore,
-    spool: AnswerSpool,
-    cashier: Cashier,
+    pending: PendingAnswers,
+    budget: CampaignBudget,
     *,
     wait: bool,
     progress: Progress,
-) -> Drawn:
+) -> DrawCounts:
     """Go on with the batches at the provider; with `batch = true`, submit what is left.
 
     Args:
@@ -67,24 +67,24 @@ def draw(
         closing(OpenAIBatches(settings)) as provider,
         closing(open_generator(settings)) as generator,
     ):
-        collector = Collector(provider, generator, ledger, store, spool)
-        desk = _Desk(
-            campaign, frozenset(wanted), ledger, store, provider, collector, cashier, progress
+        collector = Collector(provider, generator, ledger, store, pending)
+        run = _BatchRun(
+            campaign, frozenset(wanted), ledger, store, provider, collector, budget, progress
         )
         try:
-            desk.work(wait)
+            run.work(wait)
         except GeneratorError:
-            if desk.drawn.generated:
-                log.info("Drawn before that, and kept: %s.", desk.drawn.generated)
+            if run.drawn.generated:
+                log.info("DrawCounts before that, and kept: %s.", run.drawn.generated)
             raise
         except KeyboardInterrupt:
             left = sum(batch.requests for batch in ledger.batches.open())
             host = provider.connection.host
             log.warning("%s images are in a batch at %s, which goes on with them.", left, host)
-            desk.drawn.interrupted = True
+            run.drawn.interrupted = True
         finally:
-            desk.file.unlink(missing_ok=True)
-        return desk.drawn
+            run.file.unlink(missing_ok=True)
+        return run.drawn
 
 
 def forget(ledger: Ledger) -> int:
@@ -102,7 +102,7 @@ def forget(ledger: Ledger) -> int:
     return forgotten
 
 
-def _no_batches(campaign: Campaign, ledger: Ledger) -> Drawn:
+def _no_batches(campaign: Campaign, ledger: Ledger) -> DrawCounts:
     kind = campaign.generator.kind
     if campaign.generator.batch:
         raise ConfigError(
@@ -116,10 +116,10 @@ def _no_batches(campaign: Campaign, ledger: Ledger) -> Drawn:
         KIND,
         errors.GIVE_UP,
     )
-    return Drawn()
+    return DrawCounts()
 
 
-class _Desk:
+class _BatchRun:
     """One run's work on the batches of a campaign."""
 
     def __init__(
@@ -130,10 +130,10 @@ class _Desk:
         store: ImageStore,
         provider: OpenAIBatches,
         collector: Collector,
-        cashier: Cashier,
+        budget: CampaignBudget,
         progress: Progress,
     ) -> None:
-        self.drawn = Drawn()
+        self.drawn = DrawCounts()
         self._settings = campaign.generator
         self.file = campaign.folder / "next-batch.jsonl"
         self._wanted = wanted
@@ -141,7 +141,7 @@ class _Desk:
         self._store = store
         self._provider = provider
         self._collector = collector
-        self._cashier = cashier
+        self._budget = budget
         self._progress = progress
         self._requests_ended = 0
         self._unfit: set[str] = set()
@@ -166,9 +166,9 @@ class _Desk:
         """Put all samples that nobody is asked for, and the budget has money for, into batches."""
         waiting = self._waiting() if self._settings.batch else []
         if waiting and not self._checked:
-            self._cashier.before_paying(waiting)
+            self._budget.before_paying(waiting)
             self._checked = True
-        costs, self.drawn.caps_reached = self._cashier.affordable(waiting)
+        costs, self.drawn.caps_reached = self._budget.affordable(waiting)
         for endpoint, samples in _alike([sample for sample in waiting if sample.key in costs]):
             while samples:
                 written = write_lines(self.file, self._lines(samples))

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from importers.generation.request import AnswerSpool, Drawn, request_for
+from importers.generation.request import DrawCounts, PendingAnswers, request_for
 from importers.generators import Answer, Generator
 from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
 from importers.generators.openai_batch_lines import Result, ResultsGone, read_result
@@ -21,7 +21,7 @@ from importers.openai_api.errors import Temporary
 from importers.openai_api.prices import cost_usd as cost_usd_of
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
 
-TOLD_EVERY = 100
+LOG_EVERY = 100
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Collected:
         fatal: The first error that another batch would meet, too.
     """
 
-    drawn: Drawn = field(default_factory=Drawn)
+    drawn: DrawCounts = field(default_factory=DrawCounts)
     undone: int = 0
     failure: GeneratorError | None = None
     fatal: GeneratorError | None = None
@@ -51,13 +51,13 @@ class Collector:
         generator: Generator,
         ledger: Ledger,
         store: ImageStore,
-        spool: AnswerSpool,
+        pending: PendingAnswers,
     ) -> None:
         self._provider = provider
         self._generator = generator
         self._ledger = ledger
         self._store = store
-        self._spool = spool
+        self._pending = pending
 
     def collect(self, batch: Batch, remote: RemoteBatch) -> Collected:
         """Record what came of each request of a batch; may be done again after a kill.
@@ -83,7 +83,7 @@ class Collector:
                 return
             self._take(request, result, came)
             del waiting[result.key]
-            if (total - len(waiting)) % TOLD_EVERY == 0:
+            if (total - len(waiting)) % LOG_EVERY == 0:
                 log.info("Collected %s of %s.", total - len(waiting), total)
 
         for file_id in remote.result_files:
@@ -101,7 +101,7 @@ class Collector:
         try:
             self._keep(request, result.outcome, came)
         except OutcomeUnknown as error:
-            self._spool.put(request, result.outcome)
+            self._pending.put(request, result.outcome)
             self._no_image(request, error, came)
 
     def _keep(self, request: int, answer: Answer, came: Collected) -> None:
@@ -127,7 +127,7 @@ class Collector:
 
     def _no_image(self, request: int, error: GeneratorError, came: Collected) -> None:
         self._ledger.requests.ended(request, outcome_of(error), error.message)
-        self._spool.set_aside(request)
+        self._pending.set_aside(request)
         if isinstance(error, PromptRefused):
             came.drawn.refused += 1
             log.warning("%s", error.message)

@@ -173,12 +173,12 @@ def _fits(limit: Decimal, spent: Decimal, usd: Decimal | None) -> bool:
 log = logging.getLogger(__name__)
 
 
-class Cashier:
+class CampaignBudget:
     """Knows what requests of a campaign may cost, and what is left of the budget."""
 
     def __init__(self, campaign: Campaign, ledger: Ledger) -> None:
         self.estimator = Estimator(campaign.generator, ledger.samples())
-        self.budget = Budget(campaign.budget, commitments(ledger))
+        self.caps = Budget(campaign.budget, commitments(ledger))
         self._campaign = campaign
         self._ledger = ledger
         self._reserved: dict[str, Reservation] = {}
@@ -211,7 +211,7 @@ class Cashier:
         for sample in samples:
             self._release(sample.key)
             usd = self.estimator.cost_usd(sample)
-            reservation = self.budget.reserve(sample.prompt.label, usd)
+            reservation = self.caps.reserve(sample.prompt.label, usd)
             if isinstance(reservation, CapReached):
                 reached[reservation.cap, reservation.label] = reservation
             else:
@@ -223,7 +223,7 @@ class Cashier:
         """A sample that is asked for again was not drawn before."""
         before = self._reserved.pop(key, None)
         if before is not None:
-            self.budget.settle(before, Decimal(0))
+            self.caps.settle(before, Decimal(0))
 
 
 def operations_of(samples: Collection[PlannedSample]) -> set[str]:

@@ -21,7 +21,7 @@ from types import FrameType
 from importers.config.sections import GeneratorSettings
 from importers.generation.budget import Budget, CapReached, Reservation
 from importers.generation.estimate import Estimator
-from importers.generation.request import Drawn, Easel
+from importers.generation.request import DrawCounts, RequestSender
 from importers.ledger import Ledger
 from importers.progress import PaidProgress
 from importers.sample import Sample
@@ -83,8 +83,8 @@ def rules_of(settings: GeneratorSettings, ledger: Ledger) -> Rules:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A request in the air."""
+class _InFlight:
+    """A request without an answer yet."""
 
     sample: Sample
     reservation: Reservation
@@ -92,12 +92,12 @@ class _Asked:
 
 def draw(
     samples: Sequence[Sample],
-    easel: Easel,
+    sender: RequestSender,
     rules: Rules,
     budget: Budget,
     estimator: Estimator,
     progress: PaidProgress,
-) -> Drawn:
+) -> DrawCounts:
     """Ask for the image of each sample.
 
     Raises:
@@ -106,11 +106,11 @@ def draw(
     """
     run = _Run(samples, rules, budget, estimator)
     pool = ThreadPoolExecutor(rules.parallel, thread_name_prefix="generate")
-    flying: dict[Future[Decimal | None], _Asked] = {}
+    in_flight: dict[Future[Decimal | None], _InFlight] = {}
 
-    def land() -> None:
-        for request in wait(flying, return_when=FIRST_COMPLETED).done:
-            run.count(flying.pop(request), request)
+    def settle_done() -> None:
+        for request in wait(in_flight, return_when=FIRST_COMPLETED).done:
+            run.count(in_flight.pop(request), request)
         progress(run.done, len(samples), run.spent)
 
     progress(0, len(samples), "")
@@ -118,13 +118,14 @@ def draw(
         with _first_ctrl_c_sets_an_event() as interrupted:
             while True:
                 stopping = run.fatal is not None or interrupted.is_set()
-                asked = None if stopping else run.next(wait_for_others=bool(flying))
-                if asked is not None:
-                    flying[pool.submit(easel.draw, asked.sample, asked.reservation.usd)] = asked
-                elif not flying:
+                sent = None if stopping else run.next(wait_for_others=bool(in_flight))
+                if sent is not None:
+                    request = pool.submit(sender.draw, sent.sample, sent.reservation.usd)
+                    in_flight[request] = sent
+                elif not in_flight:
                     break
-                if asked is None or len(flying) == rules.parallel:
-                    land()
+                if sent is None or len(in_flight) == rules.parallel:
+                    settle_done()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     if run.fatal is not None:
@@ -141,7 +142,7 @@ class _Run:
     def __init__(
         self, samples: Sequence[Sample], rules: Rules, budget: Budget, estimator: Estimator
     ) -> None:
-        self.drawn = Drawn()
+        self.drawn = DrawCounts()
         self.fatal: BaseException | None = None
         self._waiting = deque(samples)
         self._rules = rules
@@ -159,7 +160,7 @@ class _Run:
         """What was spent so far, for people; empty where nothing was."""
         return dollars(self.drawn.cost_usd) if self.drawn.cost_usd else ""
 
-    def next(self, *, wait_for_others: bool) -> _Asked | None:
+    def next(self, *, wait_for_others: bool) -> _InFlight | None:
         """The next sample that the budget has money for, reserved; None for none at the moment.
 
         Args:
@@ -170,7 +171,7 @@ class _Run:
             usd = self._estimator.cost_usd(sample.planned)
             reservation = self._budget.reserve(sample.prompt.label, usd)
             if isinstance(reservation, Reservation):
-                return _Asked(self._waiting.popleft(), reservation)
+                return _InFlight(self._waiting.popleft(), reservation)
             if wait_for_others and not self._is_hopeless(reservation):
                 return None
             self._reached[reservation.cap, reservation.label] = reservation
@@ -185,29 +186,29 @@ class _Run:
             return before is not None
         return reached.needed_usd is not None and reached.needed_usd >= before.needed_usd
 
-    def count(self, asked: _Asked, request: Future[Decimal | None]) -> None:
+    def count(self, sent: _InFlight, request: Future[Decimal | None]) -> None:
         """Add one finished request to what was drawn."""
         error = request.exception()
         if error is None:
             cost_usd = request.result()
-            self._settle(asked, cost_usd)
-            self._estimator.learn(asked.sample.planned, cost_usd)
+            self._settle(sent, cost_usd)
+            self._estimator.learn(sent.sample.planned, cost_usd)
             self._without_image_in_a_row.clear()
             self.drawn.count_image(cost_usd)
         elif isinstance(error, PromptRefused):
-            self._settle(asked, Decimal(0))
+            self._settle(sent, Decimal(0))
             self._without_image_in_a_row.clear()
             self.drawn.refused += 1
-            log.warning("%s (%r)", error.message, asked.sample.prompt.text)
+            log.warning("%s (%r)", error.message, sent.sample.prompt.text)
         elif isinstance(error, OutcomeUnknown):
-            self._count_unanswered(asked.sample, error)
+            self._count_unanswered(sent.sample, error)
         else:
             if isinstance(error, GeneratorError):
-                self._settle(asked, Decimal(0))
+                self._settle(sent, Decimal(0))
             self.fatal = self.fatal or error
 
-    def _settle(self, asked: _Asked, cost_usd: Decimal | None) -> None:
-        self._budget.settle(asked.reservation, cost_usd)
+    def _settle(self, sent: _InFlight, cost_usd: Decimal | None) -> None:
+        self._budget.settle(sent.reservation, cost_usd)
 
     def _count_unanswered(self, sample: Sample, error: OutcomeUnknown) -> None:
         self.drawn.unanswered += 1

@@ -26,7 +26,7 @@ from ls_backend.whole_files import write_whole
 _UNFINISHED, _WAITING, _SET_ASIDE, _TORN = ".part", ".answer", ".no-image", ".torn"
 
 
-class AnswerSpool:
+class PendingAnswers:
     """A folder with one file for each answer: a line of JSON about it, then its bytes."""
 
     def __init__(self, folder: Path) -> None:
@@ -83,7 +83,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Drawn:
+class DrawCounts:
     """What came of the requests of one run.
 
     Attributes:
@@ -106,8 +106,8 @@ class Drawn:
     caps_reached: tuple[CapReached, ...] = ()
     interrupted: bool = False
 
-    def __add__(self, other: Drawn) -> Drawn:
-        return Drawn(
+    def __add__(self, other: DrawCounts) -> DrawCounts:
+        return DrawCounts(
             self.generated + other.generated,
             self.refused + other.refused,
             self.unanswered + other.unanswered,
@@ -124,23 +124,23 @@ class Drawn:
         self.unpriced += cost_usd is None
 
 
-class Easel:
+class RequestSender:
     """Draws samples, for all threads.
 
     Args:
         generator: Who draws.
         ledger: Where every request is recorded.
         store: Where the images go.
-        spool: Where answers lie until their image is in the store.
+        pending: Where answers lie until their image is in the store.
     """
 
     def __init__(
-        self, generator: Generator, ledger: Ledger, store: ImageStore, spool: AnswerSpool
+        self, generator: Generator, ledger: Ledger, store: ImageStore, pending: PendingAnswers
     ) -> None:
         self._generator = generator
         self._ledger = ledger
         self._store = store
-        self._spool = spool
+        self._pending = pending
         self._sizes = SizeNotices()
 
     def draw(self, sample: Sample, reserved_usd: Decimal | None = None) -> Decimal | None:
@@ -156,52 +156,52 @@ class Easel:
             GeneratorError: no image came; recorded.
         """
         planned = sample.planned
-        paper = self._ledger.requests.begin(
+        number = self._ledger.requests.begin(
             planned.key, self._generator.name, reserved_usd=reserved_usd
         )
         try:
             request = request_for(planned, self._store)
             answer = self._generator.send(request)
-            self._spool.put(paper, answer)
-            return self._keep(paper, request, answer)
+            self._pending.put(number, answer)
+            return self._keep(number, request, answer)
         except GeneratorError as error:
-            self._no_image(paper, error)
+            self._no_image(number, error)
             raise
 
-    def recover(self) -> Drawn:
+    def recover(self) -> DrawCounts:
         """Store the images of answers that had come, and were paid for, when a process died."""
-        drawn = Drawn()
-        for paper, answer in self._spool.waiting():
-            sample = self._ledger.requests.sample_without_image(paper)
+        drawn = DrawCounts()
+        for number, answer in self._pending.waiting():
+            sample = self._ledger.requests.sample_without_image(number)
             if sample is None:
-                self._spool.drop(paper)
+                self._pending.drop(number)
                 continue
             try:
                 request = request_for(sample.planned, self._store)
-                drawn.count_image(self._keep(paper, request, answer))
+                drawn.count_image(self._keep(number, request, answer))
             except OutcomeUnknown as error:
-                self._no_image(paper, error)
+                self._no_image(number, error)
                 drawn.unanswered += 1
                 log.warning("%s", error.message)
         return drawn
 
-    def _keep(self, paper: int, request: GenerationRequest, answer: Answer) -> Decimal | None:
+    def _keep(self, number: int, request: GenerationRequest, answer: Answer) -> Decimal | None:
         image = self._generator.read(request, answer)
         self._sizes.compare(request.size, image.size)
         self._ledger.requests.stored(
-            paper,
+            number,
             self._store.put(image.data),
             request_id=image.request_id,
             cost_usd=image.cost_usd,
             usage=image.usage,
             size=image.size,
         )
-        self._spool.drop(paper)
+        self._pending.drop(number)
         return image.cost_usd
 
-    def _no_image(self, paper: int, error: GeneratorError) -> None:
-        self._ledger.requests.ended(paper, outcome_of(error), error.message)
-        self._spool.set_aside(paper)
+    def _no_image(self, number: int, error: GeneratorError) -> None:
+        self._ledger.requests.ended(number, outcome_of(error), error.message)
+        self._pending.set_aside(number)
 
 
 def request_for(planned: PlannedSample, store: ImageStore | None) -> GenerationRequest:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from importers.config.campaign import Campaign
 from importers.generation import batch
-from importers.generation.budget import CapReached, Cashier
+from importers.generation.budget import CampaignBudget, CapReached
 from importers.generation.candidates import Finder, nowhere
 from importers.generation.one_by_one import GivenUp, draw, given_up, rules_of
 from importers.generation.plan import plan
-from importers.generation.request import AnswerSpool, Drawn, Easel
+from importers.generation.request import DrawCounts, PendingAnswers, RequestSender
 from importers.generation.sources import gather
 from importers.generators import open_generator
 from importers.image_store import ImageStore
@@ -124,20 +124,20 @@ def generate(
         GenerationStopped: Ctrl-C.
     """
     written = write(campaign, ledger, model=model)
-    for line in writing.told(written):
+    for line in writing.summary_lines(written):
         log.info("%s", line)
     gather(campaign, ledger, in_project)
     planned = {sample.key for sample in plan(campaign, ledger)}
-    store, spool = ImageStore(campaign.images_path), AnswerSpool(campaign.answers_path)
-    drawn, cashier = Drawn(), Cashier(campaign, ledger)
-    if any(spool.waiting()):
+    store, pending = ImageStore(campaign.images_path), PendingAnswers(campaign.answers_path)
+    drawn, budget = DrawCounts(), CampaignBudget(campaign, ledger)
+    if any(pending.waiting()):
         with closing(open_generator(campaign.generator)) as generator:
-            drawn = Easel(generator, ledger, store, spool).recover()
+            drawn = RequestSender(generator, ledger, store, pending).recover()
     batched, in_batch = campaign.generator.batch, ledger.batches.keys_in_flight()
     if batched or in_batch:
         wait = wait and batched
         drawn += batch.draw(
-            campaign, planned, ledger, store, spool, cashier, wait=wait, progress=progress
+            campaign, planned, ledger, store, pending, budget, wait=wait, progress=progress
         )
         in_batch = ledger.batches.keys_in_flight()
     rules = rules_of(campaign.generator, ledger)
@@ -145,10 +145,10 @@ def generate(
     waiting = [sample for sample in lacking if not rules.gives_up(sample.key)]
     if waiting and not batched and not drawn.interrupted:
         campaign.images_path.mkdir(parents=True, exist_ok=True)
-        cashier.before_paying([sample.planned for sample in waiting])
+        budget.before_paying([sample.planned for sample in waiting])
         with closing(open_generator(campaign.generator)) as generator:
-            easel = Easel(generator, ledger, store, spool)
-            drawn += draw(waiting, easel, rules, cashier.budget, cashier.estimator, progress)
+            sender = RequestSender(generator, ledger, store, pending)
+            drawn += draw(waiting, sender, rules, budget.caps, budget.estimator, progress)
     lacking = [sample for sample in ledger.to_generate() if sample.key in planned]
     abandoned = given_up(lacking, rules)
     report = GenerateReport(

@@ -1,8 +1,7 @@
 """A language model as a writer of short texts: one request, its answer, what can go wrong.
 
 Owns the wire: OpenAI's Responses API with a structured output, or chat completions with the same
-JSON schema for other servers. What an answer is used for is `writing`; the words of the request
-are `asking`.
+JSON schema for other servers; and the words of a request. What an answer is used for is `writing`.
 """
 
 from __future__ import annotations
@@ -56,19 +55,19 @@ _VALUES = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class TextRequest:
     """A request in words.
 
     Attributes:
         instructions: What the model is, and what makes a text good; the same in every request.
-        request: What is wanted now.
+        input: What is to be written now.
     """
 
     instructions: str
-    request: str
+    input: str
 
 
-def ask_for(
+def text_request(
     campaign: Campaign,
     label: str,
     kind: str,
@@ -76,7 +75,7 @@ def ask_for(
     *,
     examples: Sequence[str] = (),
     known: Sequence[str] = (),
-) -> Asked:
+) -> TextRequest:
     """The request for `count` texts.
 
     Args:
@@ -84,8 +83,7 @@ def ask_for(
         examples: Texts to write in the manner of.
         known: Texts that are there already.
     """
-    wanted = first_line(label, kind, count)
-    parts = [wanted]
+    parts = [first_line(label, kind, count)]
     if kind == WHOLE:
         others = ", ".join(readable(other) for other in campaign.labels if other != label)
         parts.append(f"The other labels, which no prompt may show: {others}." if others else "")
@@ -96,7 +94,7 @@ def ask_for(
     parts.append(_listed(manner, list(dict.fromkeys(examples))[:MOST_EXAMPLES]))
     parts.append(_listed("Not again, nor much like these:", known[-MOST_KNOWN:]))
     request = "\n\n".join(part for part in parts if part)
-    return Asked(instructions(campaign, kind), request)
+    return TextRequest(instructions(campaign, kind), request)
 
 
 def instructions(campaign: Campaign, kind: str) -> str:
@@ -205,7 +203,7 @@ class Writer:
     def close(self) -> None:
         self._client.close()
 
-    def ask(self, asked: Asked) -> Reply:
+    def ask(self, request: TextRequest) -> Reply:
         """Send a request and read its answer.
 
         Raises:
@@ -214,13 +212,13 @@ class Writer:
             GeneratorUnauthorized, GeneratorUnreachable, GeneratorError: every request would meet
                 the same.
         """
-        return self._retrying(self._ask_once, asked)
+        return self._retrying(self._ask_once, request)
 
-    def _ask_once(self, asked: Asked) -> Reply:
+    def _ask_once(self, request: TextRequest) -> Reply:
         import openai
 
         try:
-            raw = self._send(asked)
+            raw = self._send(request)
         except openai.APIError as error:
             raise as_generator_error(error, self._connection, self._model) from None
         body = self._json_of(raw)
@@ -230,25 +228,25 @@ class Writer:
         cost = text_cost_usd(self._model, usage, at_openai=self._connection.is_openai)
         return Reply(texts, trouble, raw.headers.get("x-request-id"), usage, cost)
 
-    def _responses(self, asked: Asked) -> Any:
+    def _responses(self, request: TextRequest) -> Any:
         thinking: dict[str, Any] = {}
         if _THINKING.match(self._model):
             thinking = {"reasoning": {"effort": "none"}}
         return self._client.responses.with_raw_response.parse(
             model=self._model,
-            instructions=asked.instructions,
-            input=asked.request,
+            instructions=request.instructions,
+            input=request.input,
             text_format=Texts,
             store=False,
             **thinking,
         )
 
-    def _chat(self, asked: Asked) -> Any:
+    def _chat(self, request: TextRequest) -> Any:
         return self._client.chat.completions.with_raw_response.parse(
             model=self._model,
             messages=[
-                {"role": "system", "content": asked.instructions},
-                {"role": "user", "content": asked.request},
+                {"role": "system", "content": request.instructions},
+                {"role": "user", "content": request.input},
             ],
             response_format=Texts,
         )

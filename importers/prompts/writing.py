@@ -24,7 +24,7 @@ from importers.progress import Progress, silent
 from importers.prompts.mention import ADVERSARIAL
 from importers.prompts.sampling import WHOLE, refused_texts, takes_whole
 from importers.prompts.templates import templates_of
-from importers.prompts.writer import ask_for
+from importers.prompts.writer import text_request
 from importers.review import APPROVED
 from importers.sample import Prompt
 from ls_backend.errors import ConfigError, GeneratorError, PromptRefused
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TextQuota:
     """Texts of one kind for one label.
 
     Attributes:
@@ -58,7 +58,7 @@ class Wanted:
         return f"{self.count} {self.kind} for {self.label}"
 
 
-def wanted_texts(campaign: Campaign) -> list[Wanted]:
+def text_quotas(campaign: Campaign) -> list[TextQuota]:
     """What the campaign's writer is to write; nothing where there is none.
 
     Raises:
@@ -74,7 +74,7 @@ def wanted_texts(campaign: Campaign) -> list[Wanted]:
     else:
         _check_templates_use(campaign, kinds)
     count = settings.writing.count
-    return [Wanted(label, kind, count) for label in campaign.labels for kind in kinds]
+    return [TextQuota(label, kind, count) for label in campaign.labels for kind in kinds]
 
 
 def _check_somebody_takes_whole(campaign: Campaign) -> None:
@@ -98,9 +98,9 @@ def _check_templates_use(campaign: Campaign, kinds: Sequence[str]) -> None:
             )
 
 
-def usable_texts(campaign: Campaign, written: Sequence[WrittenText], wanted: Wanted) -> list[str]:
+def usable_texts(campaign: Campaign, written: Sequence[WrittenText], quota: TextQuota) -> list[str]:
     """The written texts of a kind that can be used."""
-    mine = [text for text in written if (text.label, text.kind) == (wanted.label, wanted.kind)]
+    mine = [text for text in written if (text.label, text.kind) == (quota.label, quota.kind)]
     refused = {text.text for text in refused_texts(campaign, mine)}
     return [text.text for text in mine if text.text not in refused]
 
@@ -146,7 +146,7 @@ def _without_near(
 MOST_REQUESTS = 4
 """For one kind of text of one label: once, and three times for the shortfall."""
 
-MOST_SHORTFALLS_TOLD = 3
+MOST_SHORTFALLS_NAMED = 3
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +186,7 @@ class WriteReport:
     unpriced: int = 0
 
 
-def to_write(campaign: Campaign, ledger: Ledger) -> list[Wanted]:
+def to_write(campaign: Campaign, ledger: Ledger) -> list[TextQuota]:
     """What is missing and may still be asked for.
 
     Raises:
@@ -194,10 +194,10 @@ def to_write(campaign: Campaign, ledger: Ledger) -> list[Wanted]:
     """
     written, asked = ledger.writings.texts(), ledger.writings.asked()
     return [
-        wanted
-        for wanted in wanted_texts(campaign)
-        if len(usable_texts(campaign, written, wanted)) < wanted.count
-        and asked[wanted.name] < MOST_REQUESTS
+        quota
+        for quota in text_quotas(campaign)
+        if len(usable_texts(campaign, written, quota)) < quota.count
+        and asked[quota.name] < MOST_REQUESTS
     ]
 
 
@@ -222,16 +222,16 @@ def write(
         from importers.prompts.writer import Writer
 
         with closing(Writer(campaign.prompts)) as writer:
-            desk = _Desk(campaign, ledger, writer, encode, report, _approved(ledger))
+            run = _WritingRun(campaign, ledger, writer, encode, report, _approved(ledger))
             progress(0, len(missing))
-            for done, wanted in enumerate(missing, start=1):
-                desk.write(wanted)
+            for done, quota in enumerate(missing, start=1):
+                run.write(quota)
                 progress(done, len(missing))
     report.short = list(_shortfalls(campaign, ledger))
     return report
 
 
-def told(report: WriteReport) -> list[str]:
+def summary_lines(report: WriteReport) -> list[str]:
     """What a run should say of its writing: nothing where there was none to do."""
     lines = []
     if report.requests:
@@ -239,26 +239,26 @@ def told(report: WriteReport) -> list[str]:
             f"{report.writer} wrote {report.written} texts; {report.duplicates} said what was "
             f"there already, {report.refused} never mention their label."
         )
-    for short in report.short[:MOST_SHORTFALLS_TOLD]:
+    for short in report.short[:MOST_SHORTFALLS_NAMED]:
         lines.append(
             f"Only {short.usable} of {short.count} came of {short.kind} for {short.label}: it goes "
             "on with these."
         )
-    if len(report.short) > MOST_SHORTFALLS_TOLD:
-        lines.append(f"So it is with {len(report.short) - MOST_SHORTFALLS_TOLD} more.")
+    if len(report.short) > MOST_SHORTFALLS_NAMED:
+        lines.append(f"So it is with {len(report.short) - MOST_SHORTFALLS_NAMED} more.")
     return lines
 
 
 def _shortfalls(campaign: Campaign, ledger: Ledger) -> Iterator[Shortfall]:
     written = ledger.writings.texts()
-    for wanted in wanted_texts(campaign):
-        usable = len(usable_texts(campaign, written, wanted))
-        if usable < wanted.count:
-            yield Shortfall(wanted.label, wanted.kind, wanted.count, usable)
+    for quota in text_quotas(campaign):
+        usable = len(usable_texts(campaign, written, quota))
+        if usable < quota.count:
+            yield Shortfall(quota.label, quota.kind, quota.count, usable)
 
 
 @dataclass
-class _Desk:
+class _WritingRun:
     campaign: Campaign
     ledger: Ledger
     writer: Writer
@@ -266,45 +266,45 @@ class _Desk:
     report: WriteReport
     approved: Sequence[Prompt]
 
-    def write(self, wanted: Wanted) -> None:
+    def write(self, quota: TextQuota) -> None:
         """Ask until there is enough, or it has been asked often enough."""
-        asked = self.ledger.writings.asked()[wanted.name]
+        asked = self.ledger.writings.asked()[quota.name]
         for _ in range(MOST_REQUESTS - asked):
             written = self.ledger.writings.texts()
-            missing = wanted.count - len(usable_texts(self.campaign, written, wanted))
+            missing = quota.count - len(usable_texts(self.campaign, written, quota))
             if missing <= 0:
                 return
-            if not self._ask(wanted, missing, written):
+            if not self._ask(quota, missing, written):
                 return
 
-    def _ask(self, wanted: Wanted, missing: int, written: Sequence[WrittenText]) -> bool:
+    def _ask(self, quota: TextQuota, missing: int, written: Sequence[WrittenText]) -> bool:
         """Ask once, and record what came; False where the API will not have the request."""
-        known = [t.text for t in written if (t.label, t.kind) == (wanted.label, wanted.kind)]
-        known = [*self._told(wanted), *known]
-        request = ask_for(
+        known = [t.text for t in written if (t.label, t.kind) == (quota.label, quota.kind)]
+        known = [*self._own_values(quota), *known]
+        request = text_request(
             self.campaign,
-            wanted.label,
-            wanted.kind,
+            quota.label,
+            quota.kind,
             missing,
-            examples=self._examples(wanted),
+            examples=self._examples(quota),
             known=known,
         )
-        writing = self.ledger.writings.begin(wanted.name, self.writer.name)
+        writing = self.ledger.writings.begin(quota.name, self.writer.name)
         try:
             reply = self.writer.ask(request)
         except GeneratorError as error:
             self.ledger.writings.ended(writing, outcome_of(error), error.message)
             if not isinstance(error, PromptRefused):
                 raise
-            log.warning("%s for %s: %s", wanted.kind, wanted.label, error.message)
+            log.warning("%s for %s: %s", quota.kind, quota.label, error.message)
             return False
-        self._keep(writing, wanted, reply, known)
+        self._keep(writing, quota, reply, known)
         return True
 
-    def _keep(self, writing: int, wanted: Wanted, reply: Reply, known: Sequence[str]) -> None:
+    def _keep(self, writing: int, quota: TextQuota, reply: Reply, known: Sequence[str]) -> None:
         near = self.campaign.prompts.writing.near_duplicates
         fresh = without_duplicates(reply.texts, known, self.encode, near)
-        texts = [WrittenText(wanted.label, wanted.kind, text) for text in fresh]
+        texts = [WrittenText(quota.label, quota.kind, text) for text in fresh]
         self.ledger.writings.written(
             writing,
             texts,
@@ -313,8 +313,8 @@ class _Desk:
             usage=reply.usage,
         )
         if reply.trouble is not None:
-            told_by, trouble = self.writer.name, reply.trouble.rstrip(".")
-            log.warning("%s: no %s for %s: %s.", told_by, wanted.kind, wanted.label, trouble)
+            writer, trouble = self.writer.name, reply.trouble.rstrip(".")
+            log.warning("%s: no %s for %s: %s.", writer, quota.kind, quota.label, trouble)
         self.report.requests += 1
         self.report.written += len(texts)
         self.report.duplicates += len(reply.texts) - len(texts)
@@ -322,18 +322,18 @@ class _Desk:
         self.report.cost_usd += reply.cost_usd or 0
         self.report.unpriced += reply.cost_usd is None
 
-    def _told(self, wanted: Wanted) -> list[str]:
+    def _own_values(self, quota: TextQuota) -> list[str]:
         """The values of the factor that the campaign has of its own."""
-        if wanted.kind == WHOLE:
+        if quota.kind == WHOLE:
             return []
         factors = [t.factors for t in self.campaign.prompt_techniques]
-        told = [self.campaign.prompts.factors, *factors]
-        return [value for values in told for value in values.get(wanted.kind, ())]
+        own = [self.campaign.prompts.factors, *factors]
+        return [value for values in own for value in values.get(quota.kind, ())]
 
-    def _examples(self, wanted: Wanted) -> list[str]:
+    def _examples(self, quota: TextQuota) -> list[str]:
         """The campaign's examples, and what people approved: of this label first."""
-        ranked = sorted(self.approved, key=lambda prompt: prompt.label != wanted.label)
-        liked = (p.text if wanted.kind == WHOLE else p.factors.get(wanted.kind) for p in ranked)
+        ranked = sorted(self.approved, key=lambda prompt: prompt.label != quota.label)
+        liked = (p.text if quota.kind == WHOLE else p.factors.get(quota.kind) for p in ranked)
         return [*self.campaign.prompts.writing.examples, *(text for text in liked if text)]
 
 

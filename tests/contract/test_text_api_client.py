@@ -14,7 +14,7 @@ from flask import Flask, request
 from images_server import error, html
 
 from importers.config.sections import PromptSettings
-from importers.prompts.writer import Asked, Reply, Writer
+from importers.prompts.writer import Reply, TextRequest, Writer
 from ls_backend.errors import (
     ConfigError,
     GeneratorError,
@@ -25,7 +25,7 @@ from ls_backend.errors import (
 )
 
 KEY = "sk-never-to-be-shown"
-ASKED = Asked("You write.", "Write 2 prompts.")
+ASKED = TextRequest("You write.", "Write 2 prompts.")
 Answer = Callable[[], Any]
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from ls_backend.library_errors import causes, headers_of, s3_code, status_of
 from ls_backend.retrying import retry_after_s, retrying
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 TRIES = 5
 PATIENCE = 20.0
@@ -41,7 +41,7 @@ _PASSING_NAMES = {
 }
 
 
-def persistent(ask: Callable[[], Answer]) -> Answer:
+def persistent(ask: Callable[[], Result]) -> Result:
     """Ask; again, up to TRIES times, while the failure is one that passes. The last one is raised.
 
     `ask` must be safe to repeat.

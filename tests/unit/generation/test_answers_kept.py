@@ -13,7 +13,7 @@ from paid_runs import NO_IMAGE, PER_IMAGE, run
 
 from importers.config.campaign import Campaign
 from importers.generation.plan import plan
-from importers.generation.request import AnswerSpool
+from importers.generation.request import PendingAnswers
 from importers.generators import GenerationRequest, open_generator
 from importers.generators.base import Answer
 from importers.image_store import ImageStore
@@ -22,18 +22,18 @@ from importers.ledger import Ledger
 
 def killed_after_the_answer(campaign: Campaign, number: int = 0) -> tuple[int, Path]:
     """As a process leaves things that is killed between an answer and its parsing."""
-    spool = AnswerSpool(campaign.answers_path)
+    pending = PendingAnswers(campaign.answers_path)
     with (
         Ledger(campaign.ledger_path) as ledger,
         closing(open_generator(campaign.generator)) as generator,
     ):
         sample = plan(campaign, ledger)[number]
-        paper = ledger.requests.begin(sample.key, reserved_usd=Decimal("0.01"))
+        number = ledger.requests.begin(sample.key, reserved_usd=Decimal("0.01"))
         asked = GenerationRequest(
             sample.prompt.text, sample.model, sample.size, sample.parameters, sample.seed
         )
-        spool.put(paper, generator.send(asked))
-    return paper, campaign.answers_path / f"{paper}.answer"
+        pending.put(number, generator.send(asked))
+    return number, campaign.answers_path / f"{number}.answer"
 
 
 def test_an_answer_of_a_killed_process_is_stored_and_not_paid_for_again(
@@ -58,7 +58,7 @@ def test_an_answer_is_on_the_disk_before_it_has_its_name(
 ) -> None:
     answer = Answer(b"an image" * 1000, "req-1", "2026-01-01T00:00:00+00:00")
     with flushes_in(tmp_path) as flushed:
-        AnswerSpool(tmp_path).put(7, answer)
+        PendingAnswers(tmp_path).put(7, answer)
         written = flushed()
     file = tmp_path / "7.answer"
     assert written == [FlushedFile(file.stat().st_ino, file.stat().st_size, ["7.part"])]

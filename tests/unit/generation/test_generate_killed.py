@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from importers.config.campaign import load_campaign
-from importers.generation.request import AnswerSpool
+from importers.generation.request import PendingAnswers
 from importers.generation.stage import generate
 from importers.generators.openai_images import OpenAIImages
 from importers.image_store import ImageStore
@@ -21,11 +21,11 @@ WriteCampaign = Callable[..., Path]
 STEPS: list[tuple[type, str]] = [
     (Requests, "begin"),
     (OpenAIImages, "send"),
-    (AnswerSpool, "put"),
+    (PendingAnswers, "put"),
     (OpenAIImages, "read"),
     (ImageStore, "put"),
     (Requests, "stored"),
-    (AnswerSpool, "drop"),
+    (PendingAnswers, "drop"),
 ]
 IN_THE_AIR = [("send", "after"), ("put", "before")]
 """What comes in between cannot be told from a request without an answer: it is paid for again."""
@@ -73,7 +73,7 @@ def test_killed_around_any_step(
     assert len(images_api.drawn()) == 6 + twice
     assert spending.stored == 6
     assert spending.unknown <= 1
-    assert not list(AnswerSpool(campaign.answers_path).waiting())
+    assert not list(PendingAnswers(campaign.answers_path).waiting())
     with Ledger(campaign.ledger_path) as ledger:
         assert generate(campaign, ledger).generated == 0
     assert len(images_api.drawn()) == 6 + twice
@@ -81,4 +81,4 @@ def test_killed_around_any_step(
 
 def test_an_answer_cut_short_on_disk_is_none(tmp_path: Path) -> None:
     (tmp_path / "7.part").write_bytes(b'{"request_id": "req_1", "rec')
-    assert not list(AnswerSpool(tmp_path).waiting())
+    assert not list(PendingAnswers(tmp_path).waiting())

@@ -20,7 +20,7 @@ from importers.ledger.inputs import WrittenText
 from importers.prompts import write_prompts
 from importers.prompts.mention import mentions
 from importers.prompts.sampling import refused_texts
-from importers.prompts.writing import normalised, told, write
+from importers.prompts.writing import normalised, summary_lines, write
 from importers.sketch import open_model
 from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, OutcomeUnknown
 
@@ -64,7 +64,7 @@ def test_a_second_run_asks_nobody(
     report = write(writing_campaign(), ledger)
     assert (report.requests, report.written) == (0, 0)
     assert (text_api.asked, ledger.writings.texts()) == (asked, texts)
-    assert told(report) == []
+    assert summary_lines(report) == []
 
 
 def test_what_is_missing_is_asked_for_and_what_is_there_is_named(
@@ -122,7 +122,7 @@ def test_what_does_not_come_is_asked_for_four_times_in_all_and_then_said(
         ("dog", "color", 20),
     ]
     assert report.duplicates > 0
-    assert f"Only {report.short[0].usable} of 20 came of color for cat" in told(report)[1]
+    assert f"Only {report.short[0].usable} of 20 came of color for cat" in summary_lines(report)[1]
     assert write(campaign, ledger).requests == 0
     assert write(campaign.model_copy(update={"labels": ["cat"]}), ledger).requests == 0
     assert len(text_api.asked) == 8
