@@ -70,6 +70,12 @@ def test_the_score_of_none_of_these_is_the_backgrounds_and_else_the_labels() -> 
     assert one_label(without, score(0.1, 0.9)) == PredictedLabels((), 0.1)
 
 
+def test_a_label_as_likely_as_the_background_is_predicted() -> None:
+    target = read_label_config(xml("", "cat", "dog", "Other"))
+
+    assert one_label(target, score(0.5, 0.5)) == PredictedLabels(("cat",), 0.5)
+
+
 @pytest.mark.parametrize(
     ("similarity", "shown"), [(None, 0.7), (0.3, 0.3), (0.0, 0.0), (-0.2, 0.0), (1.0000001, 1.0)]
 )
@@ -126,6 +132,8 @@ def drawn(**value: Any) -> Region:
         "to_name": "image",
         "type": "rectangle",
         "original_width": 640,
+        "original_height": 480,
+        "image_rotation": 0,
         "value": {"x": 1, "y": 2, "width": 3, "height": 4, "rotation": 0, **value},
     }
     return Region(item, WHOLE)
@@ -134,7 +142,7 @@ def drawn(**value: Any) -> Region:
 def test_a_region_comes_before_the_choice_for_it() -> None:
     target = read_label_config(xml('perRegion="true"', "cat", "dog", "bus"))
     sure, unsure = PredictedLabels(("cat",), 0.9), PredictedLabels((), 0.25)
-    place = {"id": "r1", "original_width": 640}
+    place = {"id": "r1", "original_width": 640, "original_height": 480, "image_rotation": 0}
 
     made = region_prediction(target, [(drawn(), sure), (drawn(), unsure)], "clip:x@1")
 

@@ -103,6 +103,7 @@ def test_a_claim_by_value_or_last_word_names_one_label_or_none() -> None:
     assert tree.label_of("red") is None
     assert tree.label_of("none of it") is None
     assert tree.label_of("b") is None
+    assert replace(TARGET, labels=("b",), values=("blue",)).label_of("blue") == "b"
 
 
 def test_answers_are_written_as_label_studio_writes_them() -> None:
