@@ -100,12 +100,6 @@ app.add_typer(
     epilog="Example: ls-clip classes list pets",
 )
 app.add_typer(
-    verify.splits_app,
-    name="splits",
-    rich_help_panel=_CAMPAIGN,
-    epilog="Example: ls-clip splits check pets",
-)
-app.add_typer(
     releases.app,
     name="releases",
     rich_help_panel=_CAMPAIGN,

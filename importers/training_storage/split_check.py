@@ -18,7 +18,9 @@ from importers.ledger import Ledger
 from importers.ledger.notes import Note
 from importers.record import SPLITS, TEST, Record
 from importers.scoring.looks import unpacked
+from importers.training_storage.releases.read import read_release, records_of
 from importers.training_storage.splits import drawn_from
+from importers.training_storage.storages import open_storage
 
 AT_ONCE = 512
 
@@ -87,20 +89,21 @@ class SplitsReport:
     """The splits of a release, and what is wrong with them.
 
     Attributes:
-        release: Name of the release; None before the first.
+        release: Name of the release.
         samples: Number of samples.
         families, largest_family: Number of families, and of samples in the largest.
         splits: Number of samples by split.
-        wanted: Share of each split in the settings, in [0, 1].
+        wanted: Share of each split in the settings, in [0, 1]; empty where they are not known.
         labels: Number of samples by label and split.
         without_vector: Number of samples without a CLIP vector, in which no near duplicates are
             found here.
         torn: Kin in more than one split.
         synthetic_in_test: Keys of generated samples in test, where the settings keep them out.
-        empty: Splits without samples; none where there are no samples at all.
+        empty: Splits without samples; none where there are no samples at all, or where the
+            settings are not known.
     """
 
-    release: str | None
+    release: str
     samples: int
     families: int
     largest_family: int
@@ -118,30 +121,43 @@ class SplitsReport:
         return not self.torn and not self.synthetic_in_test
 
 
-def check_splits(ledger: Ledger, settings: SplitSettings) -> SplitsReport:
-    """Look at the splits of the last release, as the ledger has it; the storage is not read."""
-    records = list(ledger.reviews.records().values())
-    version = ledger.note(Note.MODEL_VERSION)
-    vectors = {} if version is None else ledger.vectors.of_model(version)
+def check_splits(
+    url: str, name: str, settings: SplitSettings | None = None, ledger: Ledger | None = None
+) -> SplitsReport:
+    """Look at the splits of a release in training storage.
+
+    Args:
+        name: Name of the release.
+        settings: What splits should be like; None where that is not known.
+        ledger: The CLIP vectors of the pictures; None leaves near duplicates out.
+
+    Raises:
+        StorageError: the release cannot be read, or is damaged.
+    """
+    storage = open_storage(url)
+    records = records_of(storage, read_release(storage, name))
+    version = ledger.note(Note.MODEL_VERSION) if ledger else None
+    vectors = ledger.vectors.of_model(version) if ledger and version else {}
     families = Counter(record.family for record in records)
     splits = Counter(record.split for record in records)
     labels = Counter((record.label, record.split) for record in records)
-    wrong = [] if settings.synthetic_in_test else [r for r in records if r.synthetic]
+    kept_out = settings is not None and not settings.synthetic_in_test
+    wrong = [r.sample for r in records if kept_out and r.synthetic and r.split == TEST]
     return SplitsReport(
-        release=ledger.note(Note.RELEASE),
+        release=name,
         samples=len(records),
         families=len(families),
         largest_family=max(families.values(), default=0),
         splits={split: splits[split] for split in SPLITS},
-        wanted={split: getattr(settings, split) for split in SPLITS},
+        wanted={split: getattr(settings, split) for split in SPLITS} if settings else {},
         labels={
             label: {split: labels[label, split] for split in SPLITS}
             for label in sorted({record.label for record in records})
         },
         without_vector=sum(record.sha256 not in vectors for record in records),
-        torn=tuple(torn(records, vectors, settings.near_duplicates)),
-        synthetic_in_test=tuple(r.sample for r in wrong if r.split == TEST),
-        empty=tuple(empty_splits(records, settings)),
+        torn=tuple(torn(records, vectors, settings.near_duplicates if settings else 1)),
+        synthetic_in_test=tuple(wrong),
+        empty=tuple(empty_splits(records, settings)) if settings else (),
     )
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from importers.progress import Progress, silent
 from importers.record import record_from
@@ -34,6 +35,9 @@ from importers.training_storage.releases.release import (
 from importers.training_storage.storages import open_storage
 from importers.training_storage.storages.fsspec_storage import PARTS, Storage
 from ls_backend.errors import StorageError
+
+if TYPE_CHECKING:
+    from importers.training_storage.split_check import SplitsReport
 
 _SHARED = re.compile(
     r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.\w+|(manifest|webdataset|parquet)/[\w-]+-[0-9a-f]{16}\.\w+"
@@ -66,6 +70,7 @@ class VerifyReport:
         extra: Files that no release names; empty where only one release was asked for.
         leftovers, leftover_bytes: Number and size in bytes of the files that killed runs have
             left, which `releases prune` removes or the next sync takes up.
+        splits: Those of the newest release that was compared; None where it cannot be read.
     """
 
     storage: str
@@ -77,6 +82,7 @@ class VerifyReport:
     extra: list[str]
     leftovers: int
     leftover_bytes: int
+    splits: SplitsReport | None = None
 
     @property
     def is_whole(self) -> bool:

@@ -164,7 +164,7 @@ def test_families_are_counted_and_torn_ones_are_named() -> None:
     assert "2 families, each in one split." in text
     assert "may be tested on" in text
     torn = readme(contents([*whole, record(4, family="b")]), facts())
-    assert "1 of 2 families lies in more than one split; `ls-clip splits check`" in torn
+    assert "1 of 2 families lies in more than one split; `ls-clip verify`" in torn
     assert "are kept out of test" in torn
 
 
