@@ -1,4 +1,4 @@
-"""What a sync tells of: what people decided, and what that did to training storage."""
+"""The report of a sync: what people decided, and what that did to training storage."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ class Change:
     """What becomes of one sample.
 
     Attributes:
-        what: added, moved (to another label or split), changed (in anything else), or removed.
-        sample: Its key.
-        label: What it shows from now on, or showed until now where it is removed.
-        task_id: Its task in Label Studio.
+        what: `ADDED`, `MOVED` (to another label or split), `CHANGED` (in anything else) or
+            `REMOVED`.
+        sample: Key of the sample.
+        label: Label that it has from now on, or had until now where it is removed.
+        task_id: Number of its task in Label Studio.
         before, after: Labels, or splits where the label stays, between which it is moved.
-        reason: Why it is removed, for people.
-        fields: What of its record is another, where it is changed.
+        reason: Reason for which it is removed, in words for people.
+        fields: Names of the fields of its record that are others, where it is changed.
     """
 
     what: str
@@ -91,19 +92,21 @@ class SyncReport:
     """What people decided, and what that did to training storage.
 
     Attributes:
-        approved, relabelled, rejected, unusable, none_of_these, skipped: Tasks with that verdict.
-        undecided: Tasks with an answer that cannot count, or that are gone.
-        waiting: Tasks that nobody has answered yet.
-        read: Tasks that were asked for because something about them had changed.
-        added, moved, changed, removed, unchanged: Samples by what became of them since the last
-            release; moved ones have another label or split, changed ones another provenance.
+        approved, relabelled, rejected, unusable, none_of_these, skipped: Number of tasks with that
+            verdict.
+        undecided: Number of tasks with an answer that cannot count, or that are gone.
+        waiting: Number of tasks that nobody has answered yet.
+        read: Number of tasks that were asked for because something about them had changed.
+        added, moved, changed, removed, unchanged: Number of samples by what became of them since
+            the last release; moved ones have another label or split, changed ones another
+            provenance.
         release: Name of the release that stands now; None before the first.
-        is_new: This sync made it.
+        is_new: Whether this sync made it.
         storage: URL of the storage, without password.
-        undecided_reasons: How many tasks are undecided for which reason.
-        left_out: Why approved samples cannot be stored, and the tasks of each reason.
-        changes: Each sample that was not left as it was.
-        dry_run: Nothing was changed.
+        undecided_reasons: Number of undecided tasks by reason.
+        left_out: Numbers of the tasks whose approved samples cannot be stored, by reason.
+        changes: Samples that were not left as they were.
+        dry_run: Whether nothing was changed.
     """
 
     approved: int

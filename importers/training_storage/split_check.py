@@ -55,10 +55,10 @@ class Torn:
     """Kin in more than one split.
 
     Attributes:
-        kinship: Which kind: family, prompt, same picture, ancestor or near duplicate.
-        by: What makes them kin: the family's name, the prompt, a sha256, or the cosine.
-        samples: Their keys; for near duplicates two.
-        splits: The splits they are in.
+        kinship: Kind of kinship: family, prompt, same picture, ancestor or near duplicate.
+        by: Name of the family, prompt, sha256 or cosine that makes them kin.
+        samples: Keys of the samples; for near duplicates two.
+        splits: Splits that they are in.
     """
 
     kinship: str

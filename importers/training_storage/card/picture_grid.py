@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PICTURES = "pictures"
+"""Folder of the pictures, below the release's own."""
 MOST_LABELS = 50
+"""Most classes of which pictures are shown."""
 THUMBNAILS = 8
+"""Most pictures of a class."""
 SIDE = 128
+"""Width and height of a thumbnail, in pixels."""
 _GAP = 4
 _LOOK = "1"  # counted up when the same samples are to be shown in another way
 
@@ -35,9 +39,10 @@ class Strip:
     """One picture of the card.
 
     Attributes:
-        path: Below the release's folder: `pictures/<class id>-<hash of what it shows>.png`.
-        shown: The records, from left to right; at most `THUMBNAILS`.
-        of: How many records the label has.
+        label, class_id: Name and number of the class that it shows.
+        path: Path below the release's folder: `pictures/<class id>-<hash of what it shows>.png`.
+        shown: Records, from left to right; at most `THUMBNAILS`.
+        of: Number of records that the label has.
     """
 
     label: str

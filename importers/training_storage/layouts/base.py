@@ -20,8 +20,9 @@ class Contents:
     """What is to be laid out.
 
     Attributes:
-        records: Of all approved samples, in the order of their keys.
+        records: Records of all approved samples, in the order of their keys.
         classes: Every class there is or was, by number.
+        settings: Settings of the storage.
         before: Records of the last release, by key; none where they are not known.
     """
 

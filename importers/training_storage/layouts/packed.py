@@ -1,4 +1,4 @@
-"""What the packed layouts share: which samples go into which file, and what the file is called.
+"""What the packed layouts share: which samples go into which file, its name, and its columns.
 
 A file is named by all that goes into its bytes, the pictures by their sha256. So a file that the
 last release has is taken over without reading a picture, and only shards with a change are written.
@@ -23,8 +23,45 @@ from importers.training_storage.layouts.base import Contents, Output
 
 WHOLE = "all"
 """The prefix of the shard that holds every key."""
+MOST_BYTES = 256 * 2**20
+"""The most that the pictures of one file add up to, in bytes: a file is made in memory."""
 
 _BITS = 128
+Kind = Literal["text", "integer", "real", "truth", "texts", "json"]
+_KINDS: dict[Any, Kind] = {str: "text", int: "integer", float: "real", bool: "truth"}
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How files of a packed layout are named and made.
+
+    Attributes:
+        folder: Folder of the files, below the storage's root.
+        ending: Ending of their names, without the dot.
+        written_with: Texts that decide on the bytes of a file beside its records; the version of
+            `pack` is one.
+        pack: Function that makes the bytes of a file with these records; equal for equal records.
+    """
+
+    folder: str
+    ending: str
+    written_with: Sequence[str]
+    pack: Callable[[Sequence[Record]], bytes]
+
+
+def lay_out_packed(contents: Contents, out: Output, packing: Packing) -> None:
+    """Pack the records of each split into files, and list these; a split may have none.
+
+    A file has at most `shard_samples` pictures, of at most `MOST_BYTES` unless one alone has more.
+    Its records are in the order of their keys.
+    """
+    for split in SPLITS:
+        records = [record for record in contents.records if record.split == split]
+        paths = [
+            _file(split, prefix, shard, out, packing)
+            for prefix, shard in _shards(records, contents.settings.shard_samples)
+        ]
+        out.write(f"{split}.txt", "".join(f"{path}\n" for path in paths).encode())
 
 
 def shards(
@@ -76,44 +113,16 @@ def content_name(parts: Iterable[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _hash(key: str) -> int:
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[: _BITS // 8], "big")
+@cache
+def columns() -> dict[str, Kind]:
+    """The type of each of a record's values, by name, in the record's order."""
+    return {name: _kind(hint) for name, hint in get_type_hints(Record).items()}
 
 
-MOST_BYTES = 256 * 2**20
-"""The most that the pictures of one file add up to, in bytes: a file is made in memory."""
-
-
-@dataclass(frozen=True)
-class Packing:
-    """How files of a packed layout are named and made.
-
-    Attributes:
-        folder: Below the storage's root.
-        ending: Of the files' names.
-        written_with: What else goes into the bytes of a file; the version of `pack` is part of it.
-        pack: The bytes of a file with these records; equal for equal records.
-    """
-
-    folder: str
-    ending: str
-    written_with: Sequence[str]
-    pack: Callable[[Sequence[Record]], bytes]
-
-
-def lay_out_packed(contents: Contents, out: Output, packing: Packing) -> None:
-    """Pack the records of each split into files, and list these; a split may have none.
-
-    A file has at most `shard_samples` pictures, of at most `MOST_BYTES` unless one alone has more.
-    Its records are in the order of their keys.
-    """
-    for split in SPLITS:
-        records = [record for record in contents.records if record.split == split]
-        paths = [
-            _file(split, prefix, shard, out, packing)
-            for prefix, shard in _shards(records, contents.settings.shard_samples)
-        ]
-        out.write(f"{split}.txt", "".join(f"{path}\n" for path in paths).encode())
+def flat(record: Record) -> dict[str, Any]:
+    """The record's values by column; None where one is not known."""
+    plain = json.loads(record_json(record))
+    return {name: _value(kind, plain[name]) for name, kind in columns().items()}
 
 
 def _shards(records: Sequence[Record], most: int) -> list[tuple[str, list[Record]]]:
@@ -131,21 +140,8 @@ def _file(split: str, prefix: str, records: Sequence[Record], out: Output, packi
     return path
 
 
-Kind = Literal["text", "integer", "real", "truth", "texts", "json"]
-
-_KINDS: dict[Any, Kind] = {str: "text", int: "integer", float: "real", bool: "truth"}
-
-
-@cache
-def columns() -> dict[str, Kind]:
-    """The type of each of a record's values, by name, in the record's order."""
-    return {name: _kind(hint) for name, hint in get_type_hints(Record).items()}
-
-
-def flat(record: Record) -> dict[str, Any]:
-    """The record's values by column; None where one is not known."""
-    plain = json.loads(record_json(record))
-    return {name: _value(kind, plain[name]) for name, kind in columns().items()}
+def _hash(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[: _BITS // 8], "big")
 
 
 def _kind(hint: Any) -> Kind:

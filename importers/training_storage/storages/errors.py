@@ -1,4 +1,7 @@
-"""What the refusal of a storage means for the ML engineer who runs a sync."""
+"""What the refusal of a storage means for the ML engineer who runs a sync.
+
+Of object stores and others that fsspec reaches, and, from `hub_errors` on, of the Hugging Face hub.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,7 @@ _RIGHTS = {
     },
     "azure": dict.fromkeys(("written to", "read", "listed"), "Storage Blob Data Contributor"),
 }
+_TOKENS = "https://huggingface.co/settings/tokens"
 _ELSEWHERE = "credentials come from the usual environment of that storage."
 # By name, because the libraries that raise them need not be installed.
 _NO_CREDENTIALS = {
@@ -75,9 +79,9 @@ def meaning(error: Exception, shown: str, done: str) -> tuple[str, str]:
     names = {base.__name__ for each in chain for base in type(each).__mro__}
     how = _CREDENTIALS.get(kind, f"Set up access as usual; {_ELSEWHERE}")
     if names & _NO_CREDENTIALS:
-        return f"no credentials were found ({reason(error)})", how
+        return f"no credentials were found ({_reason(error)})", how
     if codes & _REFUSED_CREDENTIALS or http_status(error) == 401:
-        return f"it does not accept the credentials ({reason(error)})", how
+        return f"it does not accept the credentials ({_reason(error)})", how
     if is_no_bucket(error):
         return (
             f"there is no bucket {bucket}",
@@ -88,16 +92,16 @@ def meaning(error: Exception, shown: str, done: str) -> tuple[str, str]:
         right = _RIGHTS.get(kind, {}).get(done, "the right to do so")
         place = f"{bucket}/{prefix}" if prefix else bucket
         return (
-            f"these credentials have no right to it ({reason(error)})",
+            f"these credentials have no right to it ({_reason(error)})",
             f"Allow them {right} on {place}. A sync needs to list, read, write and remove there.",
         )
     if is_passing(error):
         return (
-            f"it cannot be reached, or does not work now ({reason(error)})",
+            f"it cannot be reached, or does not work now ({_reason(error)})",
             "Check the network and the endpoint, and run this again; it goes on where it stopped.",
         )
     return (
-        reason(error),
+        _reason(error),
         f"Check url under [storage], and that you may read and write there; {_ELSEWHERE}",
     )
 
@@ -108,14 +112,6 @@ def is_no_bucket(error: BaseException) -> bool:
         s3_code(each) == "NoSuchBucket" or "bucket does not exist" in str(each).lower()
         for each in causes(error)
     )
-
-
-def reason(error: BaseException) -> str:
-    """What the library says, without a full stop."""
-    return (str(error) or type(error).__name__).strip().rstrip(".")
-
-
-_TOKENS = "https://huggingface.co/settings/tokens"
 
 
 @contextmanager
@@ -138,7 +134,7 @@ def hub_errors(shown: str, repo: str, done: str) -> Iterator[None]:
         ) from error
     except Exception as error:
         # huggingface_hub raises its own errors, its HTTP library's and plain ones.
-        raise _told(error, shown, repo, done) from error
+        raise _hub_error(error, shown, repo, done) from error
 
 
 def conflict(shown: str) -> StorageError:
@@ -159,15 +155,20 @@ def not_a_hub_url(url: str) -> StorageError:
     )
 
 
-def _told(error: Exception, shown: str, repo: str, done: str) -> StorageError:
+def _reason(error: BaseException) -> str:
+    """What the library says, without a full stop."""
+    return (str(error) or type(error).__name__).strip().rstrip(".")
+
+
+def _hub_error(error: Exception, shown: str, repo: str, done: str) -> StorageError:
     status = http_status(error)
     if status in (409, 412):
         return conflict(shown)
-    why, hint = _meaning(error, status, repo)
+    why, hint = _hub_meaning(error, status, repo)
     return StorageError(f"Training storage {shown} cannot be {done}: {why}", hint=hint)
 
 
-def _meaning(error: Exception, status: int | None, repo: str) -> tuple[str, str]:
+def _hub_meaning(error: Exception, status: int | None, repo: str) -> tuple[str, str]:
     """Why, and what to do now."""
     from huggingface_hub.errors import LocalTokenNotFoundError
 
@@ -200,13 +201,15 @@ def _meaning(error: Exception, status: int | None, repo: str) -> tuple[str, str]
         )
     if is_passing(error):
         return (
-            f"the hub cannot be reached, or does not work now ({_reason(error)}).",
+            f"the hub cannot be reached, or does not work now ({_first_line(error)}).",
             "Check the network and HF_ENDPOINT, and run this again; it goes on where it stopped.",
         )
-    return _reason(error), "Check url under [storage], and what the hub says of that repository."
+    return _first_line(
+        error
+    ), "Check url under [storage], and what the hub says of that repository."
 
 
-def _reason(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     root = list(causes(error))[-1]
     lines = str(root).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(root).__name__

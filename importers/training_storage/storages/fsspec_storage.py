@@ -23,6 +23,16 @@ from importers.training_storage.storages.errors import EXTRAS, is_no_bucket, mea
 from importers.training_storage.storages.retries import persistent
 from ls_backend.errors import LsClipError, StorageError
 
+PARTS = ".ls-clip-parts"
+"""The folder of files that are being written; none of them is content."""
+AT_ONCE = 16
+"""Number of files that are read or written at a time."""
+
+_CHUNK = 1 << 20
+"""Bytes that are read at a time, where a file is not wanted whole."""
+_S3 = {"s3", "s3a"}
+_WHOLE_UPLOADS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"}
+"""Kinds of URL whose servers show a file once it is complete, and have no folders."""
 _CLIENT = {
     "connect_timeout": 10,
     "read_timeout": 60,
@@ -31,62 +41,8 @@ _CLIENT = {
 }
 """Of botocore; `retries` tries again, and the numbers of tries would multiply."""
 
-
-def s3_options() -> dict[str, Any]:
-    """Options of `s3fs.S3FileSystem`; what fsspec's own configuration says of the client wins."""
-    from fsspec.config import conf
-
-    given = conf.get("s3", {}).get("config_kwargs", {})
-    return {"config_kwargs": {**_CLIENT, **given}}
-
-
-def asks_once(filesystem: Any) -> Any:
-    """The same s3fs file system; it leaves trying again to others."""
-    filesystem.retries = 1
-    return filesystem
-
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def bounded_map(
-    work: Callable[[Item], Result], items: Iterable[Item], workers: int
-) -> Iterator[Result]:
-    """`map` with `workers` threads, which takes from `items` only what it is about to need.
-
-    What the work or `items` raises is raised here, after what runs has ended; what waits is not
-    begun.
-    """
-    items = iter(items)
-    head = list(islice(items, 2))
-    items = chain(head, items)
-    if workers == 1 or len(head) < 2:
-        yield from map(work, items)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) >= 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-PARTS = ".ls-clip-parts"
-"""The folder of files that are being written; none of them is content."""
-
-AT_ONCE = 16
-"""How many files are read or written at a time."""
-
-_CHUNK = 1 << 20
-_S3 = {"s3", "s3a"}
-_WHOLE_UPLOADS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl"}
 
 
 class Storage:
@@ -95,8 +51,8 @@ class Storage:
     Every method raises StorageError when the storage refuses or cannot be reached.
 
     Attributes:
-        shown: The URL, without password.
-        root_card: If `README.md` at the root is shown to those who look at the storage.
+        shown: URL, without password.
+        root_card: Whether `README.md` at the root is shown to those who look at the storage.
     """
 
     root_card = False
@@ -111,7 +67,7 @@ class Storage:
         self._root = str(root).rstrip("/")
         self._read_options: dict[str, Any] = {}
         if _scheme(url) in _S3:
-            asks_once(self._fs)
+            _asks_once(self._fs)
             self._read_options = {"max_concurrency": 1}  # more would ask for the size first
         protocol = self._fs.protocol
         protocols = {protocol} if isinstance(protocol, str) else set(protocol)
@@ -305,11 +261,53 @@ class Storage:
         return text.replace(self._secrets, "…@") if self._secrets else text
 
 
+def bounded_map(
+    work: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """`map` with `workers` threads, which takes from `items` only what it is about to need.
+
+    What the work or `items` raises is raised here, after what runs has ended; what waits is not
+    begun.
+    """
+    items = iter(items)
+    head = list(islice(items, 2))
+    items = chain(head, items)
+    if workers == 1 or len(head) < 2:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
 def _options(url: str) -> dict[str, Any]:
     scheme = _scheme(url)
     # A listing that is kept would hide what others have written or removed since.
     kept = {"use_listings_cache": False} if scheme in _WHOLE_UPLOADS else {}
-    return {**kept, **s3_options()} if scheme in _S3 else kept
+    return {**kept, **_s3_options()} if scheme in _S3 else kept
+
+
+def _s3_options() -> dict[str, Any]:
+    """Options of `s3fs.S3FileSystem`; what fsspec's own configuration says of the client wins."""
+    from fsspec.config import conf
+
+    given = conf.get("s3", {}).get("config_kwargs", {})
+    return {"config_kwargs": {**_CLIENT, **given}}
+
+
+def _asks_once(filesystem: Any) -> Any:
+    """The same s3fs file system; it leaves trying again to others."""
+    filesystem.retries = 1
+    return filesystem
 
 
 def _scheme(url: str) -> str:

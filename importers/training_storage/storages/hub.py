@@ -48,7 +48,7 @@ class HubStorage(Storage):
     StorageError when the hub refuses or cannot be reached. One thread at a time may write.
 
     Attributes:
-        root_card: If this storage is the whole repository: its page shows `README.md` there.
+        root_card: Whether this storage is the whole repository, whose page shows `README.md`.
     """
 
     def __init__(self, url: str) -> None:

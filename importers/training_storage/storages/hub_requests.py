@@ -1,4 +1,8 @@
-"""How the hub is asked: no request without a time limit, large files by the way that it offers."""
+"""How the hub is asked: no request without a time limit, and what one commit is to change.
+
+`Changes` gathers new contents until they are many enough for a commit; large files are uploaded by
+the way that the hub offers.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,21 @@ if TYPE_CHECKING:
 
     Operation = CommitOperationAdd | CommitOperationCopy | CommitOperationDelete
 
+MOST_FILES = 1000
+MOST_BYTES = 256 * 2**20
+"""Files, and bytes of them, in one commit."""
+
 _TRIES = {"max_retries": 3, "base_wait_time": 0.5}
 _TIMEOUTS = {"connect": 10.0, "read": 120.0, "write": 60.0, "pool": 60.0}
 """Seconds; the hub answers a commit of 1000 files within a minute or two."""
 
 
 class AsksToWait(Exception):
-    """The hub asks to come back later than one would wait for it."""
+    """The hub asks to come back later than one would wait for it.
+
+    Attributes:
+        seconds: Time to wait for, in seconds.
+    """
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"it asks to wait for {seconds} s")
@@ -133,13 +145,13 @@ def _hub() -> Any:
     return utils
 
 
-MOST_FILES = 1000
-MOST_BYTES = 256 * 2**20
-
-
 @dataclass(frozen=True)
 class CopyOf:
-    """The content of a file that is in the repository, as of the commit before."""
+    """The content of a file that is in the repository, as of the commit before.
+
+    Attributes:
+        path: Path of that file in the repository.
+    """
 
     path: str
 
@@ -152,7 +164,7 @@ class Changes:
     """New contents by path in the repository.
 
     Attributes:
-        contents: In the order in which they were given.
+        contents: New contents, in the order in which they were given.
     """
 
     def __init__(self) -> None:
