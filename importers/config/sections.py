@@ -33,7 +33,7 @@ class WritingSettings(Section):
     """Text that the model is given beside the task."""
     examples: list[str] = []
     """Texts to be like, beside the prompts whose images people approved."""
-    near_duplicates: Cosine = 0.97
+    similar_texts: Cosine = 0.97
     """Cosine between the CLIP vectors of two texts from which they say the same; at 1 only their
     words are compared.
     """
@@ -47,6 +47,13 @@ class WritingSettings(Section):
     """Seconds to wait for one answer."""
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 4
     """Number of tries of a request while the server is busy or away."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _key_of_before(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "near_duplicates" in given:
+            raise ValueError("near_duplicates is called similar_texts in this table")
+        return given
 
     @model_validator(mode="after")
     def _prompts_or_factors(self) -> Self:
@@ -270,7 +277,7 @@ class SelectionSettings(Section):
     drop: bool = False
     """Whether images below `drop_below` are left out of the push, or pushed and counted."""
     near_duplicates: Cosine = 0.999
-    """Cosine from which two images of a label are the same; 1 keeps all."""
+    """Cosine between CLIP vectors from which two images of a label are the same; 1 keeps all."""
     unusable: Literal["hold", "push"] = "hold"
     """What becomes of blank, dark and bright images: `hold` keeps them out of the push, `push` does
     not. Broken ones are held in any case.

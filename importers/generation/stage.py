@@ -95,7 +95,7 @@ def write(
         ConfigError: the writer's settings ask for what cannot be.
         GeneratorError: every further request would meet it; what was written is recorded.
     """
-    by_vector = campaign.prompts.writing.near_duplicates < 1
+    by_vector = campaign.prompts.writing.similar_texts < 1
     if model is None and by_vector and writing.to_write(campaign, ledger):
         model = open_model(campaign.score.model)
     encode = model.clip.encode_texts if model is not None else None

@@ -302,7 +302,7 @@ class _WritingRun:
         return True
 
     def _keep(self, writing: int, quota: TextQuota, reply: Reply, known: Sequence[str]) -> None:
-        near = self.campaign.prompts.writing.near_duplicates
+        near = self.campaign.prompts.writing.similar_texts
         fresh = without_duplicates(reply.texts, known, self.encode, near)
         texts = [WrittenText(quota.label, quota.kind, text) for text in fresh]
         self.ledger.writings.written(

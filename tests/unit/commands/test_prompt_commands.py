@@ -162,7 +162,7 @@ def test_writing_says_what_came_and_what_comes_next(pets: Path, text_api: Any) -
     text = CAMPAIGN.replace(
         "templates =",
         f'writer = "openai:sketch-writer-1"\nwriting = {{ base_url = "{text_api.url}", '
-        'writes = ["place"], count = 3, near_duplicates = 1.0 }\ntemplates =',
+        'writes = ["place"], count = 3, similar_texts = 1.0 }\ntemplates =',
     )
     (pets / "campaign.toml").write_text(text)
     done = prompts("write", pets)

@@ -133,6 +133,13 @@ def test_a_writer_fills_factors_beside_a_file_of_prompts(tmp_path: Path) -> None
     assert load_campaign(write(tmp_path, text)).prompts.writing.writes == ["color"]
 
 
+def test_the_writers_old_key_is_refused_with_its_new_name(tmp_path: Path) -> None:
+    writer = 'writer = "openai:x"\nwriting.near_duplicates = 0.9'
+    text = GOOD.replace('factors.color = ["red", "blue"]', writer)
+    with pytest.raises(ConfigError, match=r"prompts\.writing: .* called similar_texts"):
+        load_campaign(write(tmp_path, text))
+
+
 def test_a_storage_url_is_kept(tmp_path: Path) -> None:
     text = GOOD + '[storage]\nurl = "s3://bucket/pets"\n'
     assert load_campaign(write(tmp_path, text)).storage_url == "s3://bucket/pets"

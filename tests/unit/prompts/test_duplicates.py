@@ -19,7 +19,7 @@ def test_exact_duplicates_do_not_depend_on_case_and_punctuation() -> None:
     assert without_duplicates(texts, ["A BLUE CAT!"], None, 0.9) == ["A red cat."]
 
 
-def test_near_duplicates_are_told_by_the_text_tower() -> None:
+def test_similar_texts_are_told_by_the_text_tower() -> None:
     clip = Clip.load(resolve_model("sketch"))
     texts = ["a photo of a red cat", "a photograph of a red cat", "a blue boat at night"]
     cosines = clip.encode_texts(texts) @ clip.encode_texts(texts).T

@@ -129,7 +129,7 @@ def test_what_does_not_come_is_asked_for_four_times_in_all_and_then_said(
     assert len(write_prompts(campaign, ledger.writings.texts())) == 12
 
 
-def test_near_duplicates_do_not_count(writing_campaign: WritingCampaign, ledger: Ledger) -> None:
+def test_similar_texts_do_not_count(writing_campaign: WritingCampaign, ledger: Ledger) -> None:
     def all_alike(texts: Any) -> Any:
         return np.ones((len(texts), 1), dtype=np.float32)
 
@@ -139,10 +139,10 @@ def test_near_duplicates_do_not_count(writing_campaign: WritingCampaign, ledger:
     assert outcomes(ledger) == {"written": 8}
 
 
-def test_the_campaigns_clip_tells_near_duplicates_apart(
+def test_the_campaigns_clip_tells_similar_texts_apart(
     writing_campaign: WritingCampaign, ledger: Ledger
 ) -> None:
-    campaign = writing_campaign(near_duplicates=0.9)
+    campaign = writing_campaign(similar_texts=0.9)
     assert stage.write(campaign, ledger).written > 0
     model = open_model(campaign.score.model)
     for label in campaign.labels:
@@ -240,7 +240,7 @@ def test_a_request_in_the_air_when_a_process_died_may_be_paid_for(
 def test_generating_writes_first_and_draws_what_was_written(
     writing_campaign: WritingCampaign, ledger: Ledger, text_api: Any
 ) -> None:
-    campaign = writing_campaign(samples=4, near_duplicates=1.0, count=2)
+    campaign = writing_campaign(samples=4, similar_texts=1.0, count=2)
     report = stage.generate(campaign, ledger)
     assert (report.write.writer, report.write.written) == ("openai:sketch-writer-1", 4)
     assert (report.planned, report.generated) == (4, 4)
