@@ -109,6 +109,11 @@ def is_refused_address(error: LabelStudioError) -> bool:
 
 
 def check_address(backend_url: str) -> None:
+    """Do nothing for what can be the address of an ML backend.
+
+    Raises:
+        ConfigError: it cannot.
+    """
     try:
         parts = urlsplit(backend_url)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname)

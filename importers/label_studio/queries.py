@@ -88,7 +88,7 @@ class ProjectTasks:
             model_version: Only tasks with a prediction of this version.
             unlabelled: Only tasks without an annotation.
         """
-        conditions = [item("data.sample", "in_list", "List", list(keys))]
+        conditions = [condition("data.sample", "in_list", "List", list(keys))]
         if model_version is not None:
             conditions.append(_predicted_by(model_version))
         if unlabelled:
@@ -102,7 +102,10 @@ class ProjectTasks:
 
     def with_prediction(self, numbers: Collection[int], model_version: str) -> set[int]:
         """Those of these tasks that have a prediction of the version."""
-        conditions = [item("id", "in_list", "List", list(numbers)), _predicted_by(model_version)]
+        conditions = [
+            condition("id", "in_list", "List", list(numbers)),
+            _predicted_by(model_version),
+        ]
         pages = self._search(
             conditions,
             _VERSIONS,
@@ -161,7 +164,7 @@ class ProjectTasks:
         }
 
     def _numbered(self, numbers: Sequence[int], fields: Mapping[str, str]) -> Iterator[list[Task]]:
-        only = [item("id", "in_list", "List", list(numbers))]
+        only = [condition("id", "in_list", "List", list(numbers))]
         pages = self._search(only, fields, PAGE, lambda task: task["id"] in numbers)
         return (tasks for tasks, _ in pages)
 
@@ -179,7 +182,7 @@ class ProjectTasks:
             meets: Whether a task can be an answer.
         """
         while True:
-            filters = all_of(*conditions, item("id", "greater", "Number", after))
+            filters = all_of(*conditions, condition("id", "greater", "Number", after))
             page = self._ask({"filters": filters, "ordering": ["tasks:id"]}, size, fields)
             tasks = page["tasks"]
             if not tasks:
@@ -216,7 +219,7 @@ def all_of(*conditions: Condition) -> Filters:
     return {"conjunction": "and", "items": list(conditions)}
 
 
-def item(column: str, operator: str, kind: str, value: Any) -> Condition:
+def condition(column: str, operator: str, kind: str, value: Any) -> Condition:
     """One condition on a column such as "data.label"."""
     return {
         "filter": f"filter:tasks:{column}",
@@ -226,7 +229,7 @@ def item(column: str, operator: str, kind: str, value: Any) -> Condition:
     }
 
 
-UNLABELLED = item("total_annotations", "equal", "Number", 0)
+UNLABELLED = condition("total_annotations", "equal", "Number", 0)
 
 
 def earlier(time: str, seconds: float) -> str:
@@ -253,13 +256,13 @@ def _sample(task: Task) -> str:
 
 
 def _predicted_by(model_version: str) -> Condition:
-    return item("predictions_model_versions", "contains", "List", [model_version])
+    return condition("predictions_model_versions", "contains", "List", [model_version])
 
 
 def _between(since: str | None, until: str | None) -> list[Condition]:
     ends = {"greater": since, "less_or_equal": until}
     return [
-        item("updated_at", operator, "Datetime", _sent(time))
+        condition("updated_at", operator, "Datetime", _sent(time))
         for operator, time in ends.items()
         if time is not None
     ]

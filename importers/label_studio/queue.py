@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importers.config.campaign import Campaign
 from importers.label_studio.diagnosis import Fault, unordered, vanished_scores
 from importers.label_studio.project import read_project, stored_versions
-from importers.label_studio.queries import UNLABELLED, ProjectTasks, all_of, item
+from importers.label_studio.queries import UNLABELLED, ProjectTasks, all_of, condition
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import Condition, Project, Tab, View
 
@@ -60,7 +60,7 @@ _BUILT_IN = (
 )
 _WIDTHS = {"tasks:data.prompt": 300, "tasks:data.why": 290}  # pixels; two lines at most
 _COLUMNS = (*_BUILT_IN, *(f"data.{name}" for name in _DATA))
-_NOT_SKIPPED = item("cancelled_annotations", "equal", "Number", 0)
+_NOT_SKIPPED = condition("cancelled_annotations", "equal", "Number", 0)
 _FIRST_TASKS = 25
 _SHOWN_SCORES = 3
 
@@ -200,7 +200,7 @@ def _tabs(campaign: Campaign) -> list[Tab]:
     lowest_first = [f"tasks:{promised_field(campaign)}"]
     seen = ["id", "data.image", "data.prompt", "data.label", "data.clip_label", "data.why"]
     # On Postgres a JSON true equals no string, but reads as one.
-    audited = item("data.audit", "contains", "String", "true")
+    audited = condition("data.audit", "contains", "String", "true")
     # Keys are hashes: in their order an audit that stops half-way is still a random sample.
     at_random = ["tasks:data.sample"]
     return [
@@ -214,13 +214,13 @@ def _tabs(campaign: Campaign) -> list[Tab]:
 def _confident(campaign: Campaign, ordering: list[str]) -> list[Tab]:
     if campaign.selection.accept_above is None:
         return []
-    confident = item("data.confident", "contains", "String", "true")
+    confident = condition("data.confident", "contains", "String", "true")
     shown = ["data.image", "data.label", "data.why"]
     return [_grid(_tab(CONFIDENT_TAB, shown, ordering, UNLABELLED, confident))]
 
 
 def _sheet(label: str, ordering: list[str]) -> Tab:
-    of_label = item("data.label", "equal", "String", label)
+    of_label = condition("data.label", "equal", "String", label)
     title = SHEET_TAB.format(label=label)
     return _grid(_tab(title, ["data.image", "data.why"], ordering, UNLABELLED, of_label))
 

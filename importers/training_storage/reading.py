@@ -84,7 +84,7 @@ def read_reviews(
     judged = replace(rules, counts_as=counts_as(rules.labels, mapped))
     digest = _digest(config, job, judged)
     reader = _Reader(ProjectTasks(ls, job_tasks.project), job_tasks, judged, ledger, progress)
-    newest = reader.project.newest()
+    newest = reader.project_tasks.newest()
     anew = full or ledger.note(Note.READ_WITH) != digest
     if anew or newest.updated_at != ledger.note(Note.READ_UNTIL):
         on_change()
@@ -104,7 +104,7 @@ def read_reviews(
 class _Reader:
     """Reads tasks of one project into the ledger, and counts them."""
 
-    project: ProjectTasks
+    project_tasks: ProjectTasks
     job_tasks: JobTasks
     rules: Rules
     ledger: Ledger
@@ -126,7 +126,7 @@ class _Reader:
         self.resumed = begun.get("rules") == digest
         if self.resumed:
             after, cursor = begun["after"], begun["cursor"]
-        for tasks, left in self.project.changed(after=after):
+        for tasks, left in self.project_tasks.changed(after=after):
             here = {"rules": digest, "after": tasks[-1]["id"], "cursor": cursor}
             self._take(tasks, {Note.READ_UNFINISHED: json.dumps(here)}, left)
         notes = {Note.READ_UNTIL: cursor, Note.READ_WITH: digest, Note.READ_UNFINISHED: "{}"}
@@ -139,7 +139,9 @@ class _Reader:
         # Thousands that were changed at once, as on contact sheets, are not read again every time.
         if cursor and since and self._known_between(since, cursor) > PAGE:
             self._take_changed(cursor)
-            if self._known_between(since, cursor) != self.project.count_changed(since, cursor):
+            if self._known_between(since, cursor) != self.project_tasks.count_changed(
+                since, cursor
+            ):
                 self._take_changed(since, cursor)
         else:
             self._take_changed(since)
@@ -147,7 +149,7 @@ class _Reader:
             self.ledger.reviews.record([], {Note.READ_UNTIL: newest.updated_at})
 
     def _take_changed(self, since: str | None, until: str | None = None) -> None:
-        for tasks, left in self.project.changed(since, until):
+        for tasks, left in self.project_tasks.changed(since, until):
             self._take(tasks, {}, left)
 
     def _known_between(self, since: str, until: str) -> int:
@@ -173,13 +175,13 @@ class _Reader:
         What was changed and not read all the same (Label Studio's clock was set back, or its
         database restored) is read.
         """
-        there = self.project.numbers()
+        there = self.project_tasks.numbers()
         missed = [
             number
             for number, time in there.items()
             if self.job_tasks.is_ours(number) and self.known.get(number) != time
         ]
-        for tasks in self.project.of(missed):
+        for tasks in self.project_tasks.of(missed):
             self._take(tasks, {}, 0)
         gone = sorted(self._expected() - there.keys())
         lost = [task for number in gone for task in self._gone(number)]
