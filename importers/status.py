@@ -1,4 +1,4 @@
-"""Where every sample of a campaign stands, from the ledger alone."""
+"""Where every sample of a campaign, or every task of a project, stands: from the ledger alone."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from importers.config.campaign import Campaign
+from importers.config.job import Job
 from importers.generation.one_by_one import GivenUp, given_up, rules_of
 from importers.generation.plan import known_to, planned_samples
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
 from importers.ledger.requests import Spending
-from importers.review import UNDECIDED
+from importers.record import SPLITS
+from importers.review import UNDECIDED, VERDICTS, WAITING
 from importers.sample import PlannedSample, Sample
 from importers.scoring.select import held, held_because
+
+_OUTCOMES = (*VERDICTS, UNDECIDED, WAITING)
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,55 @@ class CampaignStatus:
     spending: Spending
     model_version: str | None
     project_url: str | None
+
+
+@dataclass(frozen=True)
+class ProjectStatus:
+    """Where a project stands that no campaign made, as of the last sync.
+
+    Attributes:
+        name: Name in project.toml.
+        project: Number of the project in Label Studio.
+        verdicts: Number of tasks by outcome: approved, relabelled, and so on; waiting ones have no
+            answer.
+        undecided_reasons: Number of undecided tasks by reason.
+        stored: Number of samples in the last release.
+        labels, splits: Number of these samples by label, and by split.
+        release: Name of the last release; None before the first.
+    """
+
+    name: str
+    project: int
+    verdicts: dict[str, int]
+    undecided_reasons: dict[str, int]
+    stored: int
+    labels: dict[str, int]
+    splits: dict[str, int]
+    release: str | None
+
+
+def project_status(job: Job) -> ProjectStatus:
+    """Read where a project of somebody else stands, also while it is synced.
+
+    Raises:
+        LedgerError: the ledger is damaged, or newer than this program.
+    """
+    assert job.project is not None, "campaigns have a status of their own"
+    with Ledger(job.ledger_path, writing=False) as ledger:
+        outcomes = ledger.reviews.outcomes()
+        reasons = ledger.reviews.undecided_reasons()
+        records = list(ledger.reviews.records().values())
+        release = ledger.note(Note.RELEASE)
+    return ProjectStatus(
+        name=job.name,
+        project=job.project,
+        verdicts={kind.replace(" ", "_"): outcomes.get(kind, 0) for kind in _OUTCOMES},
+        undecided_reasons=reasons,
+        stored=len(records),
+        labels=dict(sorted(Counter(record.label for record in records).items())),
+        splits={split: sum(record.split == split for record in records) for split in SPLITS},
+        release=release,
+    )
 
 
 def campaign_status(campaign: Campaign) -> CampaignStatus:

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from importers.commands.arguments import AsJson, CampaignPath, DryRun, label_studio, opened
+from importers.commands.arguments import (
+    AsJson,
+    CampaignPath,
+    DryRun,
+    JobPath,
+    label_studio,
+    opened,
+)
 from importers.commands.group import ENDED_EARLY
 from importers.commands.output import next_step, show, watching
 
@@ -113,13 +120,18 @@ def push(path: CampaignPath, json: AsJson = False) -> None:
     show([*lines, *next_step(f"review them, then: ls-clip sync {path}")], report, json)
 
 
-def status(path: CampaignPath, json: AsJson = False) -> None:
-    """Show where every sample stands, at any time."""
+def status(path: JobPath, json: AsJson = False) -> None:
+    """Show where every sample of a campaign stands, or every task of a project, at any time."""
     from importers.commands import campaign_words
-    from importers.config.campaign import load_campaign
-    from importers.status import campaign_status
+    from importers.config.job import load_job
+    from importers.status import campaign_status, project_status
 
-    report = campaign_status(load_campaign(path))
+    job = load_job(path)
+    if job.campaign is None:
+        of_project = project_status(job)
+        show(campaign_words.project_lines(of_project, path), of_project, json)
+        return
+    report = campaign_status(job.campaign)
     show(
         [campaign_words.status_table(report), "", *campaign_words.status_lines(report)],
         report,

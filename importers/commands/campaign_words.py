@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importers.label_studio.push import PushReport
     from importers.pipeline import ScoreReport
     from importers.scoring.prune import PruneReport
-    from importers.status import CampaignStatus, Counts
+    from importers.status import CampaignStatus, Counts, ProjectStatus
 
 _ALWAYS_SHOWN = {
     "planned": "planned",
@@ -147,6 +147,28 @@ def status_lines(status: CampaignStatus) -> list[str]:
     if status.project_url is not None:
         lines.append(f"Review: {status.project_url}")
     return lines
+
+
+def project_lines(status: ProjectStatus, path: Path) -> list[str]:
+    """What people decided in a project of somebody else, and what of that is stored."""
+    verdicts = {_heading(name): number for name, number in status.verdicts.items()}
+    decided = _numbers(verdicts) or f"none yet; ls-clip sync {plain(path)} reads them"
+    lines = [
+        line("project", f"{status.project}, {plain(status.name)}"),
+        line("verdicts", decided),
+    ]
+    lines += [
+        line("", f"[yellow]{number:,} undecided: {plain(reason)}[/]")
+        for reason, number in status.undecided_reasons.items()
+    ]
+    lines.append(line("stored", count(status.stored, "sample")))
+    if status.stored:
+        lines += [line("", plain(_numbers(status.labels))), line("", _numbers(status.splits))]
+    return [*lines, line("release", status.release or "none yet")]
+
+
+def _numbers(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
 
 
 def status_table(status: CampaignStatus) -> Table:
