@@ -1,6 +1,7 @@
 """The caps of [budget]: what a request may cost is reserved before it is sent, and settled after.
 
-Owns the sums that the caps are held against. A request without an answer keeps its reservation:
+Owns the sums that the caps are held against, and what is said before the first request that costs
+money: unknown prices, the provider's terms. A request without an answer keeps its reservation:
 it may have been paid for. A day is a day of UTC; it is that on which a request was sent.
 """
 
@@ -30,6 +31,17 @@ from importers.sample import PlannedSample
 from ls_backend.errors import ConfigError
 
 CapName = Literal["per_run_usd", "per_day_usd", "per_label_usd"]
+TERMS = "OpenAI Services Agreement of 2026-01-01, section 3.3(e)"
+NOTICE = (
+    f"The terms of OpenAI's models ({TERMS}) do not allow output to be used to develop models that "
+    "compete with OpenAI. Excepted are models that mainly classify or organize data, as long as "
+    "they are not distributed or sold to others. Azure has terms of its own; read those that you "
+    "signed. For models that you publish or sell, images of a model with an open licence are the "
+    "safer choice (FLUX.2-klein-4B, Z-Image-Turbo: Apache-2.0). As read on 2026-11-22; this is not "
+    "legal advice, and is shown once per campaign."
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -164,15 +176,6 @@ def check_priced(settings: BudgetSettings, model: str, unpriced: int) -> str | N
     return None
 
 
-def _fits(limit: Decimal, spent: Decimal, usd: Decimal | None) -> bool:
-    if usd is None:
-        return spent < limit
-    return not usd or spent + usd <= limit
-
-
-log = logging.getLogger(__name__)
-
-
 class CampaignBudget:
     """Knows what requests of a campaign may cost, and what is left of the budget."""
 
@@ -231,17 +234,6 @@ def operations_of(samples: Collection[PlannedSample]) -> set[str]:
     return {operation(len(s.parents), masked=s.mask is not None) for s in samples}
 
 
-TERMS = "OpenAI Services Agreement of 2026-01-01, section 3.3(e)"
-NOTICE = (
-    f"The terms of OpenAI's models ({TERMS}) do not allow output to be used to develop models that "
-    "compete with OpenAI. Excepted are models that mainly classify or organize data, as long as "
-    "they are not distributed or sold to others. Azure has terms of its own; read those that you "
-    "signed. For models that you publish or sell, images of a model with an open licence are the "
-    "safer choice (FLUX.2-klein-4B, Z-Image-Turbo: Apache-2.0). As read on 2026-11-22; this is not "
-    "legal advice, and is shown once per campaign."
-)
-
-
 def terms_apply(settings: GeneratorSettings) -> bool:
     """Whether OpenAI, or Azure for it, draws the images."""
     host = urlsplit(settings.base_url or f"https://{OPENAI_HOST}").hostname or ""
@@ -279,6 +271,12 @@ def commitments(ledger: Ledger) -> list[Commitment]:
         if writing.cost_usd is not None
     ]
     return images + texts
+
+
+def _fits(limit: Decimal, spent: Decimal, usd: Decimal | None) -> bool:
+    if usd is None:
+        return spent < limit
+    return not usd or spent + usd <= limit
 
 
 def _day(entry: RequestEntry | WritingEntry) -> date:

@@ -1,6 +1,7 @@
 """One sample → one image in the store: recorded before it is sent, kept before it is parsed.
 
-Owns what becomes of a single request: stored, refused, unanswered or failed; and the counts.
+Owns what becomes of a single request: stored, refused, unanswered or failed; the counts of that;
+and the folder of answers whose image is not in the store yet.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from importers.ledger.requests import outcome_of
 from importers.sample import PlannedSample, Sample
 from ls_backend.errors import GeneratorError, OutcomeUnknown
 from ls_backend.whole_files import write_whole
+
+log = logging.getLogger(__name__)
 
 _UNFINISHED, _WAITING, _SET_ASIDE, _TORN = ".part", ".answer", ".no-image", ".torn"
 
@@ -65,21 +68,6 @@ class PendingAnswers:
 
     def _path(self, request: int) -> Path:
         return self.folder / f"{request}{_WAITING}"
-
-
-def _read(path: Path) -> Answer | None:
-    """The answer in a file; None where it is not whole."""
-    line, _, body = path.read_bytes().partition(b"\n")
-    try:
-        about = json.loads(line)
-    except ValueError:
-        return None
-    if about.pop("bytes") != len(body):
-        return None
-    return Answer(body=body, **about)
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -225,3 +213,15 @@ def request_for(planned: PlannedSample, store: ImageStore | None) -> GenerationR
         images=tuple(store.get(parent) for parent in planned.parents),
         mask=None if planned.mask is None else store.get(planned.mask),
     )
+
+
+def _read(path: Path) -> Answer | None:
+    """The answer in a file; None where it is not whole."""
+    line, _, body = path.read_bytes().partition(b"\n")
+    try:
+        about = json.loads(line)
+    except ValueError:
+        return None
+    if about.pop("bytes") != len(body):
+        return None
+    return Answer(body=body, **about)

@@ -1,6 +1,7 @@
 """The lines of a batch: a request → a line of the input file, a line of a result file → an answer.
 
-The files are JSONL. A line with images has them inside, as data URIs.
+The files are JSONL. A line with images has them inside, as data URIs. Owns the errors of batches,
+too: what a provider's refusal of one means, and what to do.
 """
 
 from __future__ import annotations
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 Endpoint = Literal["/v1/images/generations", "/v1/images/edits"]
 MOST_LINES = 50_000
 LARGEST_FILE = 200 * 10**6
+GIVE_UP = (
+    "If it is gone for good: ls-clip generate CAMPAIGN --forget-batches asks for its images anew, "
+    "though they may be paid for."
+)
+
+_MOST_REASONS = 3
+_NOT_ACCEPTED = "Change [generator] to what the API accepts, or set batch = false."
 
 
 class NotCarriedOut(Temporary):
@@ -120,57 +128,6 @@ def read_result(line: bytes, connection: Connection, model: str) -> Result | Non
     if response.get("status_code") == 200:
         return Result(key, _answer(response))
     return Result(key, _error_in(response, connection, model))
-
-
-def _body(request: GenerationRequest, settings: GeneratorSettings) -> dict[str, Any]:
-    body = {"model": request.model, "prompt": request.prompt, "size": request.size, "n": 1}
-    body |= extras_of(request, settings)
-    if request.images:
-        body["images"] = [{"image_url": _data_uri(file)} for file in image_files(request)]
-    if request.mask is not None:
-        body["mask"] = {"image_url": _data_uri(mask_file(request.mask, request.images[0]))}
-    return body
-
-
-def _data_uri(file: File) -> str:
-    _name, content, kind = file
-    return f"data:{kind};base64,{b64encode(content).decode('ascii')}"
-
-
-def _answer(response: dict[str, Any]) -> Answer:
-    received = datetime.now(timezone.utc).replace(microsecond=0).isoformat()
-    body = json.dumps(response.get("body")).encode()
-    return Answer(body, response.get("request_id"), received)
-
-
-def _not_carried_out(error: object, connection: Connection) -> NotCarriedOut:
-    said = error.get("message") if isinstance(error, dict) else None
-    return NotCarriedOut(
-        f"{connection.host} did not carry out a request of the batch: {said or 'no reason given'}",
-        hint="Run it again to ask for what is left.",
-        wait_s=None,
-    )
-
-
-def _error_in(response: dict[str, Any], connection: Connection, model: str) -> GeneratorError:
-    """The error that the same answer would be outside of a batch."""
-    import httpx2
-    from openai import APIStatusError
-
-    status, body = response.get("status_code"), response.get("body")
-    error = body.get("error", body) if isinstance(body, dict) else body
-    sent = httpx2.Request("POST", connection.base_url)
-    came = httpx2.Response(status if isinstance(status, int) else 500, request=sent)
-    message = f"Error code: {came.status_code}"
-    return as_generator_error(APIStatusError(message, response=came, body=error), connection, model)
-
-
-_MOST_REASONS = 3
-GIVE_UP = (
-    "If it is gone for good: ls-clip generate CAMPAIGN --forget-batches asks for its images anew, "
-    "though they may be paid for."
-)
-_NOT_ACCEPTED = "Change [generator] to what the API accepts, or set batch = false."
 
 
 class ResultsGone(GeneratorError):
@@ -273,3 +230,46 @@ def no_progress(connection: Connection, remote_id: str) -> GeneratorError:
         hint="Run it again to ask once more, or set batch = false.",
         code="batch_without_images",
     )
+
+
+def _body(request: GenerationRequest, settings: GeneratorSettings) -> dict[str, Any]:
+    body = {"model": request.model, "prompt": request.prompt, "size": request.size, "n": 1}
+    body |= extras_of(request, settings)
+    if request.images:
+        body["images"] = [{"image_url": _data_uri(file)} for file in image_files(request)]
+    if request.mask is not None:
+        body["mask"] = {"image_url": _data_uri(mask_file(request.mask, request.images[0]))}
+    return body
+
+
+def _data_uri(file: File) -> str:
+    _name, content, kind = file
+    return f"data:{kind};base64,{b64encode(content).decode('ascii')}"
+
+
+def _answer(response: dict[str, Any]) -> Answer:
+    received = datetime.now(timezone.utc).replace(microsecond=0).isoformat()
+    body = json.dumps(response.get("body")).encode()
+    return Answer(body, response.get("request_id"), received)
+
+
+def _not_carried_out(error: object, connection: Connection) -> NotCarriedOut:
+    said = error.get("message") if isinstance(error, dict) else None
+    return NotCarriedOut(
+        f"{connection.host} did not carry out a request of the batch: {said or 'no reason given'}",
+        hint="Run it again to ask for what is left.",
+        wait_s=None,
+    )
+
+
+def _error_in(response: dict[str, Any], connection: Connection, model: str) -> GeneratorError:
+    """The error that the same answer would be outside of a batch."""
+    import httpx2
+    from openai import APIStatusError
+
+    status, body = response.get("status_code"), response.get("body")
+    error = body.get("error", body) if isinstance(body, dict) else body
+    sent = httpx2.Request("POST", connection.base_url)
+    came = httpx2.Response(status if isinstance(status, int) else 500, request=sent)
+    message = f"Error code: {came.status_code}"
+    return as_generator_error(APIStatusError(message, response=came, body=error), connection, model)

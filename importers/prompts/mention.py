@@ -1,4 +1,4 @@
-"""Whether a text mentions a label: in its own words or a synonym's, in singular or plural.
+"""What a text mentions: labels, in their own words or a synonym's; positions, counts, relations.
 
 Label and text are split into words as the ML backend splits labels (`_`, `-`, camelCase). Plurals
 are English; a label that is not written in ASCII is looked for as it is.
@@ -14,6 +14,8 @@ from importers.config.campaign import NONE_OF_THESE, Campaign
 from importers.sample import Prompt
 from ls_backend.labels.texts import readable
 
+ADVERSARIAL = "adversarial"
+
 _IRREGULAR = {
     **{"men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse"},
     **{"geese": "goose", "feet": "foot", "teeth": "tooth", "oxen": "ox", "dice": "die"},
@@ -23,6 +25,35 @@ _IRREGULAR = {
 }
 _AROUND_WORDS = "\"'“”‘’.,:;!?()[]{}…«»"
 _ES_FOLLOWS = ("s", "x", "z", "ch", "sh", "o")
+_COUNTS = (
+    r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|both|several|many|"
+    r"multiple|a few|(?:a |one )?(?:pair|couple|group|row|herd|flock|pile|stack) of)"
+)
+_POSITIONS = (
+    r"(?:(?:to|on|at) (?:the|its|his|her|their) (?:left|right)(?: (?:side )?of)?|"
+    r"(?:left|right) of|(?:top|bottom|upper|lower) (?:left|right)|"
+    r"in the (?:fore|back)ground|in the (?:cent(?:er|re)|middle|corner)(?: of)?|"
+    r"upside down|side by side)"
+)
+# Where the sky is no object to be above or below.
+_NO_OBJECT = (
+    r"(?! (?:(?:the|a|an) )?(?:\w+ )?(?:sky|stars?|sun|moon|moonlight|sunlight|rain|water))"
+)
+_RELATIONS = (
+    r"(?:in front of|on top of|next to|close to|far from|across from|away from|opposite|"
+    r"behind|between|beside|besides|alongside|above|beneath|underneath|among|amid|inside|outside|"
+    rf"(?:under|below|over){_NO_OBJECT}|surrounded by|"
+    r"(?:bigger|larger|smaller|taller|shorter|longer|older|younger|heavier|more|less|fewer) than|"
+    r"facing|chasing|holding|wearing|carrying|riding|touching|leaning against)"
+)
+# "3 dogs", but not "35 mm lens", "8-bit", "1950 photo" or "f/2".
+_NUMERALS = (
+    r"(?<![\w./-])(?:[2-9]|[1-9]\d{1,2})(?= [a-z])"
+    r"(?! (?:mm|cm|m|km|px|k|bit|pm|am|degrees?|percent|years?|o'clock)\b)"
+)
+_PATTERN = re.compile(
+    rf"\b(?:{_POSITIONS}|{_COUNTS}|{_RELATIONS})\b|{_NUMERALS}", flags=re.IGNORECASE
+)
 
 
 def mentions(text: str, label: str, synonyms: Sequence[str] = ()) -> bool:
@@ -38,6 +69,29 @@ def mentioned(text: str, labels: Sequence[str], synonyms: Mapping[str, Sequence[
         for label in found
         if not any(len(other) > len(label) and _names(other, label) for other in found)
     ]
+
+
+def unmentioned(campaign: Campaign, prompt: Prompt) -> str | None:
+    """Why a prompt is refused, in words; None where it mentions its label or a synonym.
+
+    Of an adversarial prompt it is enough to mention what the picture looks like, or truly is.
+    """
+    names = [prompt.label]
+    if prompt.technique == ADVERSARIAL:
+        names += [prompt.factors[f] for f in ("looks_like", "other") if f in prompt.factors]
+        if prompt.label == NONE_OF_THESE:
+            names = names[1:] or list(campaign.labels)
+    synonyms = campaign.prompts.synonyms
+    if any(mentions(prompt.text, name, synonyms.get(name, ())) for name in names):
+        return None
+    wanted = " or ".join(repr(name) for name in names)
+    return f"the prompt {prompt.text!r} never mentions {wanted}"
+
+
+def compositional(text: str) -> tuple[str, ...]:
+    """The words of a text that name a position, count or relation, in order; most have none."""
+    found = (match.group().lower() for match in _PATTERN.finditer(" ".join(text.split())))
+    return tuple(dict.fromkeys(found))
 
 
 def _names(text: str, name: str) -> bool:
@@ -75,60 +129,3 @@ def _singulars(word: str) -> frozenset[str]:
     if word.endswith("s") and not word.endswith("ss"):
         forms.add(word[:-1])
     return frozenset(forms)
-
-
-ADVERSARIAL = "adversarial"
-
-
-def unmentioned(campaign: Campaign, prompt: Prompt) -> str | None:
-    """Why a prompt is refused, in words; None where it mentions its label or a synonym.
-
-    Of an adversarial prompt it is enough to mention what the picture looks like, or truly is.
-    """
-    names = [prompt.label]
-    if prompt.technique == ADVERSARIAL:
-        names += [prompt.factors[f] for f in ("looks_like", "other") if f in prompt.factors]
-        if prompt.label == NONE_OF_THESE:
-            names = names[1:] or list(campaign.labels)
-    synonyms = campaign.prompts.synonyms
-    if any(mentions(prompt.text, name, synonyms.get(name, ())) for name in names):
-        return None
-    wanted = " or ".join(repr(name) for name in names)
-    return f"the prompt {prompt.text!r} never mentions {wanted}"
-
-
-_COUNTS = (
-    r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|both|several|many|"
-    r"multiple|a few|(?:a |one )?(?:pair|couple|group|row|herd|flock|pile|stack) of)"
-)
-_POSITIONS = (
-    r"(?:(?:to|on|at) (?:the|its|his|her|their) (?:left|right)(?: (?:side )?of)?|"
-    r"(?:left|right) of|(?:top|bottom|upper|lower) (?:left|right)|"
-    r"in the (?:fore|back)ground|in the (?:cent(?:er|re)|middle|corner)(?: of)?|"
-    r"upside down|side by side)"
-)
-# Where the sky is no object to be above or below.
-_NO_OBJECT = (
-    r"(?! (?:(?:the|a|an) )?(?:\w+ )?(?:sky|stars?|sun|moon|moonlight|sunlight|rain|water))"
-)
-_RELATIONS = (
-    r"(?:in front of|on top of|next to|close to|far from|across from|away from|opposite|"
-    r"behind|between|beside|besides|alongside|above|beneath|underneath|among|amid|inside|outside|"
-    rf"(?:under|below|over){_NO_OBJECT}|surrounded by|"
-    r"(?:bigger|larger|smaller|taller|shorter|longer|older|younger|heavier|more|less|fewer) than|"
-    r"facing|chasing|holding|wearing|carrying|riding|touching|leaning against)"
-)
-# "3 dogs", but not "35 mm lens", "8-bit", "1950 photo" or "f/2".
-_NUMERALS = (
-    r"(?<![\w./-])(?:[2-9]|[1-9]\d{1,2})(?= [a-z])"
-    r"(?! (?:mm|cm|m|km|px|k|bit|pm|am|degrees?|percent|years?|o'clock)\b)"
-)
-_PATTERN = re.compile(
-    rf"\b(?:{_POSITIONS}|{_COUNTS}|{_RELATIONS})\b|{_NUMERALS}", flags=re.IGNORECASE
-)
-
-
-def compositional(text: str) -> tuple[str, ...]:
-    """The words of a text that name a position, count or relation, in order; most have none."""
-    found = (match.group().lower() for match in _PATTERN.finditer(" ".join(text.split())))
-    return tuple(dict.fromkeys(found))

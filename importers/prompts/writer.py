@@ -38,6 +38,20 @@ if TYPE_CHECKING:
 MOST_EXAMPLES = 12
 MOST_KNOWN = 60
 """Texts that are named so that they are not written again: the latest ones."""
+PATIENCE_S = 300.0
+"""How long a request waits for an API that says "later" before writing is stopped."""
+TEXTS = Purpose(
+    section="prompts.writing",
+    model_key="prompts.writer",
+    api="a text API",
+    endpoints="/responses or /chat/completions",
+    server="text server",
+    made="a text may have been written",
+    kept="what is written is kept",
+    again="ask for these texts anew, with a larger prompts.writing.timeout_s where they take long",
+    slower="",
+    models=tuple(price.model for price in TEXT_PRICES),
+)
 
 _PROMPTS = (
     "You write prompts for a text-to-image model. Its pictures become training data for an image "
@@ -52,6 +66,8 @@ _VALUES = (
     "much as real pictures do. Every phrase has at most 8 words, fits grammatically where its slot "
     "is, goes with the label, and does not name it."
 )
+# Models that think before they write, and can be told not to; others do not know the parameter.
+_THINKING = re.compile(r"gpt-(5\.\d|[6-9]|\d\d)|sketch-writer-")
 
 
 @dataclass(frozen=True)
@@ -109,34 +125,6 @@ def first_line(label: str, kind: str, number: int) -> str:
     what = count(number, "prompt" if kind == WHOLE else "value")
     of = "" if kind == WHOLE else f' of "{kind}"'
     return f'Write {what}{of} for the label "{readable(label)}".'
-
-
-def _all_templates(campaign: Campaign) -> list[str]:
-    own = [template for entry in campaign.prompt_techniques for template in entry.templates]
-    return list(dict.fromkeys([*campaign.prompts.templates, *own]))
-
-
-def _listed(heading: str, texts: Sequence[str]) -> str:
-    return "\n".join([heading, *(f"- {text}" for text in texts)]) if texts else ""
-
-
-PATIENCE_S = 300.0
-"""How long a request waits for an API that says "later" before writing is stopped."""
-
-TEXTS = Purpose(
-    section="prompts.writing",
-    model_key="prompts.writer",
-    api="a text API",
-    endpoints="/responses or /chat/completions",
-    server="text server",
-    made="a text may have been written",
-    kept="what is written is kept",
-    again="ask for these texts anew, with a larger prompts.writing.timeout_s where they take long",
-    slower="",
-    models=tuple(price.model for price in TEXT_PRICES),
-)
-# Models that think before they write, and can be told not to; others do not know the parameter.
-_THINKING = re.compile(r"gpt-(5\.\d|[6-9]|\d\d)|sketch-writer-")
 
 
 class Texts(BaseModel):
@@ -259,6 +247,15 @@ class Writer:
         if not isinstance(body, dict) or not ("output" in body or "choices" in body):
             raise not_an_images_api(self._connection, "its answer is not that of one")
         return body
+
+
+def _all_templates(campaign: Campaign) -> list[str]:
+    own = [template for entry in campaign.prompt_techniques for template in entry.templates]
+    return list(dict.fromkeys([*campaign.prompts.templates, *own]))
+
+
+def _listed(heading: str, texts: Sequence[str]) -> str:
+    return "\n".join([heading, *(f"- {text}" for text in texts)]) if texts else ""
 
 
 def _read(raw: Any) -> tuple[tuple[str, ...], str | None]:

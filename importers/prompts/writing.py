@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     Encode = Callable[[Sequence[str]], NDArray[np.float32]]
     "Texts → unit vectors, shape (n, d)."
 
+MOST_REQUESTS = 4
+"""For one kind of text of one label: once, and three times for the shortfall."""
+MOST_SHORTFALLS_NAMED = 3
+
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class TextQuota:
@@ -77,27 +83,6 @@ def text_quotas(campaign: Campaign) -> list[TextQuota]:
     return [TextQuota(label, kind, count) for label in campaign.labels for kind in kinds]
 
 
-def _check_somebody_takes_whole(campaign: Campaign) -> None:
-    if not any(takes_whole(technique) for technique in campaign.prompt_techniques):
-        raise ConfigError(
-            "Every technique has templates of its own: prompts that are written would not be used.",
-            hint="Leave the templates of one technique out, or name factors in writing.writes.",
-        )
-
-
-def _check_templates_use(campaign: Campaign, kinds: Sequence[str]) -> None:
-    techniques = campaign.prompt_techniques
-    templates = [template for t in techniques for template in templates_of(campaign, t)]
-    slots = {slot for template in templates for slot in template_slots(template)}
-    for kind in kinds:
-        if kind not in slots:
-            raise ConfigError(
-                f"No template has a slot {{{kind}}}: what is written for it would not be used.",
-                hint='Put it into a template, or take it out of writing.writes; ["prompts"] is '
-                "for whole prompts.",
-            )
-
-
 def usable_texts(campaign: Campaign, written: Sequence[WrittenText], quota: TextQuota) -> list[str]:
     """The written texts of a kind that can be used."""
     mine = [text for text in written if (text.label, text.kind) == (quota.label, quota.kind)]
@@ -130,25 +115,6 @@ def without_duplicates(
     if encode is None or near >= 1 or not fresh:
         return fresh
     return _without_near(fresh, known, encode, near)
-
-
-def _without_near(
-    texts: Sequence[str], known: Sequence[str], encode: Encode, near: float
-) -> list[str]:
-    vectors = encode([*known, *texts])
-    kept = list(range(len(known)))
-    for index in range(len(known), len(vectors)):
-        if not kept or float((vectors[kept] @ vectors[index]).max()) < near:
-            kept.append(index)
-    return [texts[index - len(known)] for index in kept[len(known) :]]
-
-
-MOST_REQUESTS = 4
-"""For one kind of text of one label: once, and three times for the shortfall."""
-
-MOST_SHORTFALLS_NAMED = 3
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -247,6 +213,38 @@ def summary_lines(report: WriteReport) -> list[str]:
     if len(report.short) > MOST_SHORTFALLS_NAMED:
         lines.append(f"So it is with {len(report.short) - MOST_SHORTFALLS_NAMED} more.")
     return lines
+
+
+def _check_somebody_takes_whole(campaign: Campaign) -> None:
+    if not any(takes_whole(technique) for technique in campaign.prompt_techniques):
+        raise ConfigError(
+            "Every technique has templates of its own: prompts that are written would not be used.",
+            hint="Leave the templates of one technique out, or name factors in writing.writes.",
+        )
+
+
+def _check_templates_use(campaign: Campaign, kinds: Sequence[str]) -> None:
+    techniques = campaign.prompt_techniques
+    templates = [template for t in techniques for template in templates_of(campaign, t)]
+    slots = {slot for template in templates for slot in template_slots(template)}
+    for kind in kinds:
+        if kind not in slots:
+            raise ConfigError(
+                f"No template has a slot {{{kind}}}: what is written for it would not be used.",
+                hint='Put it into a template, or take it out of writing.writes; ["prompts"] is '
+                "for whole prompts.",
+            )
+
+
+def _without_near(
+    texts: Sequence[str], known: Sequence[str], encode: Encode, near: float
+) -> list[str]:
+    vectors = encode([*known, *texts])
+    kept = list(range(len(known)))
+    for index in range(len(known), len(vectors)):
+        if not kept or float((vectors[kept] @ vectors[index]).max()) < near:
+            kept.append(index)
+    return [texts[index - len(known)] for index in kept[len(known) :]]
 
 
 def _shortfalls(campaign: Campaign, ledger: Ledger) -> Iterator[Shortfall]:
