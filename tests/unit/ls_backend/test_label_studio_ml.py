@@ -104,8 +104,8 @@ def test_what_does_not_fit_into_the_time_is_left_over(
 ) -> None:
     setup(client, "1", CONFIG)
     ours = sys.modules["ls_backend.label_studio_ml"]
-    assert ours._loaded[0].seconds == 80
-    in_no_time = [dataclasses.replace(loaded, seconds=0.0) for loaded in ours._loaded]
+    assert ours._loaded[0].predict_seconds == 80
+    in_no_time = [dataclasses.replace(loaded, predict_seconds=0.0) for loaded in ours._loaded]
     monkeypatch.setattr(ours, "_loaded", in_no_time)
 
     assert predict(client, inline(drawing, "cat"), inline(drawing, "bus")) == [[], []]
