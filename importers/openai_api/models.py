@@ -227,11 +227,6 @@ def capability_for(settings: GeneratorSettings) -> Capability:
     return _COMPATIBLE if settings.kind == "compatible" else capability_of(settings.model)
 
 
-def shutdown_of(model: str) -> date | None:
-    """The first day on which OpenAI no longer answers for a model; None where no end is known."""
-    return capability_of(model).ends
-
-
 def azure_retirement_of(model: str) -> date | None:
     """The day on which Azure retires a model; None where none is known."""
     return _AZURE_ENDS.get(model)

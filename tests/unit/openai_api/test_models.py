@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importers.openai_api.models import LIVING, azure_retirement_of, capability_of, shutdown_of
+from importers.openai_api.models import LIVING, azure_retirement_of, capability_of
 
 
 @pytest.mark.parametrize("model", LIVING)
@@ -16,7 +16,7 @@ def test_living_models_take_neither_seed_nor_response_format(model: str) -> None
     capability = capability_of(model)
     assert capability.seed is False
     assert "response_format" in capability.refused
-    assert shutdown_of(model) is None
+    assert capability_of(model).ends is None
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_an_unknown_model_may_be_tried_with_any_size_and_quality() -> None:
 
 
 def test_the_ends_of_openais_older_models_are_known() -> None:
-    assert shutdown_of("dall-e-3") == date(2026, 5, 12)
-    assert shutdown_of("gpt-image-1") == date(2026, 10, 23)
-    assert shutdown_of("gpt-image-1-mini") == date(2026, 12, 1)
+    assert capability_of("dall-e-3").ends == date(2026, 5, 12)
+    assert capability_of("gpt-image-1").ends == date(2026, 10, 23)
+    assert capability_of("gpt-image-1-mini").ends == date(2026, 12, 1)
 
 
 def test_what_is_known_of_a_model_has_a_source_and_a_date() -> None:
