@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from importers.training_storage.releases.split_check import SplitsReport, Torn
     from importers.training_storage.releases.verify import Fault, VerifyReport
-    from importers.training_storage.split_check import SplitsReport, Torn
 
 _MOST_NAMED = 20
 _SPLITS = ("train", "validation", "test")
@@ -58,7 +58,7 @@ def _splits(storage: str, url: str, release: str) -> SplitsReport | None:
     """The splits of a release, with what its campaign knows; None where it cannot be read."""
     from importers.config.job import load_job
     from importers.ledger import Ledger
-    from importers.training_storage.split_check import check_splits
+    from importers.training_storage.releases.split_check import check_splits
     from ls_backend.errors import StorageError
 
     path = campaign_path(storage)

@@ -37,7 +37,7 @@ from importers.training_storage.storages.fsspec_storage import PARTS, Storage
 from ls_backend.errors import StorageError
 
 if TYPE_CHECKING:
-    from importers.training_storage.split_check import SplitsReport
+    from importers.training_storage.releases.split_check import SplitsReport
 
 _SHARED = re.compile(
     r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.\w+|(manifest|webdataset|parquet)/[\w-]+-[0-9a-f]{16}\.\w+"

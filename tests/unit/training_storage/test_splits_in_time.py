@@ -17,7 +17,7 @@ from importers.ledger.notes import Note
 from importers.ledger.reviews import Placement
 from importers.record import Record
 from importers.scoring.looks import packed
-from importers.training_storage.split_check import torn
+from importers.training_storage.releases.split_check import torn
 from importers.training_storage.splits import note_compared, pictures, split_samples
 
 

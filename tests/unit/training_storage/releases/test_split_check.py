@@ -22,7 +22,7 @@ from importers.training_storage.classes import (
     classes_json,
     decisions,
 )
-from importers.training_storage.split_check import empty_splits, torn
+from importers.training_storage.releases.split_check import empty_splits, torn
 
 PARENT = (sha("photo"),)
 
