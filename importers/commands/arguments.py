@@ -1,4 +1,4 @@
-"""TODO."""
+"""Arguments and options that several commands have, and what commands open to work on."""
 
 from __future__ import annotations
 
@@ -25,6 +25,36 @@ CampaignPath = Annotated[
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Say what would be drawn, its price and time; send nothing."),
+]
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="CLIP model: ARCH/PRETRAINED of open_clip, a folder, or sketch.",
+        show_default="CLIP_MODEL, or ViT-B-32/laion2b_s34b_b79k",
+    ),
+]
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")]
+
+JobPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CAMPAIGN",
+        help="The folder of a campaign or of a project that is synced, or its TOML file.",
+        show_default=False,
+    ),
+]
+
+StoragePlace = Annotated[
+    str,
+    typer.Argument(
+        metavar="STORAGE",
+        help="A campaign's folder or TOML file, or the storage itself: a folder, or a URL.",
+        show_default=False,
+    ),
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no text.")]
@@ -64,28 +94,6 @@ def opened(path: Path) -> Iterator[tuple[Campaign, Ledger]]:
             raise KeyboardInterrupt(str(stop) or recorded) from None
 
 
-Model = Annotated[
-    str | None,
-    typer.Option(
-        help="CLIP model: ARCH/PRETRAINED of open_clip, a folder, or sketch.",
-        show_default="CLIP_MODEL, or ViT-B-32/laion2b_s34b_b79k",
-    ),
-]
-
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")]
-
-JobPath = Annotated[
-    Path,
-    typer.Argument(
-        metavar="CAMPAIGN",
-        help="The folder of a campaign or of a project that is synced, or its TOML file.",
-        show_default=False,
-    ),
-]
-
-
 @contextmanager
 def opened_job(path: Path, *, copy: bool = False) -> Iterator[tuple[Job, Ledger]]:
     """What is synced and its ledger, which no other process may write meanwhile.
@@ -106,16 +114,6 @@ def opened_job(path: Path, *, copy: bool = False) -> Iterator[tuple[Job, Ledger]
             ) from None
 
 
-StoragePlace = Annotated[
-    str,
-    typer.Argument(
-        metavar="STORAGE",
-        help="A campaign's folder or TOML file, or the storage itself: a folder, or a URL.",
-        show_default=False,
-    ),
-]
-
-
 def campaign_path(storage: str) -> Path | None:
     """The campaign that is meant; None where the storage itself is named."""
     if "://" in storage:
@@ -126,6 +124,7 @@ def campaign_path(storage: str) -> Path | None:
 
 
 def storage_url(storage: str) -> str:
+    """The fsspec URL that is meant: the storage itself, or that of the campaign."""
     from importers.config.job import load_job
 
     path = campaign_path(storage)

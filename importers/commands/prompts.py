@@ -11,8 +11,8 @@ import typer
 
 from importers.commands.arguments import AsJson, CampaignPath
 from importers.commands.group import CommandGroup
+from importers.commands.output import line, plain, watching
 from importers.commands.output import show as show_lines
-from importers.commands.output import watching
 from ls_backend.words import count, dollars
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def plan_table(report: PromptPlan) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("factors")
     for group in report.groups:
-        spreads = (f"{_plain(name)} {_spread(uses)}" for name, uses in group.factors.items())
+        spreads = (f"{plain(name)} {_spread(uses)}" for name, uses in group.factors.items())
         table.add_row(*_cells(group), ", ".join(spreads))
     counts = (report.prompts, report.distinct, report.compositional)
     table.add_row("all", "", *map(str, counts), style="bold")
@@ -129,7 +129,7 @@ def plan_lines(report: PromptPlan) -> list[str]:
         )
     if report.refused:
         lines.append(f"[yellow]{len(report.refused):,} that were written are not drawn:[/]")
-        lines += [f"  {_plain(refused.reason)}" for refused in report.refused[:_MOST_NAMED]]
+        lines += [f"  {plain(refused.reason)}" for refused in report.refused[:_MOST_NAMED]]
         lines.append("Words that name a label as well go into \\[prompts] synonyms.")
     return lines + not_looked_at_lines(report.not_looked_at)
 
@@ -141,7 +141,7 @@ def not_looked_at_lines(techniques: Iterable[NotLookedAt]) -> list[str]:
 
 def _not_looked_at(technique: NotLookedAt) -> list[str]:
     lines = [
-        f"[yellow]Not counted: the {technique.technique} of {_plain(technique.source)}[/]. Label "
+        f"[yellow]Not counted: the {technique.technique} of {plain(technique.source)}[/]. Label "
         "Studio is not asked before a run."
     ]
     if technique.known:
@@ -157,24 +157,22 @@ def write_lines(report: WriteReport, path: Path) -> list[str]:
             "This campaign has no writer. Name one in \\[prompts] writer, for example",
             '"openai:gpt-6-luna", or "compatible:MODEL" with a base_url.',
         ]
-    lines = [_line("written", "nothing to do")]
+    lines = [line("written", "nothing to do")]
     if report.requests:
         counted = f"{count(report.written, 'text')} in {count(report.requests, 'request')}"
-        lines = [_line("written", f"{counted}, {_money(report.cost_usd, report.unpriced)}")]
+        lines = [line("written", f"{counted}, {_money(report.cost_usd, report.unpriced)}")]
     if report.duplicates:
-        lines.append(_line("", f"{report.duplicates:,} said what was there already"))
+        lines.append(line("", f"{report.duplicates:,} said what was there already"))
     if report.refused:
-        lines.append(
-            _line("", f"{report.refused:,} never mention their label: kept, and not drawn")
-        )
+        lines.append(line("", f"{report.refused:,} never mention their label: kept, and not drawn"))
     for short in report.short[:_MOST_NAMED]:
-        came = f"{short.usable:,} of {short.count:,} {_plain(short.kind)} for {_plain(short.label)}"
-        lines.append(_line("", f"[yellow]{came}: more did not come[/]"))
+        came = f"{short.usable:,} of {short.count:,} {plain(short.kind)} for {plain(short.label)}"
+        lines.append(line("", f"[yellow]{came}: more did not come[/]"))
     if len(report.short) > _MOST_NAMED:
-        lines.append(_line("", f"{len(report.short) - _MOST_NAMED:,} more fall short"))
+        lines.append(line("", f"{len(report.short) - _MOST_NAMED:,} more fall short"))
     if report.short:
-        lines.append(_line("", "a larger writing.count asks again; without it, these are used"))
-    return [*lines, "", f"Next: ls-clip prompts plan {_plain(path)}"]
+        lines.append(line("", "a larger writing.count asks again; without it, these are used"))
+    return [*lines, "", f"Next: ls-clip prompts plan {plain(path)}"]
 
 
 def prompts_table(report: PromptList) -> Table:
@@ -184,14 +182,14 @@ def prompts_table(report: PromptList) -> Table:
         table.add_column(heading, overflow="fold")
     for prompt in report.prompts:
         words = ", ".join(prompt.compositional)
-        table.add_row(*map(_plain, (prompt.label, prompt.technique, prompt.text, words)))
+        table.add_row(*map(plain, (prompt.label, prompt.technique, prompt.text, words)))
     return table
 
 
 def export_lines(report: ExportReport) -> list[str]:
     """Where the file is, and what it is good for."""
     return [
-        _line("exported", f"{count(report.prompts, 'prompt')} to {_plain(report.file)}"),
+        line("exported", f"{count(report.prompts, 'prompt')} to {plain(report.file)}"),
         "",
         "Each line is a chat: train a model on this machine with it (trl, unsloth or axolotl read",
         "it as it is), or at a provider that still offers fine-tuning. OpenAI takes no new",
@@ -205,7 +203,7 @@ def _table(title: str) -> Table:
     return Table(
         box=None,
         padding=(0, 1, 0, 0),
-        title=_plain(title),
+        title=plain(title),
         title_justify="left",
         title_style="bold",
     )
@@ -213,7 +211,7 @@ def _table(title: str) -> Table:
 
 def _cells(group: Group) -> list[str]:
     counts = (group.prompts, group.distinct, group.compositional)
-    return [_plain(group.label), _plain(group.technique), *map(str, counts)]
+    return [plain(group.label), plain(group.technique), *map(str, counts)]
 
 
 def _spread(counts: Mapping[str, int]) -> str:
@@ -226,13 +224,3 @@ def _spread(counts: Mapping[str, int]) -> str:
 def _money(cost_usd: Decimal, unpriced: int) -> str:
     cost = dollars(cost_usd)
     return f"{cost} and {count(unpriced, 'request')} of unknown price" if unpriced else cost
-
-
-def _line(stage: str, text: str) -> str:
-    return f"[bold]{stage:<10}[/] {text}"
-
-
-def _plain(text: object) -> str:
-    from rich.markup import escape
-
-    return escape(str(text))

@@ -1,4 +1,4 @@
-"""`ls-clip releases` and `ls-clip verify`: what training storage holds, and if that is true."""
+"""`ls-clip releases`: which releases training storage holds, what is in them, and which may go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that start servers, connect them, and show the whole loop."""
+"""The commands that start servers, bring their weights, and show the whole loop."""
 
 from __future__ import annotations
 
