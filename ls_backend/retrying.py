@@ -25,9 +25,10 @@ def retrying(
     attempts: float = math.inf,
     patience_s: float = math.inf,
     lasting_s: float = math.inf,
+    told_every_s: float = 0.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Retrying:
-    """What calls a function again while its errors are worth it; each next try is logged.
+    """What calls a function again while its errors are worth it; next tries are logged.
 
     The last error is raised. Between two tries it waits for as long as the other side asks, else at
     random, for longer after each failure ("full jitter").
@@ -39,6 +40,7 @@ def retrying(
         attempts: Tries in all.
         patience_s: Seconds that are waited between tries, in all.
         lasting_s: Seconds, tries and waits together, after which no other try begins.
+        told_every_s: Seconds of waiting after which a next try is logged again, after the first.
         sleep: Waits a number of seconds.
     """
     from tenacity import Retrying, retry_if_exception, wait_random_exponential
@@ -56,12 +58,18 @@ def retrying(
             or (state.seconds_since_start or 0.0) >= lasting_s
         )
 
+    def tell(state: RetryCallState) -> None:
+        every, waited_s = told_every_s, state.idle_for - state.upcoming_sleep
+        is_due = every <= 0 or state.idle_for // every > waited_s // every
+        if is_due or state.attempt_number == 1:
+            _log_the_next_try(state)
+
     return Retrying(
         retry=retry_if_exception(worth_it),
         stop=stop,
         wait=wait,
         sleep=sleep,
-        before_sleep=_log_the_next_try,
+        before_sleep=tell,
         reraise=True,
     )
 

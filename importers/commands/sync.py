@@ -90,8 +90,8 @@ def _watch(path: Path, every: float, backend: str | None, *, full: bool, json: b
 
     with messages_to(console):
         events = watches.Events(backend.rstrip("/"), basic_auth()) if backend else None
-        alarm = watches.Alarm(every, events)
-        for number, report in enumerate(watches.watch(once, alarm)):
+        schedule = watches.SyncSchedule(every, events)
+        for number, report in enumerate(watches.watch(once, schedule)):
             if report.is_new or number == 0:
                 _show(report, json)
             if number == 0:

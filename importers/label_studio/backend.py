@@ -21,6 +21,7 @@ LOADING = "backend_loading"
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 _LONGEST_BACKOFF_S = 2.0
 _SETUP_TIMEOUT_S = 10.0
+_TOLD_EVERY_S = 60.0
 
 Error = TypeVar("Error", bound=LsClipError)
 
@@ -67,6 +68,7 @@ def patiently(patience_s: float = MODEL_MAY_LOAD_S) -> Retrying:
         asked_wait_s=lambda error: error.pause if isinstance(error, _StillLoads) else None,
         longest_backoff_s=_LONGEST_BACKOFF_S,
         patience_s=patience_s,
+        told_every_s=_TOLD_EVERY_S,
     )
 
 

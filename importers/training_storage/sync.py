@@ -41,7 +41,7 @@ from importers.training_storage.classes import (
     follow,
     read_map,
 )
-from importers.training_storage.layouts.base import Contents
+from importers.training_storage.layouts import Contents
 from importers.training_storage.reading import Read, read_reviews
 from importers.training_storage.records import describe, picture_bytes
 from importers.training_storage.releases.read import latest_name, latest_of, records_of

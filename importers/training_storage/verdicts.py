@@ -18,10 +18,9 @@ with one that left the labeling config do exist, and are undecided with a reason
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from importers.config.campaign import NONE_OF_THESE, NONE_OR_UNUSABLE
 from importers.config.storage_sections import ApprovalSettings
@@ -43,6 +42,7 @@ from importers.review import (
     Shown,
 )
 from importers.training_storage.rules import Rules, read_rules
+from ls_backend.label_studio_types import Annotation, Prediction, ResultItem, Task
 from ls_backend.labels.target import PATH_SEPARATOR
 
 __all__ = ["Rules", "judge", "read_rules"]
@@ -52,8 +52,6 @@ SEVERAL_LABELS = "more than one label was chosen"
 NO_VERDICT = "no verdict was given"
 NOT_GROUND_TRUTH = "it is not marked as ground truth"
 TIE = "as many people gave one answer as another"
-
-_Annotation = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class _Answer:
             SKIPPED, or UNDECIDED with a reason.
     """
 
-    annotation: _Annotation
+    annotation: Annotation
     outcome: str
     label: str | None = None
     reason: str | None = None
@@ -76,7 +74,7 @@ class _Answer:
         return self.outcome, self.label
 
 
-def judge(task: Mapping[str, Any], claimed: str | None, rules: Rules) -> Review:
+def judge(task: Task, claimed: str | None, rules: Rules) -> Review:
     """What people decided about a task.
 
     Args:
@@ -85,7 +83,7 @@ def judge(task: Mapping[str, Any], claimed: str | None, rules: Rules) -> Review:
             none; None where nothing is claimed. What claims none of these is approved by the very
             choice that takes others out, with `NONE_OF_THESE` for its label.
     """
-    annotations: list[_Annotation] = sorted(task["annotations"], key=_changed, reverse=True)
+    annotations = sorted(task["annotations"], key=_changed, reverse=True)
     given = [annotation for annotation in annotations if not annotation["was_cancelled"]]
     changed_by = _changed_by(task, annotations)
     if not annotations:
@@ -105,16 +103,16 @@ def judge(task: Mapping[str, Any], claimed: str | None, rules: Rules) -> Review:
     return review
 
 
-def _one_each(annotations: Sequence[_Annotation]) -> list[_Annotation]:
+def _one_each(annotations: Sequence[Annotation]) -> list[Annotation]:
     """The first of each person."""
-    first: dict[object, _Annotation] = {}
+    first: dict[object, Annotation] = {}
     for annotation in annotations:
         nobody = ("annotation", annotation["id"])
         first.setdefault(annotation["completed_by"] or nobody, annotation)
     return list(first.values())
 
 
-def _answer(annotation: _Annotation, claimed: str | None, rules: Rules) -> _Answer:
+def _answer(annotation: Annotation, claimed: str | None, rules: Rules) -> _Answer:
     verdicts = _verdicts(annotation, rules.approval)
     if verdicts & set(rules.approval.reject):
         return _Answer(annotation, REJECTED)
@@ -145,7 +143,7 @@ def _no_label(chosen: str, rules: Rules) -> str:
     return f"the label {chosen!r} is not in the labeling config"
 
 
-def _lacking(annotation: _Annotation, verdicts: set[str], approval: ApprovalSettings) -> str | None:
+def _lacking(annotation: Annotation, verdicts: set[str], approval: ApprovalSettings) -> str | None:
     """Why the label that it gives is not approved; None where it is."""
     if approval.policy == "ground_truth" and not annotation.get("ground_truth"):
         return NOT_GROUND_TRUTH
@@ -181,7 +179,7 @@ def _counted(answers: Sequence[_Answer]) -> list[_Answer]:
 def _review(
     decided: _Answer,
     answers: Sequence[_Answer],
-    task: Mapping[str, Any],
+    task: Task,
     rules: Rules,
     changed_by: int | None,
 ) -> Review:
@@ -210,7 +208,7 @@ def _review(
     )
 
 
-def _reviewed(annotation: _Annotation) -> str:
+def _reviewed(annotation: Annotation) -> str:
     """On a contact sheet an annotation is made from its prediction, and takes no time."""
     from_prediction = annotation.get("parent_prediction") is not None
     on_sheet = from_prediction and annotation.get("lead_time") is None
@@ -228,9 +226,9 @@ def _as_is(review: Review, claimed: str | None, rules: Rules) -> bool:
     return before is None or review.label == rules.current(before)
 
 
-def _shown(task: Mapping[str, Any], annotation: _Annotation, rules: Rules) -> Shown | None:
+def _shown(task: Task, annotation: Annotation, rules: Rules) -> Shown | None:
     """The prediction that the annotation began with, else the newest one made before it."""
-    predictions: list[Mapping[str, Any]] = task.get("predictions") or []
+    predictions = task.get("predictions") or []
     parent = annotation.get("parent_prediction")
     shown = next((p for p in predictions if p["id"] == parent), None)
     if shown is None:
@@ -250,23 +248,23 @@ def _says_none(label: str, rules: Rules) -> bool:
     return label == NONE_OR_UNUSABLE or label.casefold() in rules.none
 
 
-def _changed_by(task: Mapping[str, Any], annotations: Sequence[_Annotation]) -> int | None:
+def _changed_by(task: Task, annotations: Sequence[Annotation]) -> int | None:
     """The task knows who deleted an annotation; the newest annotation knows who changed it."""
     people: list[int | None] = [person["user_id"] for person in task.get("updated_by") or []]
     people += [a.get("updated_by") or a["completed_by"] for a in annotations[:1]]
     return people[0] if people else None
 
 
-def _chosen(holder: Mapping[str, Any], rules: Rules) -> set[str]:
+def _chosen(holder: Annotation | Prediction, rules: Rules) -> set[str]:
     """The labels in the result of an annotation or a prediction."""
     return _values(holder, rules.control, rules.key)
 
 
-def _verdicts(annotation: _Annotation, approval: ApprovalSettings) -> set[str]:
+def _verdicts(annotation: Annotation, approval: ApprovalSettings) -> set[str]:
     return _values(annotation, approval.verdict_control, "choices")
 
 
-def _values(holder: Mapping[str, Any], control: str | None, key: str) -> set[str]:
+def _values(holder: Annotation | Prediction, control: str | None, key: str) -> set[str]:
     """What is chosen at a control; a path through nested choices is one value."""
     said: set[str] = set()
     for region in _regions(holder):
@@ -281,7 +279,7 @@ def _value(said: object) -> str:
     return PATH_SEPARATOR.join(map(str, said)) if isinstance(said, list) else str(said)
 
 
-def _boxes(annotation: _Annotation, rules: Rules) -> Iterator[Box]:
+def _boxes(annotation: Annotation, rules: Rules) -> Iterator[Box]:
     for region in _regions(annotation):
         value = region["value"]
         sides = {side: value.get(side) for side in ("x", "y", "width", "height")}
@@ -291,12 +289,12 @@ def _boxes(annotation: _Annotation, rules: Rules) -> Iterator[Box]:
                 yield Box(label=current, rotation=value.get("rotation") or 0.0, **sides)
 
 
-def _regions(holder: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _regions(holder: Annotation | Prediction) -> Iterator[ResultItem]:
     """Label Studio's API takes results of any form; those without a value say nothing."""
     for region in holder["result"] or []:
         if isinstance(region, dict) and isinstance(region.get("value"), dict):
             yield region
 
 
-def _changed(annotation: _Annotation) -> tuple[datetime, int]:
+def _changed(annotation: Annotation) -> tuple[datetime, int]:
     return read_time(annotation["updated_at"]), annotation["id"]

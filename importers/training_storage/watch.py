@@ -56,7 +56,7 @@ class Events:
 
 
 @dataclass
-class Alarm:
+class SyncSchedule:
     """Says when the next sync is due.
 
     Attributes:
@@ -74,7 +74,7 @@ class Alarm:
         self._deaf = False
         self._last = self._look()
 
-    def ring(self) -> str:
+    def wait_until_due(self) -> str:
         """Return when a sync is due: "event" or "time"."""
         start = self.clock()
         while (left := start + self.every_s - self.clock()) > 0:
@@ -112,18 +112,18 @@ class Alarm:
         return now
 
 
-def watch(sync: Callable[[], T], alarm: Alarm) -> Iterator[T]:
-    """Sync at once, then whenever the alarm rings; yields what each sync returns.
+def watch(sync: Callable[[], T], schedule: SyncSchedule) -> Iterator[T]:
+    """Sync at once, then whenever the schedule says; yields what each sync returns.
 
     From the second one on, a Label Studio or storage that cannot be reached for the moment is
-    logged, and tried again when the alarm rings next; every other error ends it.
+    logged, and tried again when it says so next; every other error ends it.
     """
     yield sync()
     while True:
-        alarm.ring()
+        schedule.wait_until_due()
         try:
             yield sync()
         except LsClipError as error:
             if error.code not in _PASSING:
                 raise
-            log.warning("%s Trying again in at most %.0f seconds.", error.message, alarm.every_s)
+            log.warning("%s Trying again in at most %.0f seconds.", error.message, schedule.every_s)

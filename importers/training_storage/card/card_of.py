@@ -11,7 +11,7 @@ from importers.record import SPLITS
 from importers.scoring.select import held
 from importers.training_storage.card.facts import CardFacts, CardRelease, DataFiles, review_facts
 from importers.training_storage.card.files import card_files
-from importers.training_storage.layouts.base import Contents
+from importers.training_storage.layouts import Contents
 from importers.training_storage.reading import Read
 
 _SHARDS = {"parquet", "webdataset"}

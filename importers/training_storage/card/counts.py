@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from importers.record import SPLITS, Record
-from importers.training_storage.layouts.base import Contents
+from importers.training_storage.layouts import Contents
 from ls_backend.words import count
 
 NOT_KNOWN = "not known"

@@ -26,7 +26,7 @@ from importers.training_storage.card.picture_grid import (
     strips,
 )
 from importers.training_storage.card.text import bibtex, one_line, plain, share, without_secrets
-from importers.training_storage.layouts.base import Contents
+from importers.training_storage.layouts import Contents
 from ls_backend.words import count, dollars, listed
 
 if TYPE_CHECKING:

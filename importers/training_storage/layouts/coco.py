@@ -17,7 +17,7 @@ from typing import Any
 
 from importers.record import Record
 from importers.review import Box
-from importers.training_storage.layouts.base import Contents, Output
+from importers.training_storage.layouts import Contents, Output
 from importers.training_storage.layouts.folders import by_split
 
 Point = tuple[float, float]

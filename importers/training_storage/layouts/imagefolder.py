@@ -24,7 +24,7 @@ from typing import Any
 
 from importers.record import Record, same
 from importers.review import Box
-from importers.training_storage.layouts.base import Contents, Output
+from importers.training_storage.layouts import Contents, Output
 from importers.training_storage.layouts.folders import by_split, classes_file, folder_name
 
 VERSION = "imagefolder 1"

@@ -1,14 +1,22 @@
-"""What the packed layouts share: which samples go into which file, its name, and its columns.
+"""Packed layouts, and `webdataset`: which samples go into which file, its name, its columns.
 
 A file is named by all that goes into its bytes, the pictures by their sha256. So a file that the
 last release has is taken over without reading a picture, and only shards with a change are written.
 Which files belong to a split stands in `<split>.txt`, in the release's own folder.
+
+`webdataset` is tar files that are read from front to back, by WebDataset and others. Each sample is
+three members in a row: `<key>.<format>` is the picture as it came, `<key>.cls` the number of its
+class, `<key>.json` its record. Values that are not known are left out of the record, and what has
+no fixed type is text in it: Hugging Face's `datasets` takes the types of all records from the first
+ones.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tarfile
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +27,15 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from importers.record import SPLITS, Record, record_json
 from importers.review import Box
-from importers.training_storage.layouts.base import Contents, Output
+from importers.training_storage.layouts import Contents, Output
 
 WHOLE = "all"
 """The prefix of the shard that holds every key."""
 MOST_BYTES = 256 * 2**20
 """The most that the pictures of one file add up to, in bytes: a file is made in memory."""
 
+_WEBDATASET = "webdataset 1"
+"""To be counted up with every change of the bytes that the same records give."""
 _BITS = 128
 Kind = Literal["text", "integer", "real", "truth", "texts", "json"]
 _KINDS: dict[Any, Kind] = {str: "text", int: "integer", float: "real", bool: "truth"}
@@ -62,6 +72,15 @@ def lay_out_packed(contents: Contents, out: Output, packing: Packing) -> None:
             for prefix, shard in _shards(records, contents.settings.shard_samples)
         ]
         out.write(f"{split}.txt", "".join(f"{path}\n" for path in paths).encode())
+
+
+def lay_out_webdataset(contents: Contents, out: Output) -> None:
+    """Write `webdataset/<split>-<prefix>-<content>.tar`, and `<split>.txt` with their paths."""
+
+    def tar(records: Sequence[Record]) -> bytes:
+        return _tar(records, out)
+
+    lay_out_packed(contents, out, Packing("webdataset", "tar", [_WEBDATASET], tar))
 
 
 def shards(
@@ -161,3 +180,21 @@ def _value(kind: Kind, value: Any) -> Any:
     if kind == "texts":
         return [str(item) for item in value]
     return float(value) if kind == "real" else value
+
+
+def _tar(records: Sequence[Record], out: Output) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for record in records:
+            for ending, data in _members(record, out):
+                member = tarfile.TarInfo(f"{record.sample}.{ending}")  # no times, no owner
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    return file.getvalue()
+
+
+def _members(record: Record, out: Output) -> Iterator[tuple[str, bytes]]:
+    yield record.format, out.image(record)
+    yield "cls", str(record.class_id).encode()
+    known = {name: value for name, value in flat(record).items() if value not in (None, [])}
+    yield "json", json.dumps(known, ensure_ascii=False).encode()

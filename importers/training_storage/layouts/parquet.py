@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from importers.record import Record
-from importers.training_storage.layouts.base import Contents, Output
+from importers.training_storage.layouts import Contents, Output
 from importers.training_storage.layouts.folders import class_names
 from importers.training_storage.layouts.packed import Packing, columns, flat, lay_out_packed
 from ls_backend.errors import StorageError

@@ -15,7 +15,7 @@ from dataclasses import fields
 from typing import Any
 
 from importers.record import Record, record_json
-from importers.training_storage.layouts.base import Contents, Output
+from importers.training_storage.layouts import Contents, Output
 
 CSV_TABLE = "samples.csv"
 JSONL_TABLE = "samples.jsonl"

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from importers.record import Record, record_json
-from importers.training_storage.layouts.base import Output
+from importers.training_storage.layouts import Output
 from importers.training_storage.layouts.packed import shards
 from importers.training_storage.releases.release import (
     MANIFEST,

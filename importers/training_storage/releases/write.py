@@ -16,8 +16,7 @@ from datetime import datetime, timezone
 from importers.progress import Progress, silent
 from importers.training_storage.card.facts import CardRelease
 from importers.training_storage.card.files import README, at_root
-from importers.training_storage.layouts import layout, version
-from importers.training_storage.layouts.base import Contents
+from importers.training_storage.layouts import Contents, layout, version
 from importers.training_storage.releases.files import (
     Image,
     ManifestShard,

@@ -103,6 +103,12 @@ def test_each_next_try_is_told(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+def test_next_tries_are_told_once_and_then_every_so_often(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, module.__name__)
+    calls_again([], told_every_s=20.0)(failing(*[Later(5.0)] * 9))
+    assert caplog.messages == ["not now: trying again in 5.0 s."] * 3  # before 0, 15 and 35 s
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [

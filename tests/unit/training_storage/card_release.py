@@ -16,7 +16,7 @@ from importers.review import APPROVED, ONE_BY_ONE
 from importers.training_storage.card.facts import CardFacts, ReviewFacts
 from importers.training_storage.card.files import card_files
 from importers.training_storage.classes import ClassList
-from importers.training_storage.layouts.base import Contents
+from importers.training_storage.layouts import Contents
 
 LABELS = ("cat", "dog", "test tube")
 NO_REVIEWS = ReviewFacts({}, 0, 0, 0, 0, None)

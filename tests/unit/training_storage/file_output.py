@@ -15,8 +15,7 @@ from PIL import Image
 from importers.config.storage_sections import StorageSettings
 from importers.record import Record
 from importers.training_storage.classes import ClassList
-from importers.training_storage.layouts import layout
-from importers.training_storage.layouts.base import Contents
+from importers.training_storage.layouts import Contents, layout
 
 RELEASE = "releases/000001-1a2b3c4d"
 

@@ -16,11 +16,10 @@ from importers.config.storage_sections import StorageSettings
 from importers.record import SPLITS, TRAIN, Record
 from importers.review import Box
 from importers.training_storage.classes import ClassList
-from importers.training_storage.layouts import parquet, webdataset
-from importers.training_storage.layouts.base import Contents
+from importers.training_storage.layouts import Contents, packed, parquet
 
 CLASSES = ClassList(("cat", "dog", None, "test tube"))
-LAYOUTS = {"webdataset": webdataset.lay_out, "parquet": parquet.lay_out}
+LAYOUTS = {"webdataset": packed.lay_out_webdataset, "parquet": parquet.lay_out}
 
 NOT_GENERATED: dict[str, Any] = dict.fromkeys(
     (

@@ -15,7 +15,7 @@ from importers.config.storage_sections import StorageSettings
 from importers.record import Record
 from importers.training_storage.card.facts import CardRelease
 from importers.training_storage.classes import ClassList
-from importers.training_storage.layouts.base import Contents, Layout, Output
+from importers.training_storage.layouts import Contents, Layout, Output
 from importers.training_storage.layouts.packed import content_name, shards
 from importers.training_storage.releases import write
 from importers.training_storage.releases.read import latest, records_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from importers.training_storage.watch import LONGEST_DELAY_S, QUIET_S, Alarm, Events, watch
+from importers.training_storage.watch import LONGEST_DELAY_S, QUIET_S, Events, SyncSchedule, watch
 from ls_backend.errors import LabelStudioUnauthorized, LabelStudioUnreachable, LsClipError
 
 
@@ -33,8 +33,8 @@ class Time:
         taken = [number for second, number in self.events.items() if second <= self.now]
         return self.started, max(taken, default=0)
 
-    def alarm(self, every_s: float) -> Alarm:
-        return Alarm(every_s, _Watched(self), wait=self.sleep, clock=self.clock)
+    def schedule(self, every_s: float) -> SyncSchedule:
+        return SyncSchedule(every_s, _Watched(self), wait=self.sleep, clock=self.clock)
 
 
 class _Watched(Events):
@@ -46,43 +46,43 @@ class _Watched(Events):
         return self.__dict__["_time"].seen()  # type: ignore[no-any-return]
 
 
-def test_without_events_it_rings_by_the_clock() -> None:
+def test_without_events_a_sync_is_due_by_the_clock() -> None:
     time = Time()
-    assert (time.alarm(60).ring(), time.now) == ("time", 60)
+    assert (time.schedule(60).wait_until_due(), time.now) == ("time", 60)
 
 
-def test_without_a_backend_it_rings_by_the_clock() -> None:
+def test_without_a_backend_a_sync_is_due_by_the_clock() -> None:
     time = Time()
-    assert Alarm(60, wait=time.sleep, clock=time.clock).ring() == "time"
+    assert SyncSchedule(60, wait=time.sleep, clock=time.clock).wait_until_due() == "time"
     assert time.now == 60
 
 
 def test_an_event_wakes_it_once_they_pause() -> None:
     time = Time(events={10: 1, 11: 2, 12: 5})
-    alarm = time.alarm(60)
-    assert alarm.ring() == "event"
+    schedule = time.schedule(60)
+    assert schedule.wait_until_due() == "event"
     assert 12 + QUIET_S <= time.now <= 12 + QUIET_S + 2
-    assert alarm.ring() == "time", "the same events wake it once"
+    assert schedule.wait_until_due() == "time", "the same events wake it once"
 
 
 def test_events_without_end_wake_it_all_the_same() -> None:
     time = Time(events={second: second for second in range(1, 500)})
-    assert time.alarm(400).ring() == "event"
+    assert time.schedule(400).wait_until_due() == "event"
     assert time.now <= 1 + LONGEST_DELAY_S + 2
 
 
 def test_a_restarted_backend_counts_as_an_event() -> None:
     """It has forgotten how many there were; some may have come while it was down."""
     time = Time(down=(5, 8))
-    alarm = time.alarm(60)
+    schedule = time.schedule(60)
     time.started = 2.0
-    assert alarm.ring() == "event"
+    assert schedule.wait_until_due() == "event"
 
 
 def test_a_backend_that_is_down_leaves_the_clock(caplog: pytest.LogCaptureFixture) -> None:
     time = Time(down=(0, 1000))
-    alarm = time.alarm(30)
-    assert [alarm.ring(), alarm.ring()] == ["time", "time"]
+    schedule = time.schedule(30)
+    assert [schedule.wait_until_due(), schedule.wait_until_due()] == ["time", "time"]
     assert time.now == 60
     told = [r.message for r in caplog.records if "syncing by the clock alone" in r.message]
     assert len(told) == 1
@@ -115,7 +115,7 @@ def test_a_label_studio_that_is_away_for_a_while_is_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     time = Time()
-    syncs = watch(Sync(1, gone(), gone(), 2), time.alarm(60))
+    syncs = watch(Sync(1, gone(), gone(), 2), time.schedule(60))
     assert some(syncs, 2) == [1, 2]
     assert time.now == 180
     assert "does not answer. Trying again in at most 60 seconds." in caplog.text
@@ -123,8 +123,8 @@ def test_a_label_studio_that_is_away_for_a_while_is_tried_again(
 
 def test_what_is_wrong_at_the_start_or_for_good_ends_it() -> None:
     with pytest.raises(LabelStudioUnreachable):
-        next(watch(Sync(gone()), Time().alarm(60)))
-    syncs = watch(Sync(1, LabelStudioUnauthorized("No such token.", hint="x")), Time().alarm(60))
+        next(watch(Sync(gone()), Time().schedule(60)))
+    syncs = watch(Sync(1, LabelStudioUnauthorized("No such token.", hint="x")), Time().schedule(60))
     assert next(syncs) == 1
     with pytest.raises(LabelStudioUnauthorized):
         next(syncs)
