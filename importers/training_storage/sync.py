@@ -31,7 +31,7 @@ from importers.review import (
     Review,
     ReviewedTask,
 )
-from importers.training_storage.card.card_of import card_of
+from importers.training_storage.card.files import card_of
 from importers.training_storage.classes import (
     ClassList,
     classes_json,

@@ -56,28 +56,24 @@ class Counts:
     """Numbers of a release, counted from its records when they are asked for.
 
     Attributes:
+        records: Records of the release.
         pictures: Number of records.
         drawn: Number of records whose generator is known.
     """
 
     def __init__(self, contents: Contents) -> None:
-        self._records = contents.records
+        self.records = contents.records
         self._names = contents.classes.names
         self._drawn = [record for record in contents.records if record.generator]
-        self.pictures = len(self._records)
+        self.pictures = len(self.records)
         self.drawn = len(self._drawn)
 
     # -- what is in it -----------------------------------------------------------------------
 
     @cached_property
-    def classes(self) -> int:
-        """Number of classes that have pictures."""
-        return len({record.class_id for record in self._records})
-
-    @cached_property
     def labels(self) -> list[LabelCount]:
         """Every class that there is, by number."""
-        of = Counter((record.class_id, record.split) for record in self._records)
+        of = Counter((record.class_id, record.split) for record in self.records)
         return [
             LabelCount(number, name, {split: of[number, split] for split in SPLITS})
             for number, name in enumerate(self._names)
@@ -85,20 +81,15 @@ class Counts:
         ]
 
     @cached_property
-    def empty_labels(self) -> list[str]:
-        """Classes without pictures."""
-        return [row.label for row in self.labels if not row.pictures]
-
-    @cached_property
     def splits(self) -> dict[str, int]:
         """Number of pictures by split."""
-        of = Counter(record.split for record in self._records)
+        of = Counter(record.split for record in self.records)
         return {split: of[split] for split in SPLITS}
 
     @cached_property
     def drawn_in(self) -> Mapping[str, int]:
         """Number of pictures that a model drew, by split."""
-        return Counter(record.split for record in self._records if record.synthetic)
+        return Counter(record.split for record in self.records if record.synthetic)
 
     @cached_property
     def first_split(self) -> str:
@@ -108,31 +99,16 @@ class Counts:
     @cached_property
     def techniques(self) -> list[tuple[str, int]]:
         """Techniques, or `NOT_KNOWN`, and number of pictures, the most frequent first."""
-        of = Counter(record.technique or "" for record in self._records)
+        of = Counter(record.technique or "" for record in self.records)
         most_first = sorted(of.items(), key=lambda item: (-item[1], item[0]))
         return [(technique or NOT_KNOWN, pictures) for technique, pictures in most_first]
-
-    @cached_property
-    def prompts(self) -> int:
-        """Number of different prompts."""
-        return len({record.prompt for record in self._records if record.prompt})
-
-    @cached_property
-    def has_boxes(self) -> bool:
-        """Whether people drew boxes in any picture."""
-        return any(record.boxes for record in self._records)
 
     # -- where it comes from -----------------------------------------------------------------
 
     @cached_property
     def origins(self) -> Mapping[bool | None, int]:
         """Number of pictures that a model drew (True), that none did (False), and others (None)."""
-        return Counter(record.synthetic for record in self._records)
-
-    @cached_property
-    def with_parents(self) -> int:
-        """Number of pictures made from others."""
-        return sum(bool(record.parents) for record in self._records)
+        return Counter(record.synthetic for record in self.records)
 
     @cached_property
     def generators(self) -> list[GeneratorCount]:
@@ -148,65 +124,32 @@ class Counts:
         return found
 
     @cached_property
-    def generator_names(self) -> list[str]:
-        """Names of all generators, sorted."""
-        return sorted({row.generator for row in self.generators})
-
-    @cached_property
-    def with_cost(self) -> int:
-        """Number of drawn pictures whose cost is known."""
-        return len(self._costs)
+    def costs(self) -> Sequence[float]:
+        """Costs of drawn pictures, in US dollars, as far as they are known."""
+        return [record.cost_usd for record in self._drawn if record.cost_usd is not None]
 
     @cached_property
     def cost_usd(self) -> float | None:
         """What these cost together, in US dollars; None where no cost is known."""
-        return math.fsum(self._costs) if self._costs else None
+        return math.fsum(self.costs) if self.costs else None
 
     @cached_property
     def terms(self) -> list[tuple[str, int]]:
         """Terms of providers, sorted, and the number of pictures that came under them."""
-        return sorted(Counter(record.terms for record in self._records if record.terms).items())
+        return sorted(Counter(record.terms for record in self.records if record.terms).items())
 
     # -- CLIP, people and splits -------------------------------------------------------------
 
     @cached_property
     def model_versions(self) -> list[str]:
         """Versions of CLIP, each with the number of pictures that it scored."""
-        of = Counter(record.model_version for record in self._records if record.model_version)
+        of = Counter(record.model_version for record in self.records if record.model_version)
         return [f"{version} ({count(n, 'picture')})" for version, n in sorted(of.items())]
 
     @cached_property
-    def is_scored(self) -> bool:
-        """Whether CLIP's confidence in any label is known."""
-        return any(record.label_probability is not None for record in self._records)
-
-    @cached_property
-    def shown_first(self) -> int:
-        """Number of pictures with a label that was chosen before people saw them."""
-        return sum(record.shown_label is not None for record in self._records)
-
-    @cached_property
-    def one_answer(self) -> int:
-        """Number of pictures whose label rests on one person's answer."""
-        return sum(record.annotators < 2 for record in self._records)
-
-    @cached_property
-    def families(self) -> int:
-        """Number of families."""
-        return len(self._splits_of_families)
-
-    @cached_property
-    def torn_families(self) -> int:
-        """Number of families in more than one split."""
-        return sum(len(splits) > 1 for splits in self._splits_of_families.values())
-
-    @cached_property
-    def _costs(self) -> Sequence[float]:
-        return [record.cost_usd for record in self._drawn if record.cost_usd is not None]
-
-    @cached_property
-    def _splits_of_families(self) -> Mapping[str, set[str]]:
+    def families(self) -> Mapping[str, set[str]]:
+        """Splits in which each family lies, by its name."""
         splits: defaultdict[str, set[str]] = defaultdict(set)
-        for record in self._records:
+        for record in self.records:
             splits[record.family].add(record.split)
         return splits

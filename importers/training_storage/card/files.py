@@ -1,23 +1,24 @@
 """The dataset card of a release: README.md in Hugging Face's format, its pictures, its campaign.
 
-The format is that of https://huggingface.co/docs/hub/datasets-cards: metadata in YAML, then
-Markdown. Its text is `card.md.jinja`; every number in it is counted from the release or given in
-`CardFacts`.
+What it says is gathered from the job, the ledger and the release that it is for. The format is that
+of https://huggingface.co/docs/hub/datasets-cards: metadata in YAML, then Markdown. Its text is
+`card.md.jinja`; every number in it is counted from the release or given in `CardFacts`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from importers.config.job import Job
 from importers.config.storage_sections import OTHER_LICENSE
+from importers.ledger import Ledger
 from importers.record import SPLITS, Record
+from importers.scoring.select import held
 from importers.training_storage.card.counts import Counts
-from importers.training_storage.card.facts import CardFacts
+from importers.training_storage.card.facts import CardFacts, CardRelease, DataFiles, review_facts
 from importers.training_storage.card.picture_grid import (
     MOST_LABELS,
     PICTURES,
@@ -25,17 +26,15 @@ from importers.training_storage.card.picture_grid import (
     picture_files,
     strips,
 )
-from importers.training_storage.card.text import bibtex, one_line, plain, share, without_secrets
+from importers.training_storage.card.text import one_line, render, without_secrets
 from importers.training_storage.layouts import Contents
-from ls_backend.words import count, dollars, listed
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-    from markupsafe import Markup
+from importers.training_storage.reading import Read
 
 README = "README.md"
 CAMPAIGN = "campaign.toml"
 
+_SHARDS = {"parquet", "webdataset"}
+_TREE = "imagefolder"
 _SIZES = (
     (10**3, "n<1K"),
     (10**4, "1K<n<10K"),
@@ -52,7 +51,38 @@ _HUB_LICENSES = frozenset(
 )  # fmt: skip
 _HUB_FAMILIES = {"ODC-By-1.0": "odc-by", "ODbL-1.0": "odbl", "PDDL-1.0": "pddl"}
 _LINK = re.compile(rf"(?<!\\)\]\((?={re.escape(CAMPAIGN)}\)|{PICTURES}/)")
-_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+def card_of(
+    job: Job, ledger: Ledger, read: Read, contents: Contents
+) -> Callable[[CardRelease], Mapping[str, bytes]]:
+    """What makes the card's files, by name, once the layouts are written.
+
+    Args:
+        contents: Those of the release.
+    """
+
+    def card(release: CardRelease) -> Mapping[str, bytes]:
+        facts = CardFacts(
+            name=job.name,
+            campaign_id=ledger.campaign_id,
+            campaign_file=job.file.name,
+            campaign_text=job.file.read_bytes().decode(),
+            release=release.name,
+            date=release.created_at.date(),
+            project=int(read.project["id"]),
+            labels=read.rules.labels,
+            approval=job.approval,
+            review=review_facts(ledger.reviews.kinds()),
+            removed=release.removed,
+            order=job.campaign.review.order if job.campaign else None,
+            held_back=held(ledger.not_pushed(), job.campaign) if job.campaign else {},
+            data_files=_data_files(release),
+            license=job.storage.license,
+        )
+        return card_files(contents, facts, release.image, release.earlier)
+
+    return card
 
 
 def card_files(
@@ -89,9 +119,6 @@ def at_root(card: bytes, folder: str) -> bytes:
     return _LINK.sub(f"]({folder}/", card.decode()).encode()
 
 
-# -- text ----------------------------------------------------------------------------------------
-
-
 def _readme(contents: Contents, facts: CardFacts, shown: list[Strip], campaign: str) -> str:
     import yaml
 
@@ -99,7 +126,7 @@ def _readme(contents: Contents, facts: CardFacts, shown: list[Strip], campaign: 
     metadata = yaml.safe_dump(
         _metadata(contents, facts, counts), sort_keys=False, allow_unicode=True
     )
-    text = _template().render(
+    text = render(
         n=counts,
         facts=facts,
         review=facts.review,
@@ -110,53 +137,27 @@ def _readme(contents: Contents, facts: CardFacts, shown: list[Strip], campaign: 
         campaign_sha256=hashlib.sha256(campaign.encode()).hexdigest(),
         is_scrubbed=campaign != facts.campaign_text,
     )
-    return f"---\n{metadata}---\n\n" + _BLANK_LINES.sub("\n\n", text)
+    return f"---\n{metadata}---\n\n{text}"
 
 
-@cache
-def _template() -> Template:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # so that what macros give counts as escaped, too
-        finalize=_escaped,
-        undefined=jinja2.StrictUndefined,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {
-        "bibtex": lambda text: _safe(bibtex(text)),
-        "count": count,
-        "counted": _counted,
-        "dollars": lambda amount: _safe(dollars(amount)),
-        "listed": _listed,
-        "plain": lambda text: _safe(plain(text)),
-        "share": lambda part, whole: _safe(share(part, whole)),
-    }
-    return environment.get_template("card.md.jinja")
+def _data_files(release: CardRelease) -> DataFiles:
+    """Layout → split → files, or a pattern of them: shards and folders are named after splits."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for layout in _SHARDS.intersection(release.files):
+        found[layout] = {
+            split: _starting(release, layout, f"{layout}/{split}-") for split in SPLITS
+        }
+    if _TREE in release.files:
+        tree = f"{release.folder}/{_TREE}"
+        found[_TREE] = {
+            split: [f"{tree}/{split}/**"] if _starting(release, _TREE, f"{tree}/{split}/") else []
+            for split in SPLITS
+        }
+    return found
 
 
-def _escaped(value: object) -> Markup:
-    """What the template shows of a value: whole numbers with commas, texts made safe."""
-    if hasattr(value, "__html__"):
-        return _safe(str(value))
-    return _safe(f"{value:,}" if isinstance(value, int) else plain(str(value)))
-
-
-def _safe(markdown: str) -> Markup:
-    from markupsafe import Markup
-
-    return Markup(markdown)
-
-
-def _listed(texts: Iterable[str], form: str = "{}") -> str:
-    return listed(form.format(text) for text in texts)
-
-
-def _counted(numbers: Mapping[str, int]) -> str:
-    """`3 drawn by a model and 1 unknown`; what there is none of is left out."""
-    return listed(f"{number:,} {words}" for words, number in numbers.items() if number)
+def _starting(release: CardRelease, layout: str, start: str) -> list[str]:
+    return [path for path in release.files[layout] if path.startswith(start)]
 
 
 # -- metadata ------------------------------------------------------------------------------------
@@ -171,7 +172,8 @@ def _metadata(contents: Contents, facts: CardFacts, counts: Counts) -> dict[str,
     }
     found: dict[str, Any] = {"pretty_name": one_line(facts.name)}
     found |= _license(facts.license) if facts.license else {}
-    found["task_categories"] = ["image-classification"] + ["object-detection"] * counts.has_boxes
+    drawn = any(record.boxes for record in contents.records)
+    found["task_categories"] = ["image-classification"] + ["object-detection"] * drawn
     found["size_categories"] = [_size(counts.pictures)]
     found["tags"] = [tag for tag, holds in tags.items() if holds]
     configs = _configs(contents, facts)

@@ -1,18 +1,27 @@
-"""What the refusal of a storage means for the ML engineer who runs a sync.
+"""What the refusal of a storage means: which failures pass, and what the others ask for.
 
-Of object stores and others that fsspec reaches, and, from `hub_errors` on, of the Hugging Face hub.
+A failure that passes is asked about again, never for long. The libraries below (botocore, s3fs) are
+told not to try again on their own, so that the tries of several layers do not multiply. The words
+are for the ML engineer who runs a sync; those about the Hugging Face hub are in `hub_requests`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
-from importers.training_storage.storages.hub_requests import AsksToWait
-from importers.training_storage.storages.retries import is_passing
-from ls_backend.errors import StorageError
-from ls_backend.library_errors import causes, http_status, s3_code
+from ls_backend.library_errors import causes, headers_of, http_status, s3_code, status_of
+from ls_backend.retrying import retry_after_s, retrying
 
+Result = TypeVar("Result")
+
+TRIES = 5
+PATIENCE = 20.0
+"""Seconds after which no new try begins: a library may have tried for that long already."""
+LONGEST_WAIT = 330.0
+"""Seconds that a server may ask for before the next try; for more, the failure is told instead.
+The hub counts requests in windows of 5 minutes.
+"""
 EXTRAS = {
     **dict.fromkeys(("s3", "s3a"), "s3"),
     **dict.fromkeys(("gs", "gcs"), "gcs"),
@@ -21,6 +30,23 @@ EXTRAS = {
 }
 """The extra of this package that a kind of URL needs."""
 
+LONGEST_BACKOFF = 8.0
+"""Seconds between two tries, where the server does not say how long."""
+_PASSING_STATUS = {408, 429, 500, 502, 503, 504}
+_PASSING_CODES = {"SlowDown", "RequestTimeout", "Throttling", "ThrottlingException"}
+# By name, because each storage brings its own HTTP library and none need be installed: what
+# Python, botocore, aiohttp, azure and httpx call a connection that failed, or an answer cut short.
+_PASSING_NAMES = {
+    "TimeoutError",
+    "ConnectionError",
+    "HTTPClientError",
+    "IncompleteReadError",
+    "ClientConnectionError",
+    "ClientPayloadError",
+    "ServiceRequestError",
+    "ServiceResponseError",
+    "TransportError",
+}
 _CREDENTIALS = {
     "s3": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, as for the aws "
     "command; AWS_ENDPOINT_URL for a server that is not Amazon's.",
@@ -42,7 +68,6 @@ _RIGHTS = {
     },
     "azure": dict.fromkeys(("written to", "read", "listed"), "Storage Blob Data Contributor"),
 }
-_TOKENS = "https://huggingface.co/settings/tokens"
 _ELSEWHERE = "credentials come from the usual environment of that storage."
 # By name, because the libraries that raise them need not be installed.
 _NO_CREDENTIALS = {
@@ -61,6 +86,31 @@ _REFUSED_CREDENTIALS = {
     "InvalidClientTokenId",
     "AuthFailure",
 }
+
+
+def persistent(ask: Callable[[], Result]) -> Result:
+    """Ask; again, up to TRIES times, while the failure is one that passes. The last one is raised.
+
+    `ask` must be safe to repeat.
+    """
+    return retrying(
+        lambda error: is_passing(error) and (_asked_wait(error) or 0.0) <= LONGEST_WAIT,
+        asked_wait_s=_asked_wait,
+        longest_backoff_s=LONGEST_BACKOFF,
+        attempts=TRIES,
+        lasting_s=PATIENCE,
+    )(ask)
+
+
+def is_passing(error: BaseException) -> bool:
+    """If the same request may well succeed in a moment: overload, timeouts, cut connections."""
+    for cause in causes(error):
+        status = status_of(cause)
+        if status is not None:
+            return status in _PASSING_STATUS or s3_code(cause) in _PASSING_CODES
+        if _PASSING_NAMES & {kind.__name__ for kind in type(cause).__mro__}:
+            return True
+    return False
 
 
 def meaning(error: Exception, shown: str, done: str) -> tuple[str, str]:
@@ -114,102 +164,11 @@ def is_no_bucket(error: BaseException) -> bool:
     )
 
 
-@contextmanager
-def hub_errors(shown: str, repo: str, done: str) -> Iterator[None]:
-    """Raise what goes wrong inside as a StorageError.
-
-    Args:
-        shown: URL of the storage.
-        repo: "OWNER/NAME".
-        done: What was to be done with the storage: "read", "written to".
-    """
-    try:
-        yield
-    except StorageError:
-        raise
-    except ImportError as error:
-        raise StorageError(
-            f"Training storage {shown} cannot be opened: {error}",
-            hint="Install what it needs: pip install 'label-studio-clip[hf]'",
-        ) from error
-    except Exception as error:
-        # huggingface_hub raises its own errors, its HTTP library's and plain ones.
-        raise _hub_error(error, shown, repo, done) from error
-
-
-def conflict(shown: str) -> StorageError:
-    """Somebody else has committed since this storage was looked at."""
-    return StorageError(
-        f"Training storage {shown} was changed by somebody else while this was writing.",
-        hint="Nothing was mixed. See to it that one sync at a time writes there, and run this "
-        "again.",
-        code="storage_conflict",
-    )
-
-
-def not_a_hub_url(url: str) -> StorageError:
-    """A URL of the hub that does not name a dataset."""
-    return StorageError(
-        f"Training storage {url} is not the address of a dataset repository.",
-        hint="Write hf://datasets/OWNER/NAME, or hf://datasets/OWNER/NAME/FOLDER.",
-    )
+def _asked_wait(error: BaseException) -> float | None:
+    asked = (retry_after_s(headers_of(cause)) for cause in causes(error))
+    return next((seconds for seconds in asked if seconds is not None), None)
 
 
 def _reason(error: BaseException) -> str:
     """What the library says, without a full stop."""
     return (str(error) or type(error).__name__).strip().rstrip(".")
-
-
-def _hub_error(error: Exception, shown: str, repo: str, done: str) -> StorageError:
-    status = http_status(error)
-    if status in (409, 412):
-        return conflict(shown)
-    why, hint = _hub_meaning(error, status, repo)
-    return StorageError(f"Training storage {shown} cannot be {done}: {why}", hint=hint)
-
-
-def _hub_meaning(error: Exception, status: int | None, repo: str) -> tuple[str, str]:
-    """Why, and what to do now."""
-    from huggingface_hub.errors import LocalTokenNotFoundError
-
-    if isinstance(error, LocalTokenNotFoundError):
-        return (
-            "there is no token for the hub.",
-            f"Make one with the right to write at {_TOKENS}; then set HF_TOKEN, or run: "
-            "hf auth login",
-        )
-    if isinstance(error, AsksToWait):
-        return (
-            f"the hub allows no more requests for now, and asks to wait for {error.seconds} s.",
-            "Run this again after that time; it goes on where it stopped.",
-        )
-    if status == 401:
-        return (
-            "the hub does not accept the token, or needs one.",
-            f"Make a new one at {_TOKENS}; then set HF_TOKEN (it comes before the login), or run: "
-            "hf auth login",
-        )
-    if status == 403:
-        return (
-            f"the token has no right to write to the dataset {repo}.",
-            f"Give it that right at {_TOKENS} (role write, or write access to this repository).",
-        )
-    if status == 404:
-        return (
-            f"there is no dataset {repo}, or this token may not see it.",
-            f"Check url under [storage], or create it: hf repo create {repo} --repo-type dataset",
-        )
-    if is_passing(error):
-        return (
-            f"the hub cannot be reached, or does not work now ({_first_line(error)}).",
-            "Check the network and HF_ENDPOINT, and run this again; it goes on where it stopped.",
-        )
-    return _first_line(
-        error
-    ), "Check url under [storage], and what the hub says of that repository."
-
-
-def _first_line(error: BaseException) -> str:
-    root = list(causes(error))[-1]
-    lines = str(root).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(root).__name__

@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from importers.progress import Progress, silent
-from importers.training_storage.storages.errors import EXTRAS, is_no_bucket, meaning
-from importers.training_storage.storages.retries import persistent
+from importers.training_storage.storages.errors import EXTRAS, is_no_bucket, meaning, persistent
 from ls_backend.errors import LsClipError, StorageError
 
 PARTS = ".ls-clip-parts"
@@ -67,7 +66,7 @@ class Storage:
         self._root = str(root).rstrip("/")
         self._read_options: dict[str, Any] = {}
         if _scheme(url) in _S3:
-            _asks_once(self._fs)
+            self._fs.retries = 1  # of s3fs: `persistent` tries again
             self._read_options = {"max_concurrency": 1}  # more would ask for the size first
         protocol = self._fs.protocol
         protocols = {protocol} if isinstance(protocol, str) else set(protocol)
@@ -103,7 +102,8 @@ class Storage:
     def sizes(self, folder: str = "") -> dict[str, int]:
         """Name and size in bytes of every file below a folder, or of all; sorted by name."""
         with self._translated("listed"):
-            found = persistent(lambda: self._found(folder))
+            self._fs.invalidate_cache()
+            found = persistent(lambda: self._fs.find(self._path(folder), detail=True))
         start = len(self._root) + 1
         return {name[start:]: int(info["size"]) for name, info in sorted(found.items())}
 
@@ -213,11 +213,6 @@ class Storage:
                 digest.update(chunk)
         return digest.hexdigest()
 
-    def _found(self, folder: str) -> dict[str, dict[str, Any]]:
-        self._fs.invalidate_cache()
-        found: dict[str, dict[str, Any]] = self._fs.find(self._path(folder), detail=True)
-        return found
-
     # -- folders -----------------------------------------------------------------------------
 
     def _make_folders(self, names: Iterable[str]) -> None:
@@ -243,11 +238,11 @@ class Storage:
             raise self._needs_extra(error) from error
         except Exception as error:
             # Each fsspec implementation raises what its own library raises: no list would be whole.
-            why, hint = meaning(error, self.shown, done)
-            raise StorageError(
-                f"Training storage {self.shown} cannot be {done}: {self._scrubbed(why)}",
-                hint=self._scrubbed(hint),
-            ) from error
+            raise self._refused(error, done) from error
+
+    def _refused(self, error: Exception, done: str) -> StorageError:
+        why, hint = map(self._scrubbed, meaning(error, self.shown, done))
+        return StorageError(f"Training storage {self.shown} cannot be {done}: {why}", hint=hint)
 
     def _needs_extra(self, error: ImportError) -> StorageError:
         extra = EXTRAS.get(_scheme(self.shown))
@@ -302,12 +297,6 @@ def _s3_options() -> dict[str, Any]:
 
     given = conf.get("s3", {}).get("config_kwargs", {})
     return {"config_kwargs": {**_CLIENT, **given}}
-
-
-def _asks_once(filesystem: Any) -> Any:
-    """The same s3fs file system; it leaves trying again to others."""
-    filesystem.retries = 1
-    return filesystem
 
 
 def _scheme(url: str) -> str:

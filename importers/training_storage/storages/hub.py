@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from importers.progress import Progress, silent
 from importers.training_storage.storages import hub_requests
-from importers.training_storage.storages.errors import conflict, hub_errors, not_a_hub_url
+from importers.training_storage.storages.errors import is_passing, persistent
 from importers.training_storage.storages.fsspec_storage import AT_ONCE, Storage
 from importers.training_storage.storages.hub_requests import (
     MOST_FILES,
@@ -27,8 +27,8 @@ from importers.training_storage.storages.hub_requests import (
     CopyOf,
     different,
 )
-from importers.training_storage.storages.retries import is_passing, persistent
 from ls_backend.errors import StorageError
+from ls_backend.library_errors import http_status
 from ls_backend.words import count
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ class HubStorage(Storage):
     def __init__(self, url: str) -> None:
         match = _URL.fullmatch(url.rstrip("/"))
         if match is None:
-            raise not_a_hub_url(url)
+            raise StorageError(
+                f"Training storage {url} is not the address of a dataset repository.",
+                hint="Write hf://datasets/OWNER/NAME, or hf://datasets/OWNER/NAME/FOLDER.",
+            )
         self.shown = url.rstrip("/")
         self._repo, self._folder = match[1], match[2] or ""
         self.root_card = not self._folder
@@ -68,10 +71,6 @@ class HubStorage(Storage):
 
             self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
             hub_requests.limit_time()
-
-    def url(self, name: str) -> str:
-        """The URL of a file, as fsspec and `datasets` read it."""
-        return f"{self.shown}/{name}"
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file as of the commit that this storage stands on; None without one."""
@@ -235,7 +234,7 @@ class HubStorage(Storage):
             persistent(lambda: self._commit_once(operations, title, parent))
             newest = self._newest()
             if newest["title"] != title and newest["id"] != parent:
-                raise conflict(self.shown)
+                raise self._conflict()
             self._refuse_ignored(operations)
             self._head = newest["id"]
 
@@ -291,7 +290,17 @@ class HubStorage(Storage):
     def _path(self, name: str) -> str:
         return f"{self._folder}/{name}".strip("/")
 
-    @contextmanager
-    def _translated(self, done: str) -> Iterator[None]:
-        with hub_errors(self.shown, self._repo, done):
-            yield
+    def _refused(self, error: Exception, done: str) -> StorageError:
+        if http_status(error) in (409, 412):
+            return self._conflict()
+        why, hint = hub_requests.meaning(error, self._repo)
+        return StorageError(f"Training storage {self.shown} cannot be {done}: {why}", hint=hint)
+
+    def _conflict(self) -> StorageError:
+        """Somebody else has committed since this storage was looked at."""
+        return StorageError(
+            f"Training storage {self.shown} was changed by somebody else while this was writing.",
+            hint="Nothing was mixed. See to it that one sync at a time writes there, and run this "
+            "again.",
+            code="storage_conflict",
+        )

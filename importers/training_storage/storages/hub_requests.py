@@ -1,7 +1,7 @@
-"""How the hub is asked: no request without a time limit, and what one commit is to change.
+"""How the hub is asked, what its refusals mean, and what one commit is to change.
 
-`Changes` gathers new contents until they are many enough for a commit; large files are uploaded by
-the way that the hub offers.
+No request is without a time limit. `Changes` gathers new contents until they are many enough for a
+commit; large files are uploaded by the way that the hub offers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from importers.training_storage.storages.retries import LONGEST_WAIT
+from importers.training_storage.storages.errors import LONGEST_WAIT, is_passing
+from ls_backend.library_errors import causes, http_status
 from ls_backend.words import count
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ MOST_FILES = 1000
 MOST_BYTES = 256 * 2**20
 """Files, and bytes of them, in one commit."""
 
+_TOKENS = "https://huggingface.co/settings/tokens"
 _TRIES = {"max_retries": 3, "base_wait_time": 0.5}
 _TIMEOUTS = {"connect": 10.0, "read": 120.0, "write": 60.0, "pool": 60.0}
 """Seconds; the hub answers a commit of 1000 files within a minute or two."""
@@ -121,6 +123,52 @@ def choose_upload(endpoint: str, repo: str) -> None:
         constants.HF_HUB_DISABLE_XET = True
 
 
+def meaning(error: Exception, repo: str) -> tuple[str, str]:
+    """Why the hub does not do what it was asked for, and what to do now.
+
+    Args:
+        repo: "OWNER/NAME".
+    """
+    from huggingface_hub.errors import LocalTokenNotFoundError
+
+    if isinstance(error, LocalTokenNotFoundError):
+        return (
+            "there is no token for the hub.",
+            f"Make one with the right to write at {_TOKENS}; then set HF_TOKEN, or run: "
+            "hf auth login",
+        )
+    status = http_status(error)
+    if isinstance(error, AsksToWait):
+        return (
+            f"the hub allows no more requests for now, and asks to wait for {error.seconds} s.",
+            "Run this again after that time; it goes on where it stopped.",
+        )
+    if status == 401:
+        return (
+            "the hub does not accept the token, or needs one.",
+            f"Make a new one at {_TOKENS}; then set HF_TOKEN (it comes before the login), or run: "
+            "hf auth login",
+        )
+    if status == 403:
+        return (
+            f"the token has no right to write to the dataset {repo}.",
+            f"Give it that right at {_TOKENS} (role write, or write access to this repository).",
+        )
+    if status == 404:
+        return (
+            f"there is no dataset {repo}, or this token may not see it.",
+            f"Check url under [storage], or create it: hf repo create {repo} --repo-type dataset",
+        )
+    if is_passing(error):
+        return (
+            f"the hub cannot be reached, or does not work now ({_first_line(error)}).",
+            "Check the network and HF_ENDPOINT, and run this again; it goes on where it stopped.",
+        )
+    return _first_line(
+        error
+    ), "Check url under [storage], and what the hub says of that repository."
+
+
 def _limit(request: Any) -> None:
     given = request.extensions.get("timeout") or {}
     limits = {name: given.get(name) or most for name, most in _TIMEOUTS.items()}
@@ -136,6 +184,12 @@ def _refuse_long_waits(response: Any) -> None:
     seconds = max(asked, int(said) if said.isdigit() else 0)
     if seconds > LONGEST_WAIT:
         raise AsksToWait(seconds)
+
+
+def _first_line(error: BaseException) -> str:
+    root = list(causes(error))[-1]
+    lines = str(root).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(root).__name__
 
 
 def _hub() -> Any:

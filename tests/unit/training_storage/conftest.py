@@ -13,8 +13,8 @@ from release_world import LAYOUTS
 from release_world import World as Releases
 
 from importers.training_storage.releases import write
+from importers.training_storage.storages import errors as storage_errors
 from importers.training_storage.storages import hub_requests
-from importers.training_storage.storages import retries as storage_retries
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def hub_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Data
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(hub_requests, "_TRIES", {"max_retries": 2, "base_wait_time": 0})
-    monkeypatch.setattr(storage_retries, "LONGEST_BACKOFF", 0.01)
+    monkeypatch.setattr(storage_errors, "LONGEST_BACKOFF", 0.01)
     with dataset_hub() as running:
         monkeypatch.setenv("HF_ENDPOINT", running.url)
         yield running

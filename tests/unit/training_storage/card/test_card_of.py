@@ -11,8 +11,8 @@ from card_release import contents, record, rows, split_card
 from importers.config.job import load_job
 from importers.ledger import Ledger
 from importers.review import APPROVED, ONE_BY_ONE, REJECTED, Review, ReviewedTask
-from importers.training_storage.card.card_of import card_of
 from importers.training_storage.card.facts import CardRelease
+from importers.training_storage.card.files import card_of
 from importers.training_storage.reading import Read
 from importers.training_storage.rules import read_rules
 

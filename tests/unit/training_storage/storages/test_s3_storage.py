@@ -15,8 +15,8 @@ import requests
 from fsspec.registry import _registry
 from s3_servers import Fault, FaultyProxy, faulty_proxy, s3_server
 
+from importers.training_storage.storages import errors as storage_errors
 from importers.training_storage.storages import open_storage
-from importers.training_storage.storages import retries as storage_retries
 from importers.training_storage.storages.fsspec_storage import Storage
 from ls_backend.errors import StorageError
 
@@ -54,7 +54,7 @@ def environment(
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(storage_retries, "LONGEST_BACKOFF", 0.01)
+    monkeypatch.setattr(storage_errors, "LONGEST_BACKOFF", 0.01)
     yield
     fsspec.get_filesystem_class("s3").clear_instance_cache()
     _registry.pop("s3", None)  # fsspec remembers packages, which other tests take away
@@ -163,7 +163,7 @@ def test_a_slow_answer_is_waited_for_and_a_hanging_one_is_not(
 def test_giving_up_is_told_and_the_tries_do_not_multiply(
     storage: Storage, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(storage_retries, "TRIES", 3)
+    monkeypatch.setattr(storage_errors, "TRIES", 3)
     storage.put_many([("there.png", PNG)])
     proxy.faults = [Fault(method, "", kind, 10**6) for method in ("GET", "PUT", "DELETE", "HEAD")]
     proxy.asked.clear()
@@ -179,8 +179,8 @@ def test_giving_up_is_told_and_the_tries_do_not_multiply(
         error = refused(action)
         assert "cannot be reached, or does not work now" in error.message, start
         assert "run this again" in error.hint
-        assert len(proxy.asked) <= 2 * storage_retries.TRIES, proxy.asked
-        assert proxy.times(start) >= storage_retries.TRIES, proxy.asked
+        assert len(proxy.asked) <= 2 * storage_errors.TRIES, proxy.asked
+        assert proxy.times(start) >= storage_errors.TRIES, proxy.asked
 
 
 def test_a_right_that_is_missing_is_named(storage: Storage, proxy: FaultyProxy) -> None:
@@ -236,7 +236,7 @@ def test_an_endpoint_that_is_down_is_told_in_bounded_time(monkeypatch: pytest.Mo
 
     assert "cannot be reached" in error.message
     assert "http://127.0.0.1:1" in error.message
-    assert time.monotonic() - started < storage_retries.PATIENCE
+    assert time.monotonic() - started < storage_errors.PATIENCE
 
 
 def test_the_endpoint_may_be_in_fsspecs_configuration(

@@ -7,8 +7,7 @@ import sys
 import pytest
 
 from importers.training_storage.storages import open_storage
-from importers.training_storage.storages.errors import meaning
-from importers.training_storage.storages.retries import is_passing
+from importers.training_storage.storages.errors import is_passing, meaning
 from ls_backend.errors import StorageError
 
 
