@@ -46,20 +46,15 @@ def sketch(
 ) -> None:
     """Serve OpenAI's images API offline, drawing every prompt."""
     from importers.sketch.account import BatchLimits
+    from importers.sketch.server import create_app
     from importers.sketch.server import serve as serve_sketches
 
     def ready(base_url: str) -> None:
         err().print(f"The model sketch-1 draws at {base_url}; Ctrl-C stops it.")
 
-    serve_sketches(
-        host,
-        port,
-        failure_rate,
-        seed,
-        request_log=request_log,
-        batches=BatchLimits(takes_s=batch_seconds),
-        ready=ready,
-    )
+    batches = BatchLimits(takes_s=batch_seconds)
+    app = create_app(failure_rate, seed, request_log=request_log, batches=batches)
+    serve_sketches(app, host, port, ready)
 
 
 def demo(

@@ -1,6 +1,6 @@
 """OpenAI's Files and Batch API as the sketch server speaks it: what may be said, how lines look.
 
-Owns the checks of uploads, batches and the lines of input files, and the lines of result files.
+Owns what uploads, batches and the lines of input files may say, and the lines of result files.
 Knows nothing of HTTP servers or of drawing; files and batches themselves are `openai.types`.
 """
 
@@ -98,24 +98,14 @@ def read_upload(form: Mapping[str, str], size: int) -> Upload:
         ApiError: what is wrong with it first.
     """
     life = {name: form.get(f"expires_after[{name}]") for name in ExpiresAfter.model_fields}
-    given: dict[str, object] = {"purpose": form["purpose"]} if "purpose" in form else {}
-    if any(life.values()):
-        given["expires_after"] = life
-    upload = read(Upload, given, is_form=True)
+    given = {"purpose": form.get("purpose"), "expires_after": life if any(life.values()) else None}
+    said = {name: value for name, value in given.items() if value is not None}
+    upload = read(Upload, said, is_form=True)
     if size == 0:
         raise ApiError(400, "File is empty.", "invalid_value", "file")
     if upload.purpose == "batch" and size > LARGEST_FILE:
         raise ApiError(413, "The file is larger than 200 MB.", param="file")
     return upload
-
-
-def read_batch(body: object) -> BatchOrder:
-    """Check the JSON body of POST /v1/batches.
-
-    Raises:
-        ApiError: what is wrong with it first.
-    """
-    return read(BatchOrder, body)
 
 
 def read_lines(data: bytes, endpoint: str, closed_to: Collection[str]) -> list[BatchLine]:
@@ -150,33 +140,29 @@ def read_lines(data: bytes, endpoint: str, closed_to: Collection[str]) -> list[B
     return list(found.values())
 
 
-def answered_line(
-    custom_id: str, status: int, request_id: str, body: Mapping[str, Any]
+def result_line(
+    custom_id: str,
+    response: Mapping[str, Any] | None = None,
+    error: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A line of the output or error file for a request that was answered."""
-    response = {"status_code": status, "request_id": request_id, "body": body}
-    return _result_line(custom_id, response, None)
+    """A line of the output or error file.
+
+    Args:
+        response: `status_code`, `request_id` and `body`, where the request was carried out.
+        error: `code` and `message`, where it was not.
+    """
+    names = {"id": new_id("batch_req_"), "custom_id": custom_id}
+    return {**names, "response": response, "error": error}
 
 
 def undone_line(custom_id: str, ended: str) -> dict[str, Any]:
     """A line of the error file for a request that was never carried out: expired or cancelled."""
-    return _result_line(custom_id, None, {"code": f"batch_{ended}", "message": _UNDONE[ended]})
+    return result_line(custom_id, error={"code": f"batch_{ended}", "message": _UNDONE[ended]})
 
 
 def as_jsonl(lines: Iterable[Mapping[str, Any]]) -> bytes:
     """The lines of a result file as its bytes."""
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-
-
-def _result_line(
-    custom_id: str, response: Mapping[str, Any] | None, error: Mapping[str, str] | None
-) -> dict[str, Any]:
-    return {
-        "id": new_id("batch_req_"),
-        "custom_id": custom_id,
-        "response": response,
-        "error": error,
-    }
 
 
 def _read_line(text: bytes, number: int, endpoint: str) -> BatchLine | dict[str, Any]:
@@ -200,16 +186,9 @@ def _model_errors(lines: Iterable[BatchLine], closed_to: Collection[str]) -> lis
     if len(models) > 1:
         message = "All requests of a batch must name the same model."
         return [_error("mismatched_model", message, None, "body.model")]
-    return [
-        _error(
-            "model_not_found",
-            f"The provided model '{model}' is not supported by the Batch API.",
-            1,
-            "body.model",
-        )
-        for model in models
-        if model in closed_to
-    ]
+    message = "The provided model '{}' is not supported by the Batch API."
+    closed = models.intersection(closed_to)
+    return [_error("model_not_found", message.format(model), 1, "body.model") for model in closed]
 
 
 def _error(code: str, message: str, line: int | None, param: str | None = None) -> dict[str, Any]:

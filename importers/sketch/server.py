@@ -6,7 +6,6 @@ route does is in `images_api.py`, `batch_api.py` and `text_api.py`.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
 from hmac import compare_digest
 from pathlib import Path
@@ -20,7 +19,7 @@ from importers.sketch.failures import ALL
 from importers.sketch.images_api import ImageModel, add_image_routes
 from importers.sketch.images_wire import model_answer, models_answer
 from importers.sketch.text_api import add_text_routes
-from ls_backend.errors import ConfigError
+from ls_backend.server.servers import bound, url_of
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -72,57 +71,29 @@ def create_app(
 
 
 def serve(
+    app: Flask,
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
-    failure_rate: float = 0.0,
-    seed: int = 0,
-    kinds: Sequence[str] = ALL,
-    api_key: str | None = None,
-    *,
-    request_log: Path | None = None,
-    limits: Limits = NO_LIMITS,
-    batches: BatchLimits = USUAL_BATCHES,
     ready: Callable[[str], None] = print,
 ) -> None:
     """Answer requests until the process is interrupted.
 
     Args:
-        host, port: Where to listen; port 0 takes a free one.
+        port: Port to listen on; 0 takes a free one.
         ready: Called once with the base URL for clients when requests will be answered.
-        failure_rate, seed, kinds, api_key, request_log, limits, batches: See `create_app`.
 
     Raises:
-        ConfigError: a setting is out of range, or the address cannot be listened on.
+        ConfigError: the address cannot be listened on.
     """
     from waitress.server import create_server
 
-    app = create_app(
-        failure_rate,
-        seed,
-        kinds,
-        api_key,
-        request_log=request_log,
-        limits=limits,
-        batches=batches,
-    )
-    with _listen(host, port) as listening:
+    with bound(host, port) as listening:
         server = create_server(app, sockets=[listening])
-        ready(f"http://{host}:{listening.getsockname()[1]}/v1")
+        ready(f"{url_of(listening)}/v1")
         try:
             server.run()
         finally:
             server.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ConfigError(
-            f"The sketch server cannot listen on {host}:{port}: {error.strerror or error}.",
-            hint="Is one running there already? Choose another port, or 0 for any free one.",
-        ) from None
 
 
 def _name_requests(app: Flask) -> None:
@@ -174,11 +145,7 @@ def _answer_errors_in_json(app: Flask) -> None:
             405: f"Not allowed: {where} (HINT: perhaps you meant another HTTP method)",
             500: "The server had an error while processing your request. Sorry about that!",
         }
-        return api_error(
-            ApiError(
-                status,
-                messages.get(status, error.description or error.name),
-                "server_error" if status >= 500 else None,
-                type="server_error" if status >= 500 else "invalid_request_error",
-            )
-        )
+        message = messages.get(status, error.description or error.name)
+        if status >= 500:
+            return api_error(ApiError(status, message, "server_error", type="server_error"))
+        return api_error(ApiError(status, message))

@@ -28,6 +28,8 @@ SYNONYM_LEFT = 0.15
 _UNSAID_COUNT = 5
 """How many texts it writes where the request says no number."""
 _MOST = 1000
+_RANDOM_STREAM = "scribe"
+"""Names the stream of chance: another name, other texts for the same request and seed."""
 
 _TOPICS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"colou?r|paint|hue", COLORS),
@@ -70,7 +72,7 @@ def refuses(request: str) -> bool:
 
 def texts_for(request: str, seed: int = 0) -> list[str]:
     """The texts that answer a request: most often as many as it asks for, most of them distinct."""
-    wish, rng = understand(request), rng_for("writer", seed, request)
+    wish, rng = understand(request), rng_for(_RANDOM_STREAM, seed, request)
     count = max(1, wish.count - (rng.random() < ONE_FORGOTTEN))
     texts: list[str] = []
     made = _captions(wish, rng) if _asks_for_prompts(wish) else _phrases(wish, rng)

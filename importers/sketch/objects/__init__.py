@@ -9,36 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from importers.sketch.objects import animals, nature, outside, things, vehicles
+from importers.sketch.objects import animals, nature, things, vehicles
 from importers.sketch.pen import Pen, Tint
+from importers.sketch.spec import OBJECTS, OUTSIDE_OBJECTS
 
 Painter = Callable[[Pen, Tint, random.Random], None]
 
-PAINTERS: dict[str, Painter] = {
-    "apple": nature.apple,
-    "ball": things.ball,
-    "boat": vehicles.boat,
-    "bus": vehicles.bus,
-    "butterfly": animals.butterfly,
-    "car": vehicles.car,
-    "cat": animals.cat,
-    "cup": things.cup,
-    "dog": animals.dog,
-    "duck": animals.duck,
-    "fish": animals.fish,
-    "flower": nature.flower,
-    "house": things.house,
-    "kite": things.kite,
-    "mushroom": nature.mushroom,
-    "plane": vehicles.plane,
-    "rocket": vehicles.rocket,
-    "star": nature.star,
-    "tree": nature.tree,
-    "umbrella": things.umbrella,
-    "cactus": outside.cactus,
-    "chair": outside.chair,
-    "clock": outside.clock,
-    "ghost": outside.ghost,
-    "key": outside.key,
-    "snowman": outside.snowman,
-}
+_PAINTED = {**vars(animals), **vars(nature), **vars(things), **vars(vehicles)}
+PAINTERS: dict[str, Painter] = {name: _PAINTED[name] for name in (*OBJECTS, *OUTSIDE_OBJECTS)}
+"""The painter of each object: the function of its name."""
