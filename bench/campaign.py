@@ -88,9 +88,9 @@ def _memory() -> str:
 
 
 def _draw(ready: Connection) -> None:
-    from importers.sketch.server import serve
+    from importers.sketch.server import create_app, serve
 
-    serve(port=0, failure_rate=0.15, ready=ready.send)
+    serve(create_app(failure_rate=0.15), port=0, ready=ready.send)
 
 
 def _in_a_process(context: multiprocessing.context.SpawnContext, work: Callable[..., None]) -> str:

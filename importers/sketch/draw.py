@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from importers.sketch.failures import ALL, Failed, check_kinds, fail
+from importers.sketch.failures import ALL, check_kinds, fail
 from importers.sketch.grammar import parse
-from importers.sketch.render import Mishap, render
+from importers.sketch.render import render
 from importers.sketch.spec import Spec, rng_for
 from ls_backend.errors import ImageError
 
@@ -98,10 +98,7 @@ def draw_spec(
         ConfigError: A kind is unknown.
     """
     kind = _failure(prompt, seed, failure_rate, kinds)
-    if kind is None:
-        outcome = Failed(asked, Mishap(), (asked.object,), label_holds=True)
-    else:
-        outcome = fail(kind, asked, rng_for("failure", kind, prompt, seed))
+    outcome = fail(kind, asked, rng_for("failure", kind, prompt, seed))
     truth = Truth(
         prompt=prompt,
         seed=seed,

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from importers.sketch.draw import Truth, draw_spec, read_truth, with_truth
-from importers.sketch.edits_wire import EditedImage, EditRequest
 from importers.sketch.grammar import parse
+from importers.sketch.images_wire import EditedImage, EditRequest
 from importers.sketch.render import Companion, Mishap, render
 from importers.sketch.spec import PartialSpec, Spec, rng_for
 from ls_backend.errors import ImageError

@@ -7,7 +7,7 @@ Owns the kinds and what each does to a drawing. *Blatant* and *subtle* failures 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from importers.sketch.render import Companion, Mishap
@@ -28,11 +28,19 @@ LOOK_ALIKES = {
     **{"tree": "mushroom", "umbrella": "mushroom", "cactus": "cup", "chair": "house"},
     **{"clock": "ball", "ghost": "snowman", "key": "kite", "snowman": "ghost"},
 }
+_OTHER_VALUES = {
+    "another_object": ("object", OBJECTS),
+    "word_on_another_object": ("object", OBJECTS),
+    "wrong_color": ("color", COLORS),
+    "wrong_setting": ("setting", SETTINGS),
+    "wrong_style": ("style", STYLES),
+}
+"""What else is drawn under these failures: field of the `Spec`, and its values."""
 
 
 @dataclass(frozen=True)
-class Failed:
-    """A failed drawing: what is drawn instead, how, and what that leaves true.
+class Outcome:
+    """What is drawn, how, and what that leaves true.
 
     Attributes:
         drawn: Spec for the renderer.
@@ -47,9 +55,26 @@ class Failed:
     label_holds: bool
 
 
-def fail(kind: str, asked: Spec, rng: random.Random) -> Failed:
-    """What becomes of ``asked`` under the failure ``kind``, one of `ALL`."""
-    return _FAILURES[kind](asked, rng)
+def fail(kind: str | None, asked: Spec, rng: random.Random) -> Outcome:
+    """What becomes of ``asked`` under the failure ``kind``, one of `ALL`, or under none."""
+    drawn, companion = asked, None
+    if kind in _OTHER_VALUES:
+        attribute, values = _OTHER_VALUES[kind]
+        drawn = replace(asked, **{attribute: _other(values, getattr(asked, attribute), rng)})
+    elif kind == "look_alike":
+        drawn = replace(asked, object=LOOK_ALIKES[asked.object])
+    elif kind == "second_object":
+        companion = Companion(_other(OBJECTS, asked.object, rng), rng.choice(COLORS))
+    mishap = Mishap(
+        missing=kind == "no_object",
+        companion=companion,
+        cut_off=kind == "half_out_of_frame",
+        word=asked.object if kind == "word_on_another_object" else None,
+        garbled=kind == "garbled",
+    )
+    seen = () if mishap.missing or mishap.garbled else (drawn.object,)
+    objects = (*seen, companion.object) if companion else seen
+    return Outcome(drawn, mishap, objects, label_holds=objects == (asked.object,))
 
 
 def check_kinds(kinds: Sequence[str]) -> None:
@@ -68,68 +93,3 @@ def check_kinds(kinds: Sequence[str]) -> None:
 
 def _other(values: tuple[str, ...], value: str, rng: random.Random) -> str:
     return rng.choice([other for other in values if other != value])
-
-
-def _shows_another(asked: Spec, name: str, word: str | None = None) -> Failed:
-    drawn = replace(asked, object=name)
-    return Failed(drawn, Mishap(word=word), (name,), label_holds=False)
-
-
-def _another_object(asked: Spec, rng: random.Random) -> Failed:
-    return _shows_another(asked, _other(OBJECTS, asked.object, rng))
-
-
-def _word_on_another_object(asked: Spec, rng: random.Random) -> Failed:
-    return _shows_another(asked, _other(OBJECTS, asked.object, rng), word=asked.object)
-
-
-def _look_alike(asked: Spec, _: random.Random) -> Failed:
-    return _shows_another(asked, LOOK_ALIKES[asked.object])
-
-
-def _no_object(asked: Spec, _: random.Random) -> Failed:
-    return Failed(asked, Mishap(missing=True), (), label_holds=False)
-
-
-def _garbled(asked: Spec, _: random.Random) -> Failed:
-    return Failed(asked, Mishap(garbled=True), (), label_holds=False)
-
-
-def _second_object(asked: Spec, rng: random.Random) -> Failed:
-    companion = Companion(_other(OBJECTS, asked.object, rng), rng.choice(COLORS))
-    objects = (asked.object, companion.object)
-    return Failed(asked, Mishap(companion=companion), objects, label_holds=False)
-
-
-def _half_out_of_frame(asked: Spec, _: random.Random) -> Failed:
-    return Failed(asked, Mishap(cut_off=True), (asked.object,), label_holds=True)
-
-
-def _off_prompt(asked: Spec, drawn: Spec) -> Failed:
-    return Failed(drawn, Mishap(), (asked.object,), label_holds=True)
-
-
-def _wrong_color(asked: Spec, rng: random.Random) -> Failed:
-    return _off_prompt(asked, replace(asked, color=_other(COLORS, asked.color, rng)))
-
-
-def _wrong_setting(asked: Spec, rng: random.Random) -> Failed:
-    return _off_prompt(asked, replace(asked, setting=_other(SETTINGS, asked.setting, rng)))
-
-
-def _wrong_style(asked: Spec, rng: random.Random) -> Failed:
-    return _off_prompt(asked, replace(asked, style=_other(STYLES, asked.style, rng)))
-
-
-_FAILURES: dict[str, Callable[[Spec, random.Random], Failed]] = {
-    "another_object": _another_object,
-    "no_object": _no_object,
-    "word_on_another_object": _word_on_another_object,
-    "garbled": _garbled,
-    "second_object": _second_object,
-    "half_out_of_frame": _half_out_of_frame,
-    "look_alike": _look_alike,
-    "wrong_color": _wrong_color,
-    "wrong_setting": _wrong_setting,
-    "wrong_style": _wrong_style,
-}

@@ -11,18 +11,16 @@ import hashlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from importers.sketch import edits_wire, images_wire
+from importers.sketch import images_wire as wire
 from importers.sketch.account import Account
 from importers.sketch.draw import draw
 from importers.sketch.edit import edit
-from importers.sketch.edits_wire import EditRequest
 from importers.sketch.failures import check_kinds
-from importers.sketch.images_wire import ImageRequest
 from ls_backend.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ class ImageModel:
             )
         check_kinds(self.kinds)
 
-    def generate(self, asked: ImageRequest, request_id: str) -> list[bytes]:
+    def generate(self, asked: wire.ImageRequest, request_id: str) -> list[bytes]:
         """The PNGs that a request asks for."""
 
         def paint(seed: int) -> bytes:
@@ -68,7 +66,7 @@ class ImageModel:
 
         return self._images(asked, request_id, paint)
 
-    def edit(self, request: EditRequest, request_id: str) -> list[bytes]:
+    def edit(self, request: wire.EditRequest, request_id: str) -> list[bytes]:
         """The PNGs that a request asks for which starts from images."""
 
         def paint(seed: int) -> bytes:
@@ -77,41 +75,24 @@ class ImageModel:
         return self._images(request.asked, request_id, paint)
 
     def _images(
-        self, asked: ImageRequest, request_id: str, paint: Callable[[int], bytes]
+        self, asked: wire.ImageRequest, request_id: str, paint: Callable[[int], bytes]
     ) -> list[bytes]:
-        """As many images as are asked for, each painted from a seed."""
-        first = self._first_seed(asked)
-        seeds = range(first, first + asked.n)
-        images = [paint(seed) for seed in seeds]
-        self._log(asked.prompt, seeds, images, request_id)
-        return images
-
-    def _first_seed(self, asked: ImageRequest) -> int:
-        if asked.seed is not None:
-            return asked.seed
+        """As many images as are asked for, each painted from a seed, and logged."""
         with self._lock:
-            first = self.seed + self._drawn[asked.prompt]
-            self._drawn[asked.prompt] += asked.n
-        return first
-
-    def _log(
-        self, prompt: str, seeds: Sequence[int], images: Sequence[bytes], request_id: str
-    ) -> None:
-        if self.request_log is None:
-            return
-        lines = [
-            json.dumps(
-                {
-                    "prompt": prompt,
-                    "seed": seed,
-                    "sha256": hashlib.sha256(image).hexdigest(),
-                    "request_id": request_id,
-                }
-            )
-            for seed, image in zip(seeds, images, strict=True)
-        ]
-        with self._lock, self.request_log.open("a", encoding="utf-8") as file:
-            file.write("".join(f"{line}\n" for line in lines))
+            first = asked.seed
+            if first is None:
+                first = self.seed + self._drawn[asked.prompt]
+                self._drawn[asked.prompt] += asked.n
+        images = {seed: paint(seed) for seed in range(first, first + asked.n)}
+        if self.request_log is not None:
+            names = {"prompt": asked.prompt, "request_id": request_id}
+            lines = [
+                {**names, "seed": seed, "sha256": hashlib.sha256(image).hexdigest()}
+                for seed, image in images.items()
+            ]
+            with self._lock, self.request_log.open("a", encoding="utf-8") as file:
+                file.write("".join(f"{json.dumps(line)}\n" for line in lines))
+        return list(images.values())
 
 
 def add_image_routes(app: Flask, account: Account, model: ImageModel) -> None:
@@ -121,35 +102,24 @@ def add_image_routes(app: Flask, account: Account, model: ImageModel) -> None:
     @app.post("/v1/images/generations")
     def generate() -> dict[str, Any]:
         body = request.get_json(force=True, silent=True)
-        asked = images_wire.read_request(body, g.request_id)
+        asked = wire.read_request(body, g.request_id)
         account.spend(asked.n)
-        return images_wire.images_answer(asked, model.generate(asked, g.request_id))
+        return wire.images_answer(asked, model.generate(asked, g.request_id))
 
     @app.post("/v1/images/edits")
     def edits() -> dict[str, Any]:
         request.max_content_length = LARGEST_BODY_WITH_IMAGES
         if request.mimetype == "application/json":
             body = request.get_json(force=True, silent=True)
-            return edited(edits_wire.read_json(body, g.request_id))
-        return edited(edits_wire.read_form(*_form(), g.request_id))
+            return edited(wire.read_json(body, g.request_id))
+        return edited(wire.read_form(request.form, request.files, g.request_id))
 
     @app.post("/v1/images/variations")
     def variations() -> dict[str, Any]:
         request.max_content_length = LARGEST_BODY_WITH_IMAGES
-        return edited(edits_wire.read_variation(*_form(), g.request_id))
+        return edited(wire.read_variation(request.form, request.files, g.request_id))
 
-    def edited(read: EditRequest) -> dict[str, Any]:
+    def edited(read: wire.EditRequest) -> dict[str, Any]:
         account.spend(read.asked.n)
         images = model.edit(read, g.request_id)
-        return images_wire.images_answer(read.asked, images, read.image_tokens)
-
-
-def _form() -> tuple[list[tuple[str, str]], list[edits_wire.File]]:
-    """The texts and the files of the request's form."""
-    from flask import request
-
-    files = []
-    for name, file in request.files.items(multi=True):
-        files.append(edits_wire.File(name, file.mimetype, file.read()))
-        file.close()
-    return list(request.form.items(multi=True)), files
+        return wire.images_answer(read.asked, images, read.image_tokens)

@@ -206,7 +206,7 @@ def _cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
     busy = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
     why = "the port is in use" if busy else str(error)
     return ConfigError(
-        f"The backend cannot listen on {host}:{port}: {why}.",
+        f"The server cannot listen on {host}:{port}: {why}.",
         hint="Stop what uses the port, or choose another: --port 9191 (0 takes a free one).",
         code="address",
     )

@@ -272,7 +272,10 @@ def test_the_check_names_an_address_where_nothing_runs() -> None:
 
 # -- as a process of its own -------------------------------------------------------------------
 
-SERVE = "from importers.sketch.server import serve; serve(port=0, seed=5, failure_rate=1.0)"
+SERVE = """
+from importers.sketch.server import create_app, serve
+serve(create_app(seed=5, failure_rate=1.0), port=0)
+"""
 
 
 def test_serve_answers_and_ends(opened: Callable[..., OpenAIImages]) -> None:

@@ -165,4 +165,4 @@ def test_a_taken_port_is_named() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=str(port)):
-            serve(port=port)
+            serve(create_app(), port=port)
