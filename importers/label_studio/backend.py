@@ -1,11 +1,11 @@
-"""What the ML backend itself says of a labeling config, asked from here.
+"""The ML backend, asked from here: every request to it, and what it says of a labeling config.
 
 Owns the words for a backend that is not there, is another, or still loads its model.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -20,7 +20,7 @@ MODEL_MAY_LOAD_S = 180.0
 LOADING = "backend_loading"
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 _LONGEST_BACKOFF_S = 2.0
-_SETUP_TIMEOUT_S = 10.0
+_TIMEOUT_S = 10.0
 _TOLD_EVERY_S = 60.0
 
 Error = TypeVar("Error", bound=LsClipError)
@@ -72,15 +72,27 @@ def patiently(patience_s: float = MODEL_MAY_LOAD_S) -> Retrying:
     )
 
 
-def _asked_version(
-    address: str, label_config: str, project_id: int, basic_auth: tuple[str, str] | None
-) -> str:
+def ask_backend(
+    address: str,
+    method: str,
+    route: str,
+    basic_auth: tuple[str, str] | None,
+    timeout_s: float = _TIMEOUT_S,
+    **options: Any,
+) -> requests.Response:
+    """The backend's answer, asked from here.
+
+    Args:
+        address: Of the backend, without a slash at its end.
+        options: Further ones of `requests.request`.
+
+    Raises:
+        ConfigError: there is none ("backend_unreachable"), or it wants to know who asks
+            ("backend_unauthorized").
+    """
     try:
-        response = requests.post(
-            f"{address}/setup",
-            json={"project": str(project_id), "schema": label_config, "hostname": ""},
-            auth=basic_auth,
-            timeout=_SETUP_TIMEOUT_S,
+        response = requests.request(
+            method, f"{address}{route}", auth=basic_auth, timeout=timeout_s, **options
         )
     except requests.RequestException as error:
         raise ConfigError(
@@ -90,6 +102,33 @@ def _asked_version(
         ) from None
     if response.status_code == 401:
         raise unauthorized(ConfigError, address, basic_auth is not None)
+    return response
+
+
+def said_in(response: requests.Response) -> dict[str, Any]:
+    """The JSON object in an answer; an empty one where there is none."""
+    try:
+        said = response.json()
+    except requests.JSONDecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def not_a_backend(address: str, response: requests.Response) -> ConfigError:
+    """The error for an address at which something else answers."""
+    return ConfigError(
+        f"Something answers at {address} (HTTP {response.status_code}), but it is not this ML "
+        "backend.",
+        hint="Give the address that `ls-clip serve` printed.",
+        code="backend_wrong_url",
+    )
+
+
+def _asked_version(
+    address: str, label_config: str, project_id: int, basic_auth: tuple[str, str] | None
+) -> str:
+    body = {"project": str(project_id), "schema": label_config, "hostname": ""}
+    response = ask_backend(address, "POST", "/setup", basic_auth, json=body)
     return _version_in(response, address)
 
 
@@ -129,25 +168,15 @@ def check_address(backend_url: str) -> None:
 
 
 def _version_in(response: requests.Response, address: str) -> str:
-    try:
-        answer = response.json()
-    except requests.JSONDecodeError:
-        answer = None
-    pause = retry_after_s(response.headers)
+    said, pause = said_in(response), retry_after_s(response.headers)
     if response.status_code == 503 and pause is not None:
         raise _StillLoads(address, min(max(pause, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S))
-    version = answer.get("model_version") if isinstance(answer, dict) else None
-    if version:
-        return str(version)
-    if isinstance(answer, dict) and answer.get("hint"):
+    if said.get("model_version"):
+        return str(said["model_version"])
+    if said.get("hint"):
         raise ConfigError(
-            f"The ML backend at {address} cannot answer this project: {answer.get('message')}",
-            hint=str(answer["hint"]),
+            f"The ML backend at {address} cannot answer this project: {said.get('message')}",
+            hint=str(said["hint"]),
             code="backend_refuses_config",
         )
-    raise ConfigError(
-        f"Something answers at {address} (HTTP {response.status_code}), but it is not this ML "
-        "backend.",
-        hint="Give the address that `ls-clip serve` printed.",
-        code="backend_wrong_url",
-    )
+    raise not_a_backend(address, response)

@@ -30,12 +30,12 @@ from importers.label_studio.project import (
     stored_versions,
     use_model_version,
 )
-from importers.label_studio.webhook import mend_webhook
+from importers.label_studio.webhook import delete_others, mend_webhook
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
-from ls_backend.label_studio_types import MlBackend
+from ls_backend.label_studio_types import MlBackend, Project
 from ls_backend.labels.regions import OUR_VERSIONS
 
 _REGISTER_TIMEOUT_S = 60.0
@@ -79,15 +79,7 @@ def connect_project(ls: LabelStudio, project_id: int, backend_url: str) -> Conne
         ConfigError: the backend cannot answer the project's labeling config.
         LabelStudioError: Label Studio refuses, or cannot use the backend.
     """
-    config = read_project(ls, project_id)["label_config"]
-    version: str | None = None
-    try:
-        version = backend_version(backend_url, config, project_id, basic_auth())
-    except ConfigError as error:
-        if error.code != "backend_unreachable":
-            raise
-        log.warning("%s is not reached from here: Label Studio is to ask it.", backend_url)
-    return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
+    return _connect(ls, read_project(ls, project_id), backend_url, None, must_answer=False)
 
 
 def connect_campaign(ls: LabelStudio, ledger: Ledger, backend_url: str) -> ConnectReport:
@@ -97,22 +89,9 @@ def connect_campaign(ls: LabelStudio, ledger: Ledger, backend_url: str) -> Conne
         ConfigError: the backend cannot answer the campaign's labeling config.
         LabelStudioError: nothing was pushed yet, or Label Studio refuses or cannot use the backend.
     """
-    project = campaign_project(ls, ledger)
-    project_id = project["id"]
     scored = ledger.note(Note.MODEL_VERSION)
-    try:
-        version = backend_version(backend_url, project["label_config"], project_id, basic_auth())
-    except ConfigError as error:
-        if error.code != "backend_unreachable" or scored is None:
-            raise
-        log.warning(
-            "%s is not reached from here, only by Label Studio at best: taken on trust that it "
-            "answers with %s.",
-            backend_url,
-            scored,
-        )
-        version = scored
-    return connect(ls, project_id, backend_url, version, basic_auth(), webhook_secret())
+    project = campaign_project(ls, ledger)
+    return _connect(ls, project, backend_url, scored, must_answer=scored is None)
 
 
 def connect(
@@ -146,12 +125,13 @@ def connect(
     backend_id = patiently()(_register, ls, registered["id"] if registered else None, settings)
     if model_version is None:
         model_version = settings["title"] = _rename(ls, backend_id, settings)
-    mended = _drifted(registered, settings) + _delete(ls, others)
+    mended = _drifted(registered, settings)
+    mended += delete_others(ls, [f"/api/ml/{backend['id']}" for backend in others])
     queue_version = _settle_queue(ls, project_id, model_version, before)
     addresses = [backend_url, *([registered["url"]] if registered else [])]
     webhook = mend_webhook(ls, project_id, addresses, webhook_secret)
     if registered is not None:
-        mended += [f"webhook: {fault}" for fault in webhook.mended]
+        mended += [f"webhook: {fault}" for fault in webhook]
     return ConnectReport(
         backend_id=backend_id,
         created=registered is None,
@@ -189,6 +169,26 @@ def webhook_secret() -> str | None:
     return os.environ.get("CLIP_WEBHOOK_SECRET", "").strip() or None
 
 
+def _connect(
+    ls: LabelStudio, project: Project, backend_url: str, trusted: str | None, *, must_answer: bool
+) -> ConnectReport:
+    """Connect under the version that the backend answers with from here, or else a trusted one."""
+    config, number = project["label_config"], project["id"]
+    version = trusted
+    try:
+        version = backend_version(backend_url, config, number, basic_auth())
+    except ConfigError as error:
+        if error.code != "backend_unreachable" or must_answer:
+            raise
+        then = (
+            f", only by Label Studio at best: taken on trust that it answers with {trusted}"
+            if trusted
+            else ": Label Studio is to ask it"
+        )
+        log.warning("%s is not reached from here%s.", backend_url, then)
+    return connect(ls, number, backend_url, version, basic_auth(), webhook_secret())
+
+
 def _rename(ls: LabelStudio, backend_id: int, settings: Mapping[str, Any]) -> str:
     """Give the registration the version for its title that Label Studio has asked for."""
     backends = registered_backends(ls, settings["project"])
@@ -221,15 +221,6 @@ def _drifted(registered: MlBackend | None, settings: Mapping[str, Any]) -> list[
     ):
         found.append("it had other credentials")
     return found
-
-
-def _delete(ls: LabelStudio, backends: Sequence[MlBackend]) -> list[str]:
-    for backend in backends:
-        ls.request("DELETE", f"/api/ml/{backend['id']}", what="delete a second registration")
-    number = len(backends)
-    return [f"{number} more of this address {'was' if number == 1 else 'were'} deleted"] * bool(
-        backends
-    )
 
 
 def _register(ls: LabelStudio, backend_id: int | None, settings: Mapping[str, Any]) -> int:

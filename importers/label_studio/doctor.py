@@ -6,7 +6,8 @@ failed is the exit code less ten.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,22 +86,16 @@ def examine(
         label_studio_url: Address of Label Studio; None where the environment names it.
     """
     installation = Installation(project_id, url, label_studio_url)
-    try:
-        return _run_all(CHECKS, installation)
-    finally:
-        installation.close()
-
-
-def _run_all(checks: Sequence[Check], installation: Installation) -> DoctorReport:
-    """Run all that can be run."""
     findings: dict[str, Finding] = {}
-    for number, check in enumerate(checks, 1):
-        missing = next((n for n in check.needs if findings[n].state in {"failed", "skipped"}), None)
-        if missing:
-            finding = Finding(number, check.name, "skipped", f"first to be mended: {missing}")
-        else:
-            finding = _run(number, check, installation)
-        findings[check.name] = finding
+    with closing(installation):
+        for number, check in enumerate(CHECKS, 1):
+            failed = (n for n in check.needs if findings[n].state in {"failed", "skipped"})
+            missing = next(failed, None)
+            if missing:
+                finding = Finding(number, check.name, "skipped", f"first to be mended: {missing}")
+            else:
+                finding = _run(number, check, installation)
+            findings[check.name] = finding
     first = next((f.number for f in findings.values() if f.state == "failed"), None)
     return DoctorReport(tuple(findings.values()), 0 if first is None else _EXIT_CODES_FROM + first)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from importers.label_studio.backend import backend_version, unauthorized
+from importers.label_studio.backend import backend_version, said_in
 from importers.label_studio.connect import basic_auth, webhook_secret
 from importers.label_studio.diagnosis import (
     hidden_predictions,
@@ -151,24 +151,9 @@ def _predicted(installation: Installation, task: Task) -> Any:
 
 
 def _asked(installation: Installation, method: str, route: str, **options: Any) -> dict[str, Any]:
-    """The backend's answer, asked from here."""
-    try:
-        response = requests.request(
-            method,
-            installation.url + route,
-            auth=basic_auth(),
-            timeout=_PREDICT_TIMEOUT_S,
-            **options,
-        )
-        answer: dict[str, Any] = response.json()
-    except requests.RequestException as error:
-        raise ConfigError(
-            f"The ML backend at {installation.url} gives no answer to {route} "
-            f"({type(error).__name__}).",
-            hint="Its log has the reason.",
-        ) from None
-    if response.status_code == 401:
-        raise unauthorized(ConfigError, installation.url, basic_auth() is not None)
+    """What the backend says, asked from here."""
+    response = installation.ask(method, route, timeout_s=_PREDICT_TIMEOUT_S, **options)
+    answer = said_in(response)
     if not response.ok:
         raise ConfigError(
             f"The ML backend refuses {route}: {answer.get('message', response.status_code)}",

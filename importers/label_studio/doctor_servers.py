@@ -6,8 +6,7 @@ from typing import Any
 
 import requests
 
-from importers.label_studio.backend import is_refused_address, unauthorized
-from importers.label_studio.connect import basic_auth
+from importers.label_studio.backend import ask_backend, is_refused_address, not_a_backend, said_in
 from importers.label_studio.diagnosis import Fault, unreached
 from importers.label_studio.installation import Concern, Installation, NotNow
 from importers.label_studio.webhook import is_no_address, webhook_needs_a_dot, webhook_url
@@ -24,13 +23,10 @@ def label_studio_answers(installation: Installation) -> str:
     """Asks without a token, so that a wrong one is told apart."""
     url = installation.credentials.url
     try:
-        response = requests.get(f"{url}/health", timeout=_TIMEOUT_S)
-        answer = response.json()
-    except requests.JSONDecodeError:
-        answer = None
+        answer = said_in(requests.get(f"{url}/health", timeout=_TIMEOUT_S))
     except requests.RequestException as error:
         raise no_answer(error, url, "ask how it is") from None
-    if not isinstance(answer, dict) or answer.get("status") != "UP":
+    if answer.get("status") != "UP":
         raise not_label_studio(url, "ask how it is")
     return f"{url} answers"
 
@@ -83,12 +79,12 @@ def webhook_allowed(installation: Installation) -> str:
 def ready(installation: Installation) -> str:
     """The backend, from here: no worry where Label Studio alone reaches it."""
     try:
-        response = requests.get(f"{installation.url}/ready", auth=basic_auth(), timeout=_TIMEOUT_S)
-    except requests.RequestException as error:
-        raise _not_here(installation, type(error).__name__) from None
-    answer = _json(response)
-    if response.status_code == 401:
-        raise unauthorized(ConfigError, installation.url, basic_auth() is not None)
+        response = installation.ask("GET", "/ready")
+    except ConfigError as error:
+        if error.code != "backend_unreachable" or not _is_connected(installation):
+            raise
+        raise Concern(error.message, hint="No harm: Label Studio reaches it.") from None
+    answer = said_in(response)
     if response.ok and answer.get("state") == "ready":
         how = " ".join(str(answer[k]) for k in ("device", "precision") if answer.get(k))
         return f"{installation.url} is ready: {answer.get('model')}{f' on {how}' if how else ''}"
@@ -98,18 +94,14 @@ def ready(installation: Installation) -> str:
             + (f" ({answer['message']})." if answer.get("message") else "."),
             hint=str(answer.get("hint") or "Wait until its model is loaded."),
         )
-    raise ConfigError(
-        f"Something answers at {installation.url} (HTTP {response.status_code}), but it is not "
-        "this ML backend.",
-        hint="Give the address that `ls-clip serve` printed, with --url.",
-    )
+    raise not_a_backend(installation.url, response)
 
 
 def reached_from_here(installation: Installation) -> bool:
     """Whether the backend can be asked directly."""
     try:
-        return requests.get(f"{installation.url}/ready", auth=basic_auth(), timeout=_TIMEOUT_S).ok
-    except requests.RequestException:
+        return installation.ask("GET", "/ready").ok
+    except ConfigError:
         return False
 
 
@@ -137,23 +129,15 @@ def _out_of_reach(installation: Installation, backend: MlBackend, fault: Fault) 
 
 def _asks_for_a_password(installation: Installation) -> bool:
     try:
-        return requests.get(f"{installation.url}/health", timeout=_TIMEOUT_S).status_code == 401
-    except requests.RequestException:
-        return False
+        ask_backend(installation.url, "GET", "/health", None)
+    except ConfigError as error:
+        return error.code == "backend_unauthorized"
+    return False
 
 
-def _not_here(installation: Installation, why: str) -> ConfigError | Concern:
-    message = f"The ML backend at {installation.url} does not answer from here ({why})."
-    connected = (
-        installation.project_id is not None
-        and installation.backend is not None
-        and installation.backend["readable_state"] == "Connected"
-    )
-    if connected:
-        return Concern(message, hint="No harm: Label Studio reaches it.")
-    return ConfigError(
-        message, hint="Start it with `ls-clip serve`, or name its address with --url."
-    )
+def _is_connected(installation: Installation) -> bool:
+    backend = installation.backend if installation.project_id is not None else None
+    return backend is not None and backend["readable_state"] == "Connected"
 
 
 def _probe(
@@ -184,11 +168,3 @@ def _probe(
             ) from None
         if error.code != "label_studio_rejected":
             raise
-
-
-def _json(response: requests.Response) -> dict[str, Any]:
-    try:
-        answer = response.json()
-    except requests.JSONDecodeError:
-        return {}
-    return answer if isinstance(answer, dict) else {}

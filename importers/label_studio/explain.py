@@ -110,20 +110,18 @@ def _reasons(case: _Case) -> Iterator[Fault]:
         yield from _no_score(case, case.shown)
 
 
-def _none_at_all(case: _Case) -> list[Fault]:
+def _none_at_all(case: _Case) -> Iterator[Fault]:
     reasons = _unanswerable(case)
     if not any(reason.code == "label_config" for reason in reasons):
         reasons += _backend(case)
-    if reasons:
-        return reasons
-    return [
-        Fault(
+    yield from reasons
+    if not reasons:
+        yield Fault(
             "not_yet",
             "The task has no prediction yet, and nothing speaks against one.",
             "Open it in Label Studio, or predict all tasks: "
             f"ls-clip prelabel --project {case.number}",
         )
-    ]
 
 
 def _other_version(case: _Case) -> Fault:
@@ -140,115 +138,100 @@ def _other_version(case: _Case) -> Fault:
     )
 
 
-def _misfit(case: _Case, shown: Prediction) -> list[Fault]:
+def _misfit(case: _Case, shown: Prediction) -> Iterator[Fault]:
     errors = PredictionChecker(case.project["label_config"]).misfits(shown["result"])
-    if not errors:
-        return []
-    return [
-        Fault(
+    if errors:
+        yield Fault(
             "misfit",
             "The prediction does not fit the labeling config, so nothing of it is drawn: "
             f"{'; '.join(errors)}",
             "Put back the name or label that it uses; or delete the predictions of this version "
             f"in the Data Manager, then: ls-clip prelabel --project {case.number}",
         )
-    ]
 
 
-def _empty(case: _Case, shown: Prediction) -> list[Fault]:
+def _empty(case: _Case, shown: Prediction) -> Iterator[Fault]:
     if shown["result"]:
-        return []
-    if not _config(case) and _target(case).prefill == "none":
-        return [
-            Fault(
-                "prefill_none",
-                'The labeling config has clip_prefill="none": the score is there, and no answer '
-                "is filled in.",
-                'To see CLIP\'s own answer, set it to "clip"; to see the claimed label, take it '
-                f"away. Then: ls-clip prelabel --project {case.number}",
-            )
-        ]
-    return [
-        Fault(
+        return
+    if not list(_config(case)) and _target(case).prefill == "none":
+        yield Fault(
+            "prefill_none",
+            'The labeling config has clip_prefill="none": the score is there, and no answer '
+            "is filled in.",
+            'To see CLIP\'s own answer, set it to "clip"; to see the claimed label, take it '
+            f"away. Then: ls-clip prelabel --project {case.number}",
+        )
+    else:
+        yield Fault(
             "empty",
             "The prediction says nothing: the model found that none of the labels fits.",
             'To have it say so, mark a choice such as "None of these" with clip_none="true".',
         )
-    ]
 
 
-def _no_score(case: _Case, shown: Prediction) -> list[Fault]:
-    if shown["score"] is not None and math.isfinite(shown["score"]):
-        return []
-    return [
-        Fault(
+def _no_score(case: _Case, shown: Prediction) -> Iterator[Fault]:
+    if shown["score"] is None or not math.isfinite(shown["score"]):
+        yield Fault(
             "no_score",
             "The prediction was stored without a score.",
             "Predictions of this ML backend have one. Delete those of "
             f"{case.version!r} in the Data Manager, then: ls-clip prelabel --project {case.number}",
         )
-    ]
 
 
 def _unanswerable(case: _Case) -> list[Fault]:
     """Why CLIP would give the task no prediction if it were asked now."""
-    return _config(case) or [*_image(case), *_regions(case)]
+    return list(_config(case)) or [*_image(case), *_regions(case)]
 
 
 def _target(case: _Case) -> LabelTarget:
     return read_label_config(case.project["label_config"])
 
 
-def _config(case: _Case) -> list[Fault]:
+def _config(case: _Case) -> Iterator[Fault]:
     try:
         _target(case)
     except LabelConfigError as error:
-        return [Fault("label_config", error.message, error.hint)]
-    return []
+        yield Fault("label_config", error.message, error.hint)
 
 
-def _image(case: _Case) -> list[Fault]:
+def _image(case: _Case) -> Iterator[Fault]:
     from ls_backend.images.task_images import TaskImages
     from ls_backend.settings import settings_from_env
 
     try:
         TaskImages(settings_from_env()).read(case.task, _target(case).image_field)
-    except ImageError as error:
-        return [Fault(f"image_{error.code}", error.message, error.hint)]
     except LsClipError as error:
-        return [Fault(error.code, error.message, error.hint)]
-    return []
+        kind = "image_" if isinstance(error, ImageError) else ""
+        yield Fault(f"{kind}{error.code}", error.message, error.hint)
 
 
-def _regions(case: _Case) -> list[Fault]:
+def _regions(case: _Case) -> Iterator[Fault]:
     target = _target(case)
-    if not target.per_region or regions_of(case.task, target):
-        return []
-    return [
-        Fault(
+    if target.per_region and not regions_of(case.task, target):
+        yield Fault(
             "no_region",
             f"CLIP labels regions here ({target.from_name!r}), and none is drawn in this task.",
             f"Draw some and submit them, then: ls-clip prelabel --project {case.number}. To have "
             "each labelled while it is drawn, switch on 'Interactive preannotations' of the model "
             "in Settings > Model, and Auto-Annotation below the image.",
         )
-    ]
 
 
 def _backend(case: _Case) -> list[Fault]:
     """Why the ML backend is not asked, or gives no answer."""
     backend = our_backend(registered_backends(case.ls, case.number))
-    if backend is None:
-        return [
-            Fault(
-                "no_backend",
-                "The project has no ML backend that could be asked.",
-                f"ls-clip connect --project {case.number} --url …, or without one: "
-                f"ls-clip prelabel --project {case.number}",
-            )
-        ]
-    fault = unreached(case.project, backend) or not_asked(case.project, backend)
-    return [fault] if fault else []
+    if backend is not None:
+        fault = unreached(case.project, backend) or not_asked(case.project, backend)
+        return [fault] if fault else []
+    return [
+        Fault(
+            "no_backend",
+            "The project has no ML backend that could be asked.",
+            f"ls-clip connect --project {case.number} --url …, or without one: "
+            f"ls-clip prelabel --project {case.number}",
+        )
+    ]
 
 
 def _project_of(ls: LabelStudio, task_id: int) -> int:

@@ -35,9 +35,8 @@ class ImportNote(Protocol):
     def read(self) -> str | None:
         """The text; None where there is none."""
 
-    def write(self, text: str) -> None: ...
-
-    def clear(self) -> None: ...
+    def write(self, text: str | None) -> None:
+        """Keep a text, or none any more."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,8 @@ class LedgerNote:
         text = self.ledger.note(self.note)
         return None if text == "null" else text
 
-    def write(self, text: str) -> None:
-        self.ledger.set_note(self.note, text)
-
-    def clear(self) -> None:
-        self.write("null")
+    def write(self, text: str | None) -> None:
+        self.ledger.set_note(self.note, text or "null")
 
 
 @dataclass(frozen=True)
@@ -67,11 +63,11 @@ class FileNote:
     def read(self) -> str | None:
         return self.path.read_text() if self.path.exists() else None
 
-    def write(self, text: str) -> None:
-        self.path.write_text(text)
-
-    def clear(self) -> None:
-        self.path.unlink(missing_ok=True)
+    def write(self, text: str | None) -> None:
+        if text is None:
+            self.path.unlink(missing_ok=True)
+        else:
+            self.path.write_text(text)
 
 
 class NotedImports(Generic[Sign]):
@@ -98,7 +94,7 @@ class NotedImports(Generic[Sign]):
             started, sign = 0.0, None
         while abs(time.time() - started) < IMPORT_MAY_TAKE_S and not self._arrived(sign):
             time.sleep(_POLL_S)
-        self._note.clear()
+        self._note.write(None)
 
     @contextmanager
     def noted(self, sign: Sign) -> Iterator[None]:
@@ -108,6 +104,6 @@ class NotedImports(Generic[Sign]):
             yield
         except LabelStudioError as error:
             if error.code in _NOTHING_COMES:
-                self._note.clear()
+                self._note.write(None)
             raise
-        self._note.clear()
+        self._note.write(None)

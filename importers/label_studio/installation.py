@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
-from importers.label_studio.connect import our_backend, registered_backends
+import requests
+
+from importers.label_studio.backend import ask_backend
+from importers.label_studio.connect import basic_auth, our_backend, registered_backends
 from importers.label_studio.project import read_project
 from importers.label_studio.queries import ProjectTasks
 from ls_backend.errors import LsClipError
@@ -91,6 +95,10 @@ class Installation:
     def connect_command(self) -> str:
         """The command that registers the backend, or mends its registration."""
         return f"ls-clip connect --project {self.project_id} --url {self.url}"
+
+    def ask(self, method: str, route: str, **options: Any) -> requests.Response:
+        """The ML backend's answer; raises like `ask_backend`."""
+        return ask_backend(self.url, method, route, basic_auth(), **options)
 
     def _registered_url(self) -> str | None:
         if self.project_id is None:

@@ -202,11 +202,9 @@ def prelabel(
         stored = imports.add(good) if good else set()
         failed.update(reasons)
         failed.update({DROPPED: len(good.keys() - stored)})
-        seen, done, already = (
-            seen + len(tasks),
-            done + len(stored),
-            already + len(tasks) - len(waiting),
-        )
+        seen += len(tasks)
+        done += len(stored)
+        already += len(tasks) - len(waiting)
         progress(seen, max(seen, total))
     queue_version = _order_queue(ls, project_id, version)
     return PrelabelReport(

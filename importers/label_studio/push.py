@@ -108,7 +108,8 @@ def push(
     project_id = ensure_project(ls, campaign, ledger, model_version)
     pusher = Pusher(ls, campaign, ledger, project_id, model_version)
     audited = [s for s in to_push(campaign, ledger, model_version) if s.key in waiting]
-    pushed = _push(pusher, _in_order(audited, campaign), progress)
+    audited.sort(key=lambda sample: queue_position(sample, campaign.review.order))
+    pushed = sum(pusher.push(batch) for batch in _batches(audited, progress))
     rescored = _rescore(pusher, ledger, progress)
     if model_version in stored_versions(ls, project_id):
         use_model_version(ls, project_id, model_version)
@@ -271,17 +272,6 @@ class Pusher:
         return bool(self._tasks.find_samples([key], model_version=self.model_version))
 
 
-def _push(pusher: Pusher, samples: Sequence[Sample], progress: Progress) -> int:
-    """Push all that is no task yet; returns how many that were."""
-    pushed = done = 0
-    progress(0, len(samples))
-    for batch in _batches(samples):
-        pushed += pusher.push(batch)
-        done += len(batch)
-        progress(done, len(samples))
-    return pushed
-
-
 def _rescore(pusher: Pusher, ledger: Ledger, progress: Progress) -> int:
     stale = [
         sample
@@ -290,19 +280,16 @@ def _rescore(pusher: Pusher, ledger: Ledger, progress: Progress) -> int:
         and sample.score is not None
         and sample.model_version == pusher.model_version
     ]
-    done = 0
-    if stale:
-        progress(0, len(stale))
-    for batch in _batches(stale):
+    for batch in _batches(stale, progress):
         pusher.rescore(batch)
-        done += len(batch)
-        progress(done, len(stale))
-    return done
+    return len(stale)
 
 
-def _in_order(samples: list[Sample], campaign: Campaign) -> list[Sample]:
-    return sorted(samples, key=lambda sample: queue_position(sample, campaign.review.order))
-
-
-def _batches(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
-    return (samples[start : start + BATCH] for start in range(0, len(samples), BATCH))
+def _batches(samples: Sequence[Sample], progress: Progress) -> Iterator[Sequence[Sample]]:
+    """Some samples at a time; those that were taken before are done."""
+    if samples:
+        progress(0, len(samples))
+    for start in range(0, len(samples), BATCH):
+        batch = samples[start : start + BATCH]
+        yield batch
+        progress(start + len(batch), len(samples))

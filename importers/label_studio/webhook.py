@@ -7,7 +7,6 @@ never mends it, and a change that does not name the actions wipes them; so all i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from importers.label_studio.backend import is_refused_address
@@ -26,19 +25,6 @@ WAKING_ACTIONS = (
     "PROJECT_UPDATED",
 )
 """After these a sync, or a new prediction, has something to do."""
-
-
-@dataclass(frozen=True)
-class WebhookReport:
-    """The webhook as it stands now.
-
-    Attributes:
-        webhook_id: Label Studio's number of it.
-        mended: What was put right, in words; empty when nothing was wrong.
-    """
-
-    webhook_id: int
-    mended: tuple[str, ...]
 
 
 def webhook_url(backend_url: str) -> str:
@@ -61,13 +47,16 @@ def webhooks_of(ls: LabelStudio, project_id: int, *backend_urls: str) -> list[We
 
 def mend_webhook(
     ls: LabelStudio, project_id: int, backend_urls: Sequence[str], secret: str | None
-) -> WebhookReport:
+) -> list[str]:
     """Make the project's webhooks to this backend one that works.
 
     Args:
         backend_urls: The backend's address, then those that it had before.
         secret: What X-Clip-Secret says. Without one a header that is there stays, since the
             backend may ask for it.
+
+    Returns:
+        What was put right, in words; empty when nothing was wrong.
 
     Raises:
         LabelStudioError: `code` is "webhook_address_refused" where Label Studio refuses addresses
@@ -86,11 +75,17 @@ def mend_webhook(
         "is_active": True,
     }
     mended = ["it was missing"] if kept is None else faults(kept, address, secret)
-    webhook_id = kept["id"] if kept else 0
     if mended:
-        webhook_id = _save(ls, kept, wanted)
-    mended += _delete_others(ls, hooks[1:])
-    return WebhookReport(webhook_id, tuple(mended))
+        _save(ls, kept, wanted)
+    return mended + delete_others(ls, [f"/api/webhooks/{hook['id']}/" for hook in hooks[1:]])
+
+
+def delete_others(ls: LabelStudio, paths: Sequence[str]) -> list[str]:
+    """Delete what is there more than once; returns what was put right, in words."""
+    for path in paths:
+        ls.request("DELETE", path, what=f"delete what is there twice, {path}")
+    number = len(paths)
+    return [f"{number} more of the same {'was' if number == 1 else 'were'} deleted"] * bool(paths)
 
 
 def faults(hook: Webhook, address: str, secret: str | None) -> list[str]:
@@ -129,22 +124,14 @@ def _headers(hook: Webhook | None, secret: str | None) -> dict[str, str]:
     return {**others, SECRET_HEADER: secret}
 
 
-def _save(ls: LabelStudio, kept: Webhook | None, wanted: dict[str, Any]) -> int:
+def _save(ls: LabelStudio, kept: Webhook | None, wanted: dict[str, Any]) -> None:
     method, path = (
         ("POST", "/api/webhooks/") if kept is None else ("PATCH", f"/api/webhooks/{kept['id']}/")
     )
     try:
-        answer = ls.json(method, path, what="set the backend's webhook", json=wanted)
+        ls.request(method, path, what="set the backend's webhook", json=wanted)
     except LabelStudioError as error:
         raise _explained(error, wanted["url"]) from None
-    return int(answer["id"])
-
-
-def _delete_others(ls: LabelStudio, hooks: Sequence[Webhook]) -> list[str]:
-    for hook in hooks:
-        ls.request("DELETE", f"/api/webhooks/{hook['id']}/", what="delete a second webhook")
-    number = len(hooks)
-    return [f"{number} more of the same {'was' if number == 1 else 'were'} deleted"] * bool(hooks)
 
 
 def is_no_address(error: LabelStudioError) -> bool:

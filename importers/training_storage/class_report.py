@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from importers.config.campaign import NONE_OF_THESE
@@ -14,10 +13,10 @@ from importers.config.job import Job
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
 from importers.training_storage.classes import (
-    ClassList,
     Mapped,
     current_label,
     decisions,
+    near_name,
     note_decision,
     read_classes,
     read_map,
@@ -143,7 +142,8 @@ def map_class(ledger: Ledger, configured: Sequence[str], old: str, new: str) -> 
     if new not in configured:
         raise ConfigError(
             f"{new!r} is not a label of the campaign.",
-            hint=_nearest(new, configured) or f"There are: {_listed(configured)}.",
+            hint=_nearest(new, configured)
+            or f"There are: {', '.join(map(shlex.quote, configured))}.",
         )
     return _decide(ledger, configured, old, new)
 
@@ -182,7 +182,8 @@ def _check_old(ledger: Ledger, configured: Sequence[str], old: str) -> None:
             f"{old!r} is still a label of the campaign.",
             hint="Take it out of the labels first; only what is gone can be mapped or dropped.",
         )
-    known = _known(read_classes(ledger), decisions(ledger).items())
+    mapped = [label for pair in decisions(ledger).items() for label in pair if label is not None]
+    known = dict.fromkeys((*read_classes(ledger).labels, *mapped))
     if old not in known:
         old_ones = [label for label in known if label not in configured]
         raise ConfigError(
@@ -192,19 +193,10 @@ def _check_old(ledger: Ledger, configured: Sequence[str], old: str) -> None:
         )
 
 
-def _known(before: ClassList, decided: Iterable[tuple[str, str | None]]) -> list[str]:
-    mapped = [label for pair in decided for label in pair if label is not None]
-    return list(dict.fromkeys((*before.labels, *mapped)))
-
-
 def _samples(ledger: Ledger) -> Counter[str]:
     return Counter(record.label for record in ledger.reviews.records().values())
 
 
 def _nearest(label: str, among: Sequence[str]) -> str | None:
-    near = difflib.get_close_matches(label, among, n=1)
-    return f"Did you mean {near[0]!r}?" if near else None
-
-
-def _listed(labels: Sequence[str]) -> str:
-    return ", ".join(map(shlex.quote, labels))
+    near = near_name(label, among)
+    return f"Did you mean {near!r}?" if near else None

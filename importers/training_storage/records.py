@@ -23,7 +23,7 @@ from importers.progress import Progress, silent
 from importers.prompts.folder import MODEL as FOLDER
 from importers.prompts.folder import is_synthetic
 from importers.record import Record
-from importers.review import ONE_BY_ONE, STORED, Review, ReviewedTask
+from importers.review import ONE_BY_ONE, STORED, ReviewedTask, Shown
 from importers.sample import Ancestors, Sample, all_ancestors
 from importers.training_storage.originals import drawn_pictures, picture_bytes, read_pictures
 from ls_backend.label_studio import LabelStudio
@@ -162,7 +162,7 @@ class _RecordWriter:
     def record(
         self, task: ReviewedTask, picture: Picture, sample: Sample | None, ancestors: Ancestors
     ) -> Record:
-        review = task.review
+        review, shown = task.review, task.review.shown or Shown(None, None, None)
         assert review.label is not None, "only tasks with a label are stored"
         assert review.annotation_id is not None, "an annotation gave it"
         provenance = _unknown(task) if sample is None else self._provenance(sample, ancestors)
@@ -184,7 +184,9 @@ class _RecordWriter:
             decided_at=_utc(review.decided_at),
             annotators=review.annotators,
             agreement=review.agreement,
-            **_shown(review),
+            shown_label=shown.label,
+            shown_score=shown.score,
+            shown_model_version=shown.model_version,
             **provenance,
             family="",
             boxes=review.boxes,
@@ -231,22 +233,8 @@ _OF_THE_LEDGER = (
 
 def _unknown(task: ReviewedTask) -> dict[str, Any]:
     """What is known of a picture that this tool did not draw."""
-    nothing = dict.fromkeys(_OF_THE_LEDGER)
-    return {
-        **nothing,
-        "parents": (),
-        "ancestors": (),
-        "original_name": name_of_source(task.source),
-    }
-
-
-def _shown(review: Review) -> dict[str, Any]:
-    shown = review.shown
-    return {
-        "shown_label": shown and shown.label,
-        "shown_score": shown and shown.score,
-        "shown_model_version": shown and shown.model_version,
-    }
+    name = name_of_source(task.source)
+    return dict.fromkeys(_OF_THE_LEDGER) | {"parents": (), "ancestors": (), "original_name": name}
 
 
 def _utc(time: datetime | None) -> str:

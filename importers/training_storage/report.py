@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 
 from importers.ledger import Ledger
 from importers.record import Record, same
-from importers.review import (
-    APPROVED,
-    NONE_FITS,
-    REJECTED,
-    RELABELLED,
-    SKIPPED,
-    UNDECIDED,
-    UNUSABLE,
-    WAITING,
-)
+from importers.review import UNDECIDED, VERDICTS, WAITING
 from importers.training_storage.reading import Read
 from importers.training_storage.storages.fsspec_storage import Storage
 
@@ -69,10 +61,9 @@ def difference(
             continue
         elif old is None:
             changes.append(Change(ADDED, key, new.label, new.task_id))
-        elif old.label != new.label:
-            changes.append(_moved(new, old.label, new.label))
-        elif old.split != new.split:
-            changes.append(_moved(new, old.split, new.split))
+        elif (old.label, old.split) != (new.label, new.split):
+            was, now = (old.label, new.label) if old.label != new.label else (old.split, new.split)
+            changes.append(Change(MOVED, key, new.label, new.task_id, was, now))
         else:
             changes.append(Change(CHANGED, key, new.label, new.task_id, fields=_fields(old, new)))
     return changes
@@ -81,10 +72,6 @@ def difference(
 def _fields(old: Record, new: Record) -> tuple[str, ...]:
     names = (field.name for field in fields(Record))
     return tuple(name for name in names if getattr(old, name) != getattr(new, name))
-
-
-def _moved(record: Record, before: str, after: str) -> Change:
-    return Change(MOVED, record.sample, record.label, record.task_id, before, after)
 
 
 @dataclass(frozen=True)
@@ -136,13 +123,13 @@ def report_of(
     ledger: Ledger,
     storage: Storage,
     read: Read,
-    changes: Sequence[Change],
-    left_out: dict[str, list[int]],
     *,
     stored: int,
     release: str | None,
-    is_new: bool,
     dry_run: bool,
+    is_new: bool = False,
+    changes: Sequence[Change] = (),
+    left_out: Mapping[str, list[int]] = MappingProxyType({}),
 ) -> SyncReport:
     """The report of a sync.
 
@@ -150,44 +137,18 @@ def report_of(
         stored: How many samples the storage holds after it.
     """
     outcomes = ledger.reviews.outcomes()
+    counted = (*VERDICTS, UNDECIDED, WAITING)
     made = Counter(change.what for change in changes)
     return SyncReport(
-        approved=outcomes.get(APPROVED, 0),
-        relabelled=outcomes.get(RELABELLED, 0),
-        rejected=outcomes.get(REJECTED, 0),
-        unusable=outcomes.get(UNUSABLE, 0),
-        none_of_these=outcomes.get(NONE_FITS, 0),
-        skipped=outcomes.get(SKIPPED, 0),
-        undecided=outcomes.get(UNDECIDED, 0),
-        waiting=outcomes.get(WAITING, 0),
+        **{outcome.replace(" ", "_"): outcomes.get(outcome, 0) for outcome in counted},
         read=read.tasks,
-        added=made[ADDED],
-        moved=made[MOVED],
-        changed=made[CHANGED],
-        removed=made[REMOVED],
+        **{what: made[what] for what in (ADDED, MOVED, CHANGED, REMOVED)},
         unchanged=stored - made[ADDED] - made[MOVED] - made[CHANGED],
         release=release,
         is_new=is_new,
         storage=storage.shown,
         undecided_reasons=ledger.reviews.undecided_reasons(),
-        left_out=left_out,
+        left_out=dict(left_out),
         changes=list(changes),
-        dry_run=dry_run,
-    )
-
-
-def unchanged_report(
-    ledger: Ledger, storage: Storage, read: Read, release: str | None, *, dry_run: bool
-) -> SyncReport:
-    """The report of a sync that found nothing to do."""
-    return report_of(
-        ledger,
-        storage,
-        read,
-        [],
-        {},
-        stored=ledger.reviews.records_stored(),
-        release=release,
-        is_new=False,
         dry_run=dry_run,
     )

@@ -69,7 +69,8 @@ def read_rules(label_config: str, approval: ApprovalSettings) -> Rules:
         ConfigError: Nobody can tell which control holds the label, or a setting names a control or
             a choice that the labeling config lacks.
     """
-    controls = _controls(label_config)
+    elements = parse_label_config(label_config).iter()
+    controls = {e.get("name", ""): e for e in elements if e.get("name") and e.get("toName")}
     element = _label_control(label_config, controls, approval)
     choices = labels_of(element)
     if not any(choices):
@@ -102,11 +103,6 @@ def read_rules(label_config: str, approval: ApprovalSettings) -> Rules:
 
 
 _NAME_CONTROL = 'Name the control with the label under [review.approval]: control = "…".'
-
-
-def _controls(label_config: str) -> dict[str, Element]:
-    elements = parse_label_config(label_config).iter()
-    return {e.get("name", ""): e for e in elements if e.get("name") and e.get("toName")}
 
 
 def _label_control(

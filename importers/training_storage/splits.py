@@ -113,7 +113,8 @@ def split_samples(
     """
     if _stand(ledger, records, before, settings):
         return {key: _put(record, _place_of(before[key])) for key, record in records.items()}
-    vectors = _vectors(ledger)
+    version = ledger.note(Note.MODEL_VERSION)
+    vectors = {} if version is None else ledger.vectors.of_model(version)
     new = {key: record for key, record in records.items() if key not in before}
     return assign(
         records,
@@ -296,8 +297,3 @@ def _put(record: Record, place: Placement) -> Record:
     if (record.family, record.split) == place:
         return record
     return replace(record, family=place.family, split=place.split)
-
-
-def _vectors(ledger: Ledger) -> dict[str, bytes]:
-    version = ledger.note(Note.MODEL_VERSION)
-    return {} if version is None else ledger.vectors.of_model(version)

@@ -44,7 +44,7 @@ from importers.training_storage.classes import (
 from importers.training_storage.layouts import Contents
 from importers.training_storage.reading import Read, read_reviews
 from importers.training_storage.records import describe, picture_bytes
-from importers.training_storage.releases.read import latest_name, latest_of, records_of
+from importers.training_storage.releases.read import latest, latest_name, records_of, refuse_others
 from importers.training_storage.releases.release import Release, Tombstone
 from importers.training_storage.releases.write import NewRelease, write_release
 from importers.training_storage.report import (
@@ -53,7 +53,6 @@ from importers.training_storage.report import (
     SyncReport,
     difference,
     report_of,
-    unchanged_report,
 )
 from importers.training_storage.splits import note_compared, split_samples
 from importers.training_storage.storages import open_storage
@@ -143,25 +142,17 @@ def sync(
     storage = open_storage(job.storage_url)
     stands = latest_name(storage)
     is_noted = stands is not None and stands == ledger.note(Note.RELEASE)
-    look_up = ledger.reviews.records
-    looked_up: list[Future[dict[str, Record]]] = []
-    with ThreadPoolExecutor(1) as pool:  # while Label Studio is waited for
-
-        def look_ahead() -> None:
-            looked_up.append(pool.submit(look_up))
-
-        read = read_reviews(
-            ls, job, ledger, full=full, on_change=look_ahead, progress=watch("Reading")
-        )
+    read, looked_up = _read(ls, job, ledger, full, watch("Reading"))
     ledger.set_note(Note.LABELS, json.dumps(read.rules.labels, ensure_ascii=False))
+    told = partial(report_of, ledger, storage, read, dry_run=dry_run)
     described, released = _described_with(job, ledger), _released_with(job, ledger)
     if full or not is_noted or described != ledger.note(Note.DESCRIBED_WITH):
         ledger.reviews.mark_unreleased()
     is_as_released = is_noted and released == ledger.note(Note.RELEASED_WITH)
     if is_as_released and not ledger.reviews.any_unreleased():
-        return unchanged_report(ledger, storage, read, stands, dry_run=dry_run)
-    known = looked_up[0].result() if looked_up else look_up()
-    last = _last(storage, job, ledger, known if is_noted else None)
+        return told(stored=ledger.reviews.records_stored(), release=stands)
+    known = (looked_up or ledger.reviews.records()) if is_noted else None
+    last = _last(storage, job, ledger, known)
     wanted = _wanted(ls, job, ledger, read, last, watch("Pictures"))
     changes = difference(last.records, wanted.records, _reasons(wanted))
     release = last.release
@@ -171,22 +162,33 @@ def sync(
         release = write_release(storage, draft, image, watch("Storing"), heal=full)
         notes = {Note.DESCRIBED_WITH: described, Note.RELEASED_WITH: released}
         _note(ledger, job, release, last, wanted, notes)
-    return report_of(
-        ledger,
-        storage,
-        read,
-        changes,
-        _tasks_left_out(last, wanted),
+    return told(
+        changes=changes,
+        left_out=_tasks_left_out(last, wanted),
         stored=len(wanted.records),
         release=release.name if release else None,
         is_new=release is not last.release,
-        dry_run=dry_run,
     )
+
+
+def _read(
+    ls: LabelStudio, job: Job, ledger: Ledger, full: bool, progress: Progress
+) -> tuple[Read, dict[str, Record] | None]:
+    """What is read, and where something has changed the records that the ledger knows."""
+    ahead: list[Future[dict[str, Record]]] = []
+    with ThreadPoolExecutor(1) as pool:  # while Label Studio is waited for
+
+        def look_up() -> None:
+            ahead.append(pool.submit(ledger.reviews.records))
+
+        read = read_reviews(ls, job, ledger, full=full, on_change=look_up, progress=progress)
+    return read, ahead[0].result() if ahead else None
 
 
 def _last(storage: Storage, job: Job, ledger: Ledger, known: Mapping[str, Record] | None) -> _Last:
     """What stands there, of which the ledger knows the records, or the storage is asked."""
-    release = latest_of(storage, job.name, ledger.campaign_id)
+    release = latest(storage)
+    refuse_others(storage, release, job.name, ledger.campaign_id)
     if known is not None:
         return _Last(release, known, is_noted=True)
     found = records_of(storage, release) if release is not None else []

@@ -113,7 +113,7 @@ def _one_each(annotations: Sequence[Annotation]) -> list[Annotation]:
 
 
 def _answer(annotation: Annotation, claimed: str | None, rules: Rules) -> _Answer:
-    verdicts = _verdicts(annotation, rules.approval)
+    verdicts = _values(annotation, rules.approval.verdict_control, "choices")
     if verdicts & set(rules.approval.reject):
         return _Answer(annotation, REJECTED)
     chosen = {rules.current(label) for label in _chosen(annotation, rules)}
@@ -258,10 +258,6 @@ def _changed_by(task: Task, annotations: Sequence[Annotation]) -> int | None:
 def _chosen(holder: Annotation | Prediction, rules: Rules) -> set[str]:
     """The labels in the result of an annotation or a prediction."""
     return _values(holder, rules.control, rules.key)
-
-
-def _verdicts(annotation: Annotation, approval: ApprovalSettings) -> set[str]:
-    return _values(annotation, approval.verdict_control, "choices")
 
 
 def _values(holder: Annotation | Prediction, control: str | None, key: str) -> set[str]:

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-import requests
-
-from ls_backend.errors import LsClipError
+from importers.label_studio.backend import ask_backend
+from ls_backend.errors import ConfigError, LsClipError
 
 POLL_S = 1.0
 QUIET_S = 2.0
@@ -44,13 +43,11 @@ class Events:
     def seen(self) -> Seen | None:
         """What the backend has taken; None where it does not answer, which is no trouble."""
         try:
-            response = requests.get(
-                f"{self.backend_url}/events", auth=self.basic_auth, timeout=_TIMEOUT_S
-            )
-            response.raise_for_status()
-            answer = response.json()
+            answer = ask_backend(
+                self.backend_url, "GET", "/events", self.basic_auth, _TIMEOUT_S
+            ).json()
             return float(answer["since"]), int(answer["events"])
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        except (ConfigError, ValueError, KeyError, TypeError) as error:
             log.debug("%s/events: %s", self.backend_url, error)
             return None
 

@@ -8,6 +8,7 @@ of https://huggingface.co/docs/hub/datasets-cards: metadata in YAML, then Markdo
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -41,6 +42,7 @@ _SIZES = (
     (10**5, "10K<n<100K"),
     (10**6, "100K<n<1M"),
     (10**7, "1M<n<10M"),
+    (math.inf, "10M<n<100M"),
 )
 # Of https://huggingface.co/docs/hub/repositories-licenses, those that are meant for data.
 _HUB_LICENSES = frozenset(
@@ -174,7 +176,7 @@ def _metadata(contents: Contents, facts: CardFacts, counts: Counts) -> dict[str,
     found |= _license(facts.license) if facts.license else {}
     drawn = any(record.boxes for record in contents.records)
     found["task_categories"] = ["image-classification"] + ["object-detection"] * drawn
-    found["size_categories"] = [_size(counts.pictures)]
+    found["size_categories"] = [next(name for limit, name in _SIZES if counts.pictures < limit)]
     found["tags"] = [tag for tag, holds in tags.items() if holds]
     configs = _configs(contents, facts)
     return found | ({"configs": configs} if configs else {})
@@ -200,7 +202,3 @@ def _configs(contents: Contents, facts: CardFacts) -> list[dict[str, Any]]:
         if splits:
             return [{"config_name": layout, "default": True, "data_files": splits}]
     return []
-
-
-def _size(number: int) -> str:
-    return next((name for limit, name in _SIZES if number < limit), "10M<n<100M")

@@ -85,14 +85,12 @@ def picture_files(
 
 def _strip(records: Sequence[Record]) -> Strip:
     first = records[0]
-    shown = tuple(nsmallest(THUMBNAILS, records, key=_rank))
+    shown = tuple(
+        nsmallest(THUMBNAILS, records, key=lambda r: hashlib.sha256(r.sample.encode()).digest())
+    )
     content = hashlib.sha256("\n".join([_LOOK, *(r.sha256 for r in shown)]).encode()).hexdigest()
     path = f"{PICTURES}/{first.class_id:04}-{content[:16]}.png"
     return Strip(first.label, first.class_id, path, shown, len(records))
-
-
-def _rank(record: Record) -> bytes:
-    return hashlib.sha256(record.sample.encode()).digest()
 
 
 def _thumbnail(data: bytes) -> Image:

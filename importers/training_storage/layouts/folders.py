@@ -80,16 +80,9 @@ def lay_out_yolo(contents: Contents, out: Output) -> None:
             out.write(f"{_FOLDERS[split]}/{folder}/label.txt", f"{name}\n".encode())
         for record in records:
             out.place(f"{_FOLDERS[split]}/{folders[record.class_id]}/{record.file_name}", record)
-    out.write(NAMES, _names_file(contents.classes))
-
-
-def _names_file(classes: ClassList) -> bytes:
-    """Number and label of each class, as Ultralytics writes `names` in YAML."""
-    lines = [
-        f"  {number}: {json.dumps(name, ensure_ascii=False)}\n"  # JSON's text is YAML's, too
-        for number, name in enumerate(class_names(classes))
-    ]
-    return "".join(["names:\n", *lines]).encode()
+    # As Ultralytics writes `names` in YAML; JSON's text is YAML's, too.
+    lines = [f"  {n}: {json.dumps(name, ensure_ascii=False)}\n" for n, name in enumerate(names)]
+    out.write(NAMES, "".join(["names:\n", *lines]).encode())
 
 
 def _percent(text: str) -> str:

@@ -76,11 +76,8 @@ def lay_out_packed(contents: Contents, out: Output, packing: Packing) -> None:
 
 def lay_out_webdataset(contents: Contents, out: Output) -> None:
     """Write `webdataset/<split>-<prefix>-<content>.tar`, and `<split>.txt` with their paths."""
-
-    def tar(records: Sequence[Record]) -> bytes:
-        return _tar(records, out)
-
-    lay_out_packed(contents, out, Packing("webdataset", "tar", [_WEBDATASET], tar))
+    packing = Packing("webdataset", "tar", [_WEBDATASET], lambda records: _tar(records, out))
+    lay_out_packed(contents, out, packing)
 
 
 def shards(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from importers.record import Record
@@ -33,17 +34,6 @@ def lay_out(contents: Contents, out: Output) -> None:
     Raises:
         StorageError: pyarrow is not installed.
     """
-    _check_installed()
-    names = class_names(contents.classes)
-    schema = _schema(names)
-
-    def table(records: Sequence[Record]) -> bytes:
-        return _table(records, schema, out)
-
-    lay_out_packed(contents, out, Packing("parquet", "parquet", [_VERSION, *names], table))
-
-
-def _check_installed() -> None:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
@@ -51,6 +41,10 @@ def _check_installed() -> None:
             f"The layout parquet cannot be written: {error}",
             hint="Install what it needs: pip install 'label-studio-clip[parquet]'",
         ) from error
+    names = class_names(contents.classes)
+    schema = _schema(names)
+    pack = partial(_table, schema=schema, out=out)
+    lay_out_packed(contents, out, Packing("parquet", "parquet", [_VERSION, *names], pack))
 
 
 def _schema(names: Sequence[str]) -> Any:

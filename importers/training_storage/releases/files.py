@@ -117,15 +117,21 @@ class ReleaseFiles:
         self._copies: list[tuple[str, str]] = []
         self._bytes = 0
 
-    def part(self, part: str) -> PartFiles:
-        """Begin a part whose own files lie in the release's folder."""
-        return self._begun(part, "", None)
+    def part(self, part: str, below: str = "", before: Release | None = None) -> PartFiles:
+        """Begin a part whose own files lie in the release's folder, or in one below it.
+
+        Args:
+            before: The last release, where the same version wrote this part of it.
+        """
+        inside_before = f"{before.folder}{below}" if before else None
+        self.parts[part] = PartFiles(self, f"{folder(self._name)}{below}", inside_before)
+        return self.parts[part]
 
     def layout(self, used: str, version: str) -> PartFiles:
         """Begin a layout, whose own files lie in a folder of its name; see `layouts.version`."""
         before = self._previous
         is_alike = before is not None and before.versions.get(used) == version
-        return self._begun(used, f"/{used}", before if is_alike else None)
+        return self.part(used, f"/{used}", before if is_alike else None)
 
     def put(self, path: str, data: bytes) -> None:
         """Have a file put in place."""
@@ -151,12 +157,6 @@ class ReleaseFiles:
             name: tuple(sorted(part.files.values(), key=lambda file: file.path))
             for name, part in self.parts.items()
         }
-
-    def _begun(self, part: str, below: str, before: Release | None) -> PartFiles:
-        inside_before = f"{before.folder}{below}" if before else None
-        files = PartFiles(self, f"{folder(self._name)}{below}", inside_before)
-        self.parts[part] = files
-        return files
 
 
 class PartFiles:

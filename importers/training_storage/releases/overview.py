@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from importers.training_storage.releases.read import (
@@ -84,7 +84,7 @@ class ReleaseDetails:
     campaign_id: str
     project: int
     samples: int
-    classes: list[str | None]
+    classes: tuple[str | None, ...]
     license: str | None
     labels: dict[str, int]
     splits: dict[str, int]
@@ -136,22 +136,10 @@ def release_details(url: str, wanted: str | None = None) -> ReleaseDetails:
     if release is None:
         raise no_release(storage)
     stones = tombstones_of(storage, release)
+    same = {field.name for field in fields(ReleaseDetails)} - {"files"}
     return ReleaseDetails(
         storage=storage.shown,
-        name=release.name,
-        content=release.content,
-        previous=release.previous,
-        created_at=release.created_at,
-        campaign=release.campaign,
-        campaign_id=release.campaign_id,
-        project=release.project,
-        samples=release.samples,
-        classes=list(release.classes),
-        license=release.license,
-        labels=release.labels,
-        splits=release.splits,
-        verdicts=release.verdicts,
-        outcomes=release.outcomes,
+        **release.model_dump(include=same),
         removed=dict(Counter(s.reason for s in stones if s.release == release.name)),
         removed_ever=len(stones),
         files={part: len(files) for part, files in release.files.items()},

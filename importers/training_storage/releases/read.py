@@ -61,17 +61,6 @@ def latest(storage: Storage) -> Release | None:
     return read_release(storage, name) if name else None
 
 
-def latest_of(storage: Storage, campaign: str, campaign_id: str) -> Release | None:
-    """The newest release, in a storage that this campaign may write to.
-
-    Raises:
-        StorageError: it holds another campaign's samples, or what an older version wrote.
-    """
-    release = latest(storage)
-    refuse_others(storage, release, campaign, campaign_id)
-    return release
-
-
 def refuse_others(
     storage: Storage, release: Release | None, campaign: str, campaign_id: str
 ) -> None:

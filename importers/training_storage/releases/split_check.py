@@ -250,7 +250,9 @@ def _cause(
         return STAYS_OUT, why, None
     families = "1 family" if len(possible) == 1 else f"{len(possible):,} families"
     why = f"{families} may be in it, too few for a share of {100 * share:g} %"
-    return TOO_FEW, why, _enough(min(possible))
+    chance = min(possible)  # with so many families, each with this chance, it is seldom empty
+    enough = 1 if chance == 1 else math.ceil(math.log(_LIKELY_ENOUGH) / math.log1p(-chance))
+    return TOO_FEW, why, enough
 
 
 def _chance(split: str, settings: SplitSettings, of_model: bool) -> float:
@@ -263,8 +265,3 @@ def _chance(split: str, settings: SplitSettings, of_model: bool) -> float:
     if of_model and not settings.synthetic_in_test:
         shares[TEST] = 0.0
     return float(shares[split] / sum(shares.values()))
-
-
-def _enough(chance: float) -> int:
-    """Number of families with which a split is seldom empty, each with this chance to be in it."""
-    return 1 if chance == 1 else math.ceil(math.log(_LIKELY_ENOUGH) / math.log1p(-chance))

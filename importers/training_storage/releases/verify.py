@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from importers.progress import Progress, silent
 from importers.record import record_from
@@ -90,8 +90,7 @@ class VerifyReport:
         return not (self.missing or self.changed or self.extra)
 
 
-@dataclass(frozen=True)
-class _Expected:
+class _Expected(NamedTuple):
     sha256: str
     bytes: int
     release: str
@@ -110,29 +109,32 @@ def verify(url: str, release: str | None = None, progress: Progress = silent) ->
     """
     storage = open_storage(url)
     present = storage.sizes()
-    faults = _Faults(present)
+    faults: dict[str, str] = {}
     only = find_release(storage, release) if release else None
     releases = _releases(storage, present, only, faults)
     expected = _expected(storage, releases, faults)
 
-    sound = {path: file for path, file in expected.items() if faults.has_size(path, file)}
+    for path, file in expected.items():
+        if present.get(path) != file.bytes:
+            faults.setdefault(path, file.release)
+    sound = {path: file for path, file in expected.items() if path not in faults}
     progress(0, len(sound))
     for done, (path, digest) in enumerate(storage.digests(sound), start=1):
         if digest != sound[path].sha256:
-            faults.note(path, sound[path].release)
+            faults[path] = sound[path].release
         progress(done, len(sound))
 
-    named = {*expected, LATEST, *(release_json(found.name) for found in releases)}
-    named |= {fault.path for fault in faults.all}
+    named = {*expected, LATEST, *faults, *(release_json(found.name) for found in releases)}
     unnamed = [] if release else [path for path in present if path not in named]
+    wrong = [Fault(*fault) for fault in sorted(faults.items())]
     leftovers = set(left_by_killed(unnamed, {found.name for found in releases}))
     return VerifyReport(
         storage=storage.shown,
         releases=[found.name for found in releases],
         files=len(expected),
         bytes=sum(file.bytes for file in expected.values()),
-        missing=[fault for fault in faults.all if fault.path not in present],
-        changed=[fault for fault in faults.all if fault.path in present],
+        missing=[fault for fault in wrong if fault.path not in present],
+        changed=[fault for fault in wrong if fault.path in present],
         extra=[path for path in unnamed if path not in leftovers],
         leftovers=len(leftovers),
         leftover_bytes=sum(present[path] for path in leftovers),
@@ -153,31 +155,10 @@ def left_by_killed(unnamed: Collection[str], releases: Collection[str]) -> Itera
             yield path
 
 
-class _Faults:
-    """The files that are not as they should be, in the order in which they were found."""
-
-    def __init__(self, present: Mapping[str, int]) -> None:
-        self._present = present
-        self._found: dict[str, Fault] = {}
-
-    @property
-    def all(self) -> list[Fault]:
-        return sorted(self._found.values(), key=lambda fault: fault.path)
-
-    def note(self, path: str, release: str) -> None:
-        self._found.setdefault(path, Fault(path, release))
-
-    def has_size(self, path: str, file: _Expected) -> bool:
-        """If it is worth reading; a missing file and one of another size are noted."""
-        if self._present.get(path) != file.bytes:
-            self.note(path, file.release)
-        return path not in self._found
-
-
 def _releases(
-    storage: Storage, present: Mapping[str, int], only: str | None, faults: _Faults
+    storage: Storage, present: Mapping[str, int], only: str | None, faults: dict[str, str]
 ) -> list[Release]:
-    """Those to compare, newest first; one that cannot be read is noted."""
+    """Those to compare, newest first; one that cannot be read is noted, under its path."""
     newest = latest_name(storage)
     if newest is None:
         raise no_release(storage)
@@ -188,10 +169,10 @@ def _releases(
         try:
             found = parse_release(storage, name, data or b"")
         except StorageError:
-            faults.note(path, name)
+            faults[path] = name
             continue
         if found.content != _content(found) or not found.name.endswith(found.content[:8]):
-            faults.note(path, name)
+            faults[path] = name
         releases.append(found)
     return releases if only else list(published(releases, newest))
 
@@ -207,7 +188,9 @@ def _content(release: Release) -> str:
     )
 
 
-def _expected(storage: Storage, releases: list[Release], faults: _Faults) -> dict[str, _Expected]:
+def _expected(
+    storage: Storage, releases: list[Release], faults: dict[str, str]
+) -> dict[str, _Expected]:
     """Every file that the releases name, objects too, by path."""
     expected: dict[str, _Expected] = {}
     for release in releases:
@@ -220,7 +203,7 @@ def _expected(storage: Storage, releases: list[Release], faults: _Faults) -> dic
     }
     for path, data in storage.read_many(shards):
         if data is None or sha256(data).hexdigest() != expected[path].sha256:
-            faults.note(path, shards[path])
+            faults.setdefault(path, shards[path])
             continue
         for line in data.splitlines():
             record = record_from(line)

@@ -122,7 +122,8 @@ def write_release(
 
     _check_latest(storage, new)
     storage.check_writable()
-    name = f"{_next_number(new, unfinished):06d}-{content[:8]}"
+    names = [*unfinished, *filter(None, [new.previous_name])]
+    name = f"{max(map(number, names), default=0) + 1:06d}-{content[:8]}"
     with storage.together():
         storage.put_many([(BEGUN, "".join(f"{n}\n" for n in (*unfinished, name)).encode())])
         release = _write(storage, new, image, name, content, manifest, present, progress)
@@ -274,11 +275,6 @@ def _check_latest(storage: Storage, new: NewRelease) -> None:
             hint="Its release stands. Run `ls-clip sync` again, on one machine at a time.",
             code="storage_moved",
         )
-
-
-def _next_number(new: NewRelease, unfinished: Sequence[str]) -> int:
-    names = [*unfinished, *([new.previous.name] if new.previous else [])]
-    return max(map(number, names), default=0) + 1
 
 
 def _forget(storage: Storage, unfinished: Sequence[str]) -> None:

@@ -57,8 +57,8 @@ class Storage:
     root_card = False
 
     def __init__(self, url: str) -> None:
-        self.shown = _without_password(url)
         self._secrets = _user_info(url)
+        self.shown = url.replace(self._secrets, "…@", 1) if self._secrets else url
         with self._translated("opened"):
             import fsspec
 
@@ -285,27 +285,19 @@ def bounded_map(
 
 
 def _options(url: str) -> dict[str, Any]:
-    scheme = _scheme(url)
-    # A listing that is kept would hide what others have written or removed since.
-    kept = {"use_listings_cache": False} if scheme in _WHOLE_UPLOADS else {}
-    return {**kept, **_s3_options()} if scheme in _S3 else kept
-
-
-def _s3_options() -> dict[str, Any]:
-    """Options of `s3fs.S3FileSystem`; what fsspec's own configuration says of the client wins."""
+    """Of the file system; what fsspec's own configuration says of an S3 client wins."""
     from fsspec.config import conf
 
-    given = conf.get("s3", {}).get("config_kwargs", {})
-    return {"config_kwargs": {**_CLIENT, **given}}
+    scheme = _scheme(url)
+    # A listing that is kept would hide what others have written or removed since.
+    kept: dict[str, Any] = {"use_listings_cache": False} if scheme in _WHOLE_UPLOADS else {}
+    if scheme in _S3:
+        kept["config_kwargs"] = {**_CLIENT, **conf.get("s3", {}).get("config_kwargs", {})}
+    return kept
 
 
 def _scheme(url: str) -> str:
     return url.partition("://")[0]
-
-
-def _without_password(url: str) -> str:
-    secrets = _user_info(url)
-    return url.replace(secrets, "…@", 1) if secrets else url
 
 
 def _user_info(url: str) -> str:
