@@ -29,7 +29,7 @@ from importers.openai_api.errors import (
     as_generator_error,
     not_an_images_api,
 )
-from importers.openai_api.models import capability_of
+from importers.openai_api.models import capability_for
 from importers.openai_api.prices import cost_usd
 from importers.openai_api.retries import PATIENCE_S, Pace, api_retrying
 from ls_backend.errors import GeneratorError, GeneratorUnreachable, ImageError, PromptRefused
@@ -272,7 +272,7 @@ def extras_of(request: GenerationRequest, settings: GeneratorSettings) -> dict[s
     """What a request says beside model, prompt, size, n, images and mask."""
     wanted = settings.send_seed
     if wanted is None:
-        wanted = capability_of(request.model).seed is True
+        wanted = capability_for(settings).seed is True
     seed = {"seed": request.seed} if wanted and request.seed is not None else {}
     return {**request.parameters, **seed}
 

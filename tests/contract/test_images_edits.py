@@ -17,7 +17,7 @@ from PIL import Image
 from importers.config.sections import GeneratorSettings
 from importers.generation.masks import background_area, mask_png
 from importers.generators import GeneratedImage
-from importers.generators.preflight import check_settings
+from importers.generators.openai_kinds import check_settings
 from ls_backend.errors import ConfigError, GeneratorError, PromptRefused
 
 Serve = Callable[[Flask], str]

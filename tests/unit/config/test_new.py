@@ -9,7 +9,7 @@ from importers.config.campaign import Campaign, load_campaign
 from importers.config.new import EXAMPLE, new_campaign, new_project_file
 from importers.config.sections import DerivedTechnique, PromptTechnique, Section
 from importers.generation.plan import Known, planned_samples
-from importers.generators.preflight import check_settings
+from importers.generators.openai_kinds import check_settings
 from importers.sketch.grammar import parse
 from importers.sketch.server import DEFAULT_PORT
 from ls_backend.errors import ConfigError

@@ -9,8 +9,7 @@ import pytest
 
 from importers.config.sections import GeneratorSettings
 from importers.generators import open_generator, request_parameters
-from importers.generators.openai_kinds import COMPATIBLE
-from importers.generators.preflight import check_settings
+from importers.generators.openai_kinds import COMPATIBLE, check_settings
 from ls_backend.errors import ConfigError
 
 TODAY = date(2026, 11, 22)
