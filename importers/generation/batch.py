@@ -12,16 +12,19 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from importers.config.campaign import Campaign
 from importers.generation.batch_results import Collected, Collector
 from importers.generation.budget import CampaignBudget
 from importers.generation.one_by_one import rules_of
-from importers.generation.request import DrawCounts, PendingAnswers, request_for
+from importers.generation.request import DrawCounts, PendingAnswers, RequestSender, request_for
 from importers.generators import open_generator
 from importers.generators import openai_batch_lines as errors
-from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
+from importers.generators.openai_batch import OpenAIBatches, answered, has_ended
 from importers.generators.openai_batch_lines import Endpoint, endpoint_of, request_line, write_lines
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
@@ -30,6 +33,9 @@ from importers.openai_api.errors import Temporary
 from importers.progress import Progress
 from importers.sample import PlannedSample
 from ls_backend.errors import ConfigError, GeneratorError, GeneratorUnreachable, PromptRefused
+
+if TYPE_CHECKING:
+    from openai.types import Batch as RemoteBatch
 
 KIND = "openai"
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
@@ -67,7 +73,8 @@ def draw(
         closing(OpenAIBatches(settings)) as provider,
         closing(open_generator(settings)) as generator,
     ):
-        collector = Collector(provider, generator, ledger, store, pending)
+        sender = RequestSender(generator, ledger, store, pending)
+        collector = Collector(provider, sender, ledger, pending)
         run = _BatchRun(
             campaign, frozenset(wanted), ledger, store, provider, collector, budget, progress
         )
@@ -75,7 +82,7 @@ def draw(
             run.work(wait)
         except GeneratorError:
             if run.drawn.generated:
-                log.info("DrawCounts before that, and kept: %s.", run.drawn.generated)
+                log.info("Drawn before that, and kept: %s.", run.drawn.generated)
             raise
         except KeyboardInterrupt:
             left = sum(batch.requests for batch in ledger.batches.open())
@@ -119,42 +126,36 @@ def _no_batches(campaign: Campaign, ledger: Ledger) -> DrawCounts:
     return DrawCounts()
 
 
+@dataclass
 class _BatchRun:
     """One run's work on the batches of a campaign."""
 
-    def __init__(
-        self,
-        campaign: Campaign,
-        wanted: Collection[str],
-        ledger: Ledger,
-        store: ImageStore,
-        provider: OpenAIBatches,
-        collector: Collector,
-        budget: CampaignBudget,
-        progress: Progress,
-    ) -> None:
-        self.drawn = DrawCounts()
-        self._settings = campaign.generator
-        self.file = campaign.folder / "next-batch.jsonl"
-        self._wanted = wanted
-        self._ledger = ledger
-        self._store = store
-        self._provider = provider
-        self._collector = collector
-        self._budget = budget
-        self._progress = progress
-        self._requests_ended = 0
-        self._unfit: set[str] = set()
-        self._checked = False
+    campaign: Campaign
+    wanted: Collection[str]
+    ledger: Ledger
+    store: ImageStore
+    provider: OpenAIBatches
+    collector: Collector
+    budget: CampaignBudget
+    progress: Progress
+    drawn: DrawCounts = field(default_factory=DrawCounts)
+    requests_ended: int = 0
+    unfit: set[str] = field(default_factory=set)
+    checked: bool = False
+
+    @property
+    def file(self) -> Path:
+        """The file of the next batch."""
+        return self.campaign.folder / "next-batch.jsonl"
 
     def work(self, wait: bool) -> None:
-        for batch in self._ledger.batches.open():
+        for batch in self.ledger.batches.open():
             if batch.remote_id is None:
                 self._find_again(batch)
         self._look(patiently=False)
         self._submit()
         began = time.monotonic()
-        while wait and self._ledger.batches.open():
+        while wait and self.ledger.batches.open():
             waited = time.monotonic() - began
             time.sleep(min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, waited / 10)))
             if self._look(patiently=True):
@@ -164,24 +165,24 @@ class _BatchRun:
 
     def _submit(self) -> None:
         """Put all samples that nobody is asked for, and the budget has money for, into batches."""
-        waiting = self._waiting() if self._settings.batch else []
-        if waiting and not self._checked:
-            self._budget.before_paying(waiting)
-            self._checked = True
-        costs, self.drawn.caps_reached = self._budget.affordable(waiting)
+        waiting = self._waiting() if self.campaign.generator.batch else []
+        if waiting and not self.checked:
+            self.budget.before_paying(waiting)
+            self.checked = True
+        costs, self.drawn.caps_reached = self.budget.affordable(waiting)
         for endpoint, samples in _alike([sample for sample in waiting if sample.key in costs]):
             while samples:
                 written = write_lines(self.file, self._lines(samples))
                 if written:
                     self._send(endpoint, {key: costs[key] for key in written})
-                done = {*written, *self._unfit}
+                done = {*written, *self.unfit}
                 samples = [sample for sample in samples if sample.key not in done]
 
     def _send(self, endpoint: Endpoint, reserved: Mapping[str, Decimal | None]) -> None:
         """Submit the file; before anything leaves, the ledger knows of every request in it."""
-        number = self._ledger.batches.begin(reserved)
+        number = self.ledger.batches.begin(reserved)
         try:
-            remote = self._provider.submit(self._name(number), endpoint, self.file)
+            remote = self.provider.submit(self._name(number), endpoint, self.file)
         except (GeneratorUnreachable, Temporary):
             raise  # it may be there: the next run looks for it
         except GeneratorError as error:
@@ -193,38 +194,38 @@ class _BatchRun:
             "ends; the next one collects it.",
             remote.id,
             len(reserved),
-            self._provider.connection.host,
+            self.provider.connection.host,
         )
 
     def _find_again(self, batch: Batch) -> None:
         """Look for a batch that was being submitted when a process ended."""
         log.info("Looking for batch %s, which an earlier run may have submitted.", batch.id)
         time.sleep(ARRIVAL_S)
-        remote = self._provider.find(self._name(batch.id), batch.started_at)
+        remote = self.provider.find(self._name(batch.id), batch.started_at)
         if remote is None:
-            host = self._provider.connection.host
+            host = self.provider.connection.host
             self._give_up(batch.id, "not submitted", f"The batch never came to {host}.")
         else:
             self._record(batch.id, remote)
 
     def _give_up(self, number: int, status: str, why: str) -> None:
-        for request in self._ledger.batches.in_flight(number).values():
-            self._ledger.requests.ended(request, "failed", why)
-        self._ledger.batches.ended(number, status, why)
+        for request in self.ledger.batches.in_flight(number).values():
+            self.ledger.requests.ended(request, "failed", why)
+        self.ledger.batches.ended(number, status, why)
 
     def _record(self, number: int, remote: RemoteBatch) -> None:
-        self._ledger.batches.submitted(number, remote.id, remote.input_file, remote.status)
+        self.ledger.batches.submitted(number, remote.id, remote.input_file_id, remote.status)
 
     def _name(self, number: int) -> str:
-        return f"{self._ledger.campaign_id}/{number}"
+        return f"{self.ledger.campaign_id}/{number}"
 
     def _waiting(self) -> list[PlannedSample]:
-        in_flight = self._ledger.batches.keys_in_flight()
-        rules = rules_of(self._settings, self._ledger)
+        in_flight = self.ledger.batches.keys_in_flight()
+        rules = rules_of(self.campaign.generator, self.ledger)
         return [
             sample.planned
-            for sample in self._ledger.to_generate()
-            if sample.key in self._wanted
+            for sample in self.ledger.to_generate()
+            if sample.key in self.wanted
             and sample.key not in in_flight
             and not rules.gives_up(sample.key)
         ]
@@ -233,15 +234,15 @@ class _BatchRun:
         """The lines of samples by key; those whose images cannot be sent are refused."""
         for sample in samples:
             try:
-                request = request_for(sample, self._store)
-                yield sample.key, request_line(sample.key, request, self._settings)
+                request = request_for(sample, self.store)
+                yield sample.key, request_line(sample.key, request, self.campaign.generator)
             except PromptRefused as error:
                 self._refuse(sample.key, error)
 
     def _refuse(self, key: str, error: PromptRefused) -> None:
-        request = self._ledger.requests.begin(key)
-        self._ledger.requests.ended(request, outcome_of(error), error.message)
-        self._unfit.add(key)
+        request = self.ledger.requests.begin(key)
+        self.ledger.requests.ended(request, outcome_of(error), error.message)
+        self.unfit.add(key)
         self.drawn.refused += 1
         log.warning("%s", error.message)
 
@@ -250,31 +251,32 @@ class _BatchRun:
     def _look(self, *, patiently: bool) -> bool:
         """Collect the batches that have ended; says whether there was one."""
         collected = False
-        done, total = self._requests_ended, self._requests_ended
-        for batch in self._ledger.batches.open():
-            remote = self._provider.look(str(batch.remote_id), patiently=patiently)
+        done, total = self.requests_ended, self.requests_ended
+        for batch in self.ledger.batches.open():
+            remote = self.provider.look(str(batch.remote_id), patiently=patiently)
             total += batch.requests
-            done += batch.requests if remote.ended else remote.done
-            if remote.ended:
-                self._requests_ended += batch.requests
+            done += batch.requests if has_ended(remote) else answered(remote)
+            if has_ended(remote):
+                self.requests_ended += batch.requests
                 self._collect(batch, remote)
                 collected = True
-        self._progress(done, total)
+        self.progress(done, total)
         return collected
 
     def _collect(self, batch: Batch, remote: RemoteBatch) -> None:
-        came = self._collector.collect(batch, remote)
+        came = self.collector.collect(batch, remote)
         self.drawn += came.drawn
-        self._ledger.batches.ended(batch.id, remote.status, "; ".join(remote.errors) or None)
+        reasons = "; ".join(errors.reasons_of(remote))
+        self.ledger.batches.ended(batch.id, remote.status, reasons or None)
         error = self._why_to_stop(remote, came)
         if error is not None:
             raise error
 
     def _why_to_stop(self, remote: RemoteBatch, came: Collected) -> GeneratorError | None:
         """What further batches would meet, too; None where asking for the rest makes sense."""
-        connection = self._provider.connection
+        connection = self.provider.connection
         if remote.status == "failed":
-            return self._provider.not_taken(remote)
+            return errors.not_taken(connection, remote)
         if came.fatal is not None:
             return came.fatal
         if remote.status == "cancelled":

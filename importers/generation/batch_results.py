@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from importers.generation.request import DrawCounts, PendingAnswers, request_for
-from importers.generators import Answer, Generator
-from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
+from importers.generation.request import DrawCounts, PendingAnswers, RequestSender, request_for
+from importers.generators import Answer
+from importers.generators.openai_batch import OpenAIBatches
 from importers.generators.openai_batch_lines import Result, ResultsGone, read_result
-from importers.image_store import ImageStore
 from importers.ledger import Ledger
-from importers.ledger.requests import Batch, outcome_of
+from importers.ledger.requests import Batch
 from importers.openai_api.errors import Temporary
-from importers.openai_api.prices import cost_usd as cost_usd_of
 from ls_backend.errors import GeneratorError, OutcomeUnknown, PromptRefused
+
+if TYPE_CHECKING:
+    from openai.types import Batch as RemoteBatch
 
 LOG_EVERY = 100
 
@@ -42,22 +43,14 @@ class Collected:
     fatal: GeneratorError | None = None
 
 
+@dataclass
 class Collector:
     """Stores and records the results of batches, read as the answers to single requests are."""
 
-    def __init__(
-        self,
-        provider: OpenAIBatches,
-        generator: Generator,
-        ledger: Ledger,
-        store: ImageStore,
-        pending: PendingAnswers,
-    ) -> None:
-        self._provider = provider
-        self._generator = generator
-        self._ledger = ledger
-        self._store = store
-        self._pending = pending
+    provider: OpenAIBatches
+    sender: RequestSender
+    ledger: Ledger
+    pending: PendingAnswers
 
     def collect(self, batch: Batch, remote: RemoteBatch) -> Collected:
         """Record what came of each request of a batch; may be done again after a kill.
@@ -66,7 +59,7 @@ class Collector:
             GeneratorError: the results cannot be read now.
         """
         came = Collected()
-        waiting = self._ledger.batches.in_flight(batch.id)
+        waiting = self.ledger.batches.in_flight(batch.id)
         log.info("Batch %s: %s. Collecting %s results.", remote.id, remote.status, len(waiting))
         lost = self._read(remote, waiting, came) if waiting else False
         self._end_the_rest(remote, waiting, came, lost=lost)
@@ -77,7 +70,7 @@ class Collector:
         total, lost = len(waiting), False
 
         def take(line: bytes) -> None:
-            result = read_result(line, self._provider.connection, self._provider.model)
+            result = read_result(line, self.provider.connection, self.provider.model)
             request = waiting.get(result.key) if result else None
             if result is None or request is None:
                 return
@@ -86,9 +79,9 @@ class Collector:
             if (total - len(waiting)) % LOG_EVERY == 0:
                 log.info("Collected %s of %s.", total - len(waiting), total)
 
-        for file_id in remote.result_files:
+        for file_id in filter(None, (remote.output_file_id, remote.error_file_id)):
             try:
-                self._provider.each_line(file_id, take)
+                self.provider.each_line(file_id, take)
             except ResultsGone as error:
                 log.warning("%s", error.message)
                 lost = True
@@ -101,33 +94,19 @@ class Collector:
         try:
             self._keep(request, result.outcome, came)
         except OutcomeUnknown as error:
-            self._pending.put(request, result.outcome)
+            self.pending.put(request, result.outcome)
             self._no_image(request, error, came)
 
     def _keep(self, request: int, answer: Answer, came: Collected) -> None:
-        sample = self._ledger.requests.sample_without_image(request)
+        sample = self.ledger.requests.sample_without_image(request)
         if sample is None:
-            self._ledger.requests.ended(request, "unknown", "Its sample had an image by then.")
+            self.ledger.requests.ended(request, "unknown", "Its sample had an image by then.")
             return
-        asked = request_for(sample.planned, None)
-        image = self._generator.read(asked, answer)
-        received_on = datetime.fromisoformat(answer.received).date()
-        cost_usd = cost_usd_of(asked.model, image.usage, received_on, "batch")
-        self._ledger.requests.stored(
-            request,
-            self._store.put(image.data),
-            request_id=image.request_id,
-            cost_usd=cost_usd,
-            usage=image.usage,
-            size=image.size,
-        )
-        came.drawn.generated += 1
-        came.drawn.cost_usd += cost_usd or 0
-        came.drawn.unpriced += cost_usd is None
+        cost_usd = self.sender.keep(request, request_for(sample.planned, None), answer)
+        came.drawn.count_image(cost_usd)
 
     def _no_image(self, request: int, error: GeneratorError, came: Collected) -> None:
-        self._ledger.requests.ended(request, outcome_of(error), error.message)
-        self._pending.set_aside(request)
+        self.sender.no_image(request, error)
         if isinstance(error, PromptRefused):
             came.drawn.refused += 1
             log.warning("%s", error.message)
@@ -145,10 +124,10 @@ class Collector:
         self, remote: RemoteBatch, waiting: dict[str, int], came: Collected, *, lost: bool
     ) -> None:
         """Settle the requests that no result was found of."""
-        host, paid = self._provider.connection.host, lost or remote.status == "completed"
+        host, paid = self.provider.connection.host, lost or remote.status == "completed"
         why = f"{host} ended the batch {remote.id} ({remote.status}) without a result for it."
         for request in waiting.values():
-            self._ledger.requests.ended(request, "unknown" if paid else "failed", why)
+            self.ledger.requests.ended(request, "unknown" if paid else "failed", why)
         came.undone += len(waiting)
         if waiting and paid:
             came.drawn.unanswered += len(waiting)

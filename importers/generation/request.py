@@ -151,9 +151,9 @@ class RequestSender:
             request = request_for(planned, self._store)
             answer = self._generator.send(request)
             self._pending.put(number, answer)
-            return self._keep(number, request, answer)
+            return self.keep(number, request, answer)
         except GeneratorError as error:
-            self._no_image(number, error)
+            self.no_image(number, error)
             raise
 
     def recover(self) -> DrawCounts:
@@ -166,14 +166,19 @@ class RequestSender:
                 continue
             try:
                 request = request_for(sample.planned, self._store)
-                drawn.count_image(self._keep(number, request, answer))
+                drawn.count_image(self.keep(number, request, answer))
             except OutcomeUnknown as error:
-                self._no_image(number, error)
+                self.no_image(number, error)
                 drawn.unanswered += 1
                 log.warning("%s", error.message)
         return drawn
 
-    def _keep(self, number: int, request: GenerationRequest, answer: Answer) -> Decimal | None:
+    def keep(self, number: int, request: GenerationRequest, answer: Answer) -> Decimal | None:
+        """Store the image in an answer and record it; returns its cost in US dollars.
+
+        Raises:
+            OutcomeUnknown: there is no image in it that can be read.
+        """
         image = self._generator.read(request, answer)
         self._sizes.compare(request.size, image.size)
         self._ledger.requests.stored(
@@ -187,7 +192,8 @@ class RequestSender:
         self._pending.drop(number)
         return image.cost_usd
 
-    def _no_image(self, number: int, error: GeneratorError) -> None:
+    def no_image(self, number: int, error: GeneratorError) -> None:
+        """Record that a request brought no image, and keep its answer, if one came."""
         self._ledger.requests.ended(number, outcome_of(error), error.message)
         self._pending.set_aside(number)
 

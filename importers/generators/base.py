@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from decimal import Decimal
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from importers.config.sections import GeneratorSettings
+    from importers.openai_api.prices import Tier
 
 _log = logging.getLogger(__name__)
 
@@ -23,11 +25,11 @@ class GenerationRequest:
     """One image to draw.
 
     Attributes:
-        prompt: The text.
-        model: The name under which the images API knows the model.
+        prompt: Text.
+        model: Name under which the images API knows the model.
         size: "1024x1024", or "auto".
-        parameters: What goes into the request beside these, as it is.
-        seed: Sent only where the model is known to take one, or the campaign says so.
+        parameters: Further parameters of the request, as they are.
+        seed: Seed; sent only where the model is known to take one, or the campaign says so.
         images: Bytes of the images that it starts from, in order; none for text alone.
         mask: PNG with the size of the first image: what has alpha 0 is painted anew.
     """
@@ -46,14 +48,16 @@ class Answer:
     """What a generator answered, before anything of it is parsed: this is what was paid for.
 
     Attributes:
-        body: The bytes as they came.
+        body: Bytes as they came.
         request_id: The API's name of the request, for its support.
-        received: When it came, ISO 8601 in UTC.
+        received: Time at which it came, ISO 8601 in UTC.
+        tier: Way in which it was asked for, which decides its price.
     """
 
     body: bytes
-    request_id: str | None
-    received: str
+    request_id: str | None = None
+    received: str = field(default_factory=lambda: timestamp(datetime.now(timezone.utc)))
+    tier: Tier = "standard"
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,11 @@ class GeneratedImage:
     """One image as it came, and what is known of it.
 
     Attributes:
-        data: The original bytes, provenance marks and all; known to be an image.
+        data: Original bytes, provenance marks and all; known to be an image.
         request_id: The API's name of the request, for its support.
         usage: The API's own account of it, as it came.
-        cost_usd: US dollars; None where it is not known, never 0 for that.
-        created: When it was drawn, ISO 8601 in UTC.
+        cost_usd: Price in US dollars; None where it is not known, never 0 for that.
+        created: Time at which it was drawn, ISO 8601 in UTC.
     """
 
     data: bytes
@@ -156,6 +160,11 @@ class GeneratorKind(Protocol):
     def open(self, settings: GeneratorSettings) -> Generator:
         """The generator; one for all threads. Sends nothing yet."""
         ...
+
+
+def timestamp(time: datetime) -> str:
+    """A time in the form of the requests: ISO 8601 to the second."""
+    return time.replace(microsecond=0).isoformat()
 
 
 def request_parameters(settings: GeneratorSettings) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timezone
 from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -115,8 +114,7 @@ class DiffusersGenerator:
             image = _draw(self._pipelines, request)
         buffer = BytesIO()
         image.save(buffer, "PNG")
-        drawn = datetime.now(timezone.utc).replace(microsecond=0).isoformat()
-        return Answer(buffer.getvalue(), None, drawn)
+        return Answer(buffer.getvalue())
 
     def read(self, request: GenerationRequest, answer: Answer) -> GeneratedImage:  # noqa: ARG002
         return free_image(answer)

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importers.generators.answers import is_image
-from importers.generators.base import Answer, GeneratedImage, GenerationRequest, free_image
+from importers.generators.base import (
+    Answer,
+    GeneratedImage,
+    GenerationRequest,
+    free_image,
+    timestamp,
+)
 from ls_backend.errors import ConfigError, PromptRefused
 
 if TYPE_CHECKING:
@@ -69,7 +75,7 @@ class FolderGenerator:
         if not is_image(data):
             raise _refused(path, "is not an image that can be read")
         taken = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-        return Answer(data, None, taken.replace(microsecond=0).isoformat())
+        return Answer(data, received=timestamp(taken))
 
     def read(self, request: GenerationRequest, answer: Answer) -> GeneratedImage:  # noqa: ARG002
         return free_image(answer)

@@ -2,7 +2,7 @@
 
 Owns the talk about batches: upload, submit once, look, read the results. Whoever submits gives the
 batch a name; it is looked for under that name before it is created, so that a lost answer or a
-killed process submits nothing twice. What the lines say is `batch_lines`.
+killed process submits nothing twice. What the lines say is `openai_batch_lines`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ from importers.generators.openai_batch_lines import (
     batch_error,
     no_batch_api,
     no_such_batch,
-    not_taken,
     results_gone,
     silent,
 )
@@ -32,7 +31,6 @@ from importers.openai_api.retries import api_retrying
 from ls_backend.errors import GeneratorError, GeneratorUnreachable
 
 if TYPE_CHECKING:
-    from openai import APIError
     from openai.types import Batch
 
     from importers.config.sections import GeneratorSettings
@@ -51,30 +49,14 @@ _PAGE = 100
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class RemoteBatch:
-    """A batch as the provider sees it.
+def has_ended(batch: Batch) -> bool:
+    return batch.status in _ENDED
 
-    Attributes:
-        id: The provider's name of it.
-        status: The provider's word for how far it is.
-        done: Requests that are answered, well or not.
-        result_files: Names of its output and error file, where there are any.
-        errors: Why it was not taken, in the provider's words.
-        codes: The provider's codes of these errors.
-    """
 
-    id: str
-    status: str
-    input_file: str
-    done: int
-    result_files: tuple[str, ...]
-    errors: tuple[str, ...]
-    codes: tuple[str, ...]
-
-    @property
-    def ended(self) -> bool:
-        return self.status in _ENDED
+def answered(batch: Batch) -> int:
+    """Number of its requests that are answered, well or not."""
+    counts = batch.request_counts
+    return counts.completed + counts.failed if counts else 0
 
 
 class OpenAIBatches:
@@ -102,7 +84,7 @@ class OpenAIBatches:
     def close(self) -> None:
         self._client.close()
 
-    def submit(self, name: str, endpoint: Endpoint, file: Path) -> RemoteBatch:
+    def submit(self, name: str, endpoint: Endpoint, file: Path) -> Batch:
         """Upload the requests and create the batch, unless there is one of that name.
 
         Raises:
@@ -113,11 +95,11 @@ class OpenAIBatches:
         uploaded = self._calls(self._upload, file)
         return self._calls(self._find_or_create, name, began, uploaded, endpoint)
 
-    def find(self, name: str, since: datetime) -> RemoteBatch | None:
+    def find(self, name: str, since: datetime) -> Batch | None:
         """The batch that was submitted under a name at that time or later."""
         return self._calls(self._find, name, since)
 
-    def look(self, remote_id: str, *, patiently: bool) -> RemoteBatch:
+    def look(self, remote_id: str, *, patiently: bool) -> Batch:
         """How far a batch is.
 
         Args:
@@ -139,27 +121,26 @@ class OpenAIBatches:
         """
         self._patient_calls(self._each_line, file_id, use)
 
-    def not_taken(self, batch: RemoteBatch) -> GeneratorError:
-        """Why a batch failed before anything was drawn."""
-        return not_taken(self.connection, batch.id, batch.errors, batch.codes)
-
     # -- one request each ----------------------------------------------------------------------
 
-    def _upload(self, file: Path) -> str:
+    @contextmanager
+    def _translated(self, missing: GeneratorError) -> Iterator[None]:
+        """Turns exceptions of the SDK into ours; `missing` is what a 404 means."""
         import openai
 
         try:
-            with file.open("rb") as stream:
-                named = (file.name, stream, "application/jsonl")
-                return self._client.files.create(file=named, purpose="batch").id
+            yield
         except openai.APIError as error:
-            raise self._error(error, no_batch_api(self.connection)) from None
+            raise batch_error(error, self.connection, self.model, missing) from None
+
+    def _upload(self, file: Path) -> str:
+        with self._translated(no_batch_api(self.connection)), file.open("rb") as stream:
+            named = (file.name, stream, "application/jsonl")
+            return self._client.files.create(file=named, purpose="batch").id
 
     def _find_or_create(
         self, name: str, began: datetime, input_file: str, endpoint: Endpoint
-    ) -> RemoteBatch:
-        import openai
-
+    ) -> Batch:
         try:
             found = self._find(name, began)
         except (GeneratorUnreachable, Temporary):
@@ -168,50 +149,37 @@ class OpenAIBatches:
             raise GeneratorUnreachable(error.message, hint=error.hint) from None
         if found is not None:
             return found
-        try:
-            batch = self._client.batches.create(
+        with self._translated(no_batch_api(self.connection)):
+            return self._client.batches.create(
                 input_file_id=input_file,
                 endpoint=endpoint,
                 completion_window="24h",
                 metadata={NAME: name},
                 output_expires_after={"anchor": "created_at", "seconds": RESULTS_KEPT_S},
             )
-        except openai.APIError as error:
-            raise self._error(error, no_batch_api(self.connection)) from None
-        return _remote(batch)
 
-    def _find(self, name: str, since: datetime) -> RemoteBatch | None:
-        import openai
-
+    def _find(self, name: str, since: datetime) -> Batch | None:
         oldest = (since - _CLOCKS_DIFFER).timestamp()
-        try:
+        with self._translated(no_such_batch(self.connection, name)):
             for batch in self._client.batches.list(limit=_PAGE):
                 if batch.created_at < oldest:
                     return None
                 if (batch.metadata or {}).get(NAME) == name:
-                    return _remote(batch)
-        except openai.APIError as error:
-            raise self._error(error, no_such_batch(self.connection, name)) from None
+                    return batch
         return None
 
-    def _look(self, remote_id: str) -> RemoteBatch:
-        import openai
-
-        try:
-            return _remote(self._client.batches.retrieve(remote_id))
-        except openai.APIError as error:
-            raise self._error(error, no_such_batch(self.connection, remote_id)) from None
+    def _look(self, remote_id: str) -> Batch:
+        with self._translated(no_such_batch(self.connection, remote_id)):
+            return self._client.batches.retrieve(remote_id)
 
     def _each_line(self, file_id: str, use: Callable[[bytes], None]) -> None:
         import httpx2
-        import openai
 
+        answer = self._client.files.with_streaming_response.content(file_id)
         try:
-            with self._client.files.with_streaming_response.content(file_id) as response:
+            with self._translated(results_gone(self.connection, file_id)), answer as response:
                 for line in self._split(response.iter_bytes()):
                     use(line)
-        except openai.APIError as error:
-            raise self._error(error, results_gone(self.connection, file_id)) from None
         except httpx2.TransportError as error:
             raise silent(self.connection, f"broke off ({type(error).__name__})") from None
 
@@ -235,23 +203,3 @@ class OpenAIBatches:
                 )
         if held:
             yield b"".join(pieces)
-
-    def _error(self, error: APIError, missing: GeneratorError) -> GeneratorError:
-        return batch_error(error, self.connection, self.model, missing)
-
-
-def _remote(batch: Batch) -> RemoteBatch:
-    counts, errors = batch.request_counts, (batch.errors and batch.errors.data) or []
-    files = (batch.output_file_id, batch.error_file_id)
-    return RemoteBatch(
-        id=batch.id,
-        status=batch.status,
-        input_file=batch.input_file_id,
-        done=counts.completed + counts.failed if counts else 0,
-        result_files=tuple(file for file in files if file),
-        errors=tuple(
-            f"line {error.line}: {error.message}" if error.line else str(error.message)
-            for error in errors
-        ),
-        codes=tuple(error.code or "" for error in errors),
-    )

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +21,7 @@ from ls_backend.errors import GeneratorError, GeneratorUnreachable, OutcomeUnkno
 
 if TYPE_CHECKING:
     from openai import APIError
+    from openai.types import Batch
 
     from importers.config.sections import GeneratorSettings
 
@@ -126,7 +126,8 @@ def read_result(line: bytes, connection: Connection, model: str) -> Result | Non
     if not isinstance(response, dict):
         return Result(key, _not_carried_out(entry.get("error"), connection))
     if response.get("status_code") == 200:
-        return Result(key, _answer(response))
+        body = json.dumps(response.get("body")).encode()
+        return Result(key, Answer(body, response.get("request_id"), tier="batch"))
     return Result(key, _error_in(response, connection, model))
 
 
@@ -190,15 +191,17 @@ def results_gone(connection: Connection, file_id: str) -> ResultsGone:
     )
 
 
-def not_taken(
-    connection: Connection, remote_id: str, reasons: Sequence[str], codes: Sequence[str]
-) -> GeneratorError:
-    """The error for a batch that failed before anything was drawn.
+def reasons_of(batch: Batch) -> list[str]:
+    """Why a batch was not taken, in the provider's words."""
+    found = (batch.errors and batch.errors.data) or []
+    return [f"line {e.line}: {e.message}" if e.line else str(e.message) for e in found]
 
-    Args:
-        reasons, codes: The provider's words and codes for them.
-    """
-    said = list(reasons[:_MOST_REASONS]) or ["it gives no reason"]
+
+def not_taken(connection: Connection, batch: Batch) -> GeneratorError:
+    """The error for a batch that failed before anything was drawn."""
+    reasons = reasons_of(batch)
+    codes = [error.code or "" for error in (batch.errors and batch.errors.data) or []]
+    said = reasons[:_MOST_REASONS] or ["it gives no reason"]
     if len(reasons) > _MOST_REASONS:
         said.append(f"and {len(reasons) - _MOST_REASONS:,} more")
     hint = _NOT_ACCEPTED
@@ -207,7 +210,7 @@ def not_taken(
     elif any("limit" in code for code in codes):
         hint = "Run it again when other batches of this account have ended."
     return GeneratorError(
-        f"{connection.host} did not take the batch {remote_id}: "
+        f"{connection.host} did not take the batch {batch.id}: "
         f"{connection.without_key('; '.join(said))}",
         hint=hint,
         code=codes[0] if codes and codes[0] else "batch_failed",
@@ -245,12 +248,6 @@ def _body(request: GenerationRequest, settings: GeneratorSettings) -> dict[str, 
 def _data_uri(file: File) -> str:
     _name, content, kind = file
     return f"data:{kind};base64,{b64encode(content).decode('ascii')}"
-
-
-def _answer(response: dict[str, Any]) -> Answer:
-    received = datetime.now(timezone.utc).replace(microsecond=0).isoformat()
-    body = json.dumps(response.get("body")).encode()
-    return Answer(body, response.get("request_id"), received)
 
 
 def _not_carried_out(error: object, connection: Connection) -> NotCarriedOut:

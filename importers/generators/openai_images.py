@@ -232,7 +232,9 @@ class OpenAIImages:
         """The image in an answer, fetched where the answer has a URL."""
         body = _json_of(answer, self._connection)
         data = self._failures(image_of, body, self._connection, self._settings.timeout_s)
-        drawn = _time_of(body.get("created"), answer.received)
+        received, created = datetime.fromisoformat(answer.received), body.get("created")
+        dated = isinstance(created, int) and created > 0
+        drawn = datetime.fromtimestamp(created, timezone.utc) if dated else received
         usage = body.get("usage")
         usage = usage if isinstance(usage, dict) else None
         return GeneratedImage(
@@ -240,7 +242,7 @@ class OpenAIImages:
             request_id=answer.request_id,
             usage=usage,
             # The price is that of our day: a server's clock may be wrong.
-            cost_usd=cost_usd(request.model, usage, datetime.fromisoformat(answer.received).date()),
+            cost_usd=cost_usd(request.model, usage, received.date(), answer.tier),
             created=drawn.isoformat(),
         )
 
@@ -253,7 +255,7 @@ class OpenAIImages:
             raise as_generator_error(error, self._connection, request.model) from None
         if "html" in response.headers.get("content-type", ""):
             raise not_an_images_api(self._connection, "it answers with an HTML page")
-        return Answer(response.content, response.headers.get("x-request-id"), _now())
+        return Answer(response.content, response.headers.get("x-request-id"))
 
     def _response_to(self, request: GenerationRequest) -> Response:
         extras = extras_of(request, self._settings)
@@ -285,13 +287,3 @@ def _json_of(answer: Answer, connection: Connection) -> Any:
     if not isinstance(body, dict):
         raise unusable_answer(connection, "it is not a JSON object")
     return body
-
-
-def _time_of(created: object, received: str) -> datetime:
-    if isinstance(created, int) and created > 0:
-        return datetime.fromtimestamp(created, timezone.utc)
-    return datetime.fromisoformat(received)
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).replace(microsecond=0).isoformat()

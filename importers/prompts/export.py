@@ -68,9 +68,5 @@ def _approved(samples: Sequence[Sample]) -> Iterator[Prompt]:
 def _conversation(campaign: Campaign, prompt: Prompt) -> dict[str, list[dict[str, str]]]:
     factors = "; ".join(f"{name}: {value}" for name, value in prompt.factors.items())
     request = first_line(prompt.label, WHOLE, 1) + (f" With {factors}." if factors else "")
-    said = {
-        "system": instructions(campaign, WHOLE),
-        "user": request,
-        "assistant": prompt.text,
-    }
+    said = {"system": instructions(campaign, WHOLE), "user": request, "assistant": prompt.text}
     return {"messages": [{"role": role, "content": content} for role, content in said.items()]}

@@ -78,9 +78,11 @@ def _prompts_of(
     """The prompts of a label, without end."""
     techniques = campaign.prompt_techniques
     pools = _pools(campaign, label, filed, written)
+    kinds = campaign.prompts.writing.writes if campaign.prompts.writer else []
     values = {
         kind: [text.text for text in written if (text.label, text.kind) == (label, kind)]
-        for kind in _written_factors(campaign)
+        for kind in kinds
+        if kinds != ["prompts"]
     }
     sources: list[Iterator[Prompt]] = []
     for technique, pool in zip(techniques, pools, strict=True):
@@ -101,7 +103,8 @@ def _pools(
     pools: list[list[Prompt]] = [[] for _ in techniques]
     for name in dict.fromkeys(technique.name for technique in techniques):
         takers = [i for i, technique in enumerate(techniques) if technique.name == name]
-        mine = [p for p in filed if _stands_for(p) == label and _is_of(campaign, p, name)]
+        any_ = not campaign.technique
+        mine = [p for p in filed if _stands_for(p) == label and (any_ or p.technique == name)]
         for prompt, taker in zip(mine, itertools.cycle(takers)):
             pools[taker].append(prompt)
     takers = [i for i, technique in enumerate(techniques) if takes_whole(technique)]
@@ -118,10 +121,8 @@ def _again_and_again(
     campaign: Campaign, technique: PromptTechnique, label: str, pool: Sequence[Prompt]
 ) -> Iterator[Prompt]:
     if not pool:
-        where, hint = (
-            "",
-            f"Let it write: ls-clip prompts write {campaign.folder.name}. Or add templates.",
-        )
+        hint = f"Let it write: ls-clip prompts write {campaign.folder.name}. Or add templates."
+        where = ""
         if campaign.prompts.file:
             where, hint = f" in {campaign.prompts.file}", "Add some to the file, or add templates."
         raise ConfigError(f"There is no {technique.name} prompt for {label!r}{where}.", hint=hint)
@@ -130,21 +131,7 @@ def _again_and_again(
 
 def _stands_for(prompt: Prompt) -> str:
     """The label whose turn a prompt takes: of an adversarial one, that which it looks like."""
-    adversarial = prompt.technique == ADVERSARIAL
-    return prompt.factors["looks_like"] if adversarial else prompt.label
-
-
-def _is_of(campaign: Campaign, prompt: Prompt, technique: str) -> bool:
-    return not campaign.technique or prompt.technique == technique
-
-
-def _written_factors(campaign: Campaign) -> list[str]:
-    prompts = campaign.prompts
-    return list(prompts.writing.writes) if prompts.writer and not _writes_whole(campaign) else []
-
-
-def _writes_whole(campaign: Campaign) -> bool:
-    return campaign.prompts.writing.writes == ["prompts"]
+    return prompt.factors["looks_like"] if prompt.technique == ADVERSARIAL else prompt.label
 
 
 def _whole(text: WrittenText, technique: str) -> Prompt:

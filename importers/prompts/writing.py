@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -83,11 +83,11 @@ def text_quotas(campaign: Campaign) -> list[TextQuota]:
     return [TextQuota(label, kind, count) for label in campaign.labels for kind in kinds]
 
 
-def usable_texts(campaign: Campaign, written: Sequence[WrittenText], quota: TextQuota) -> list[str]:
-    """The written texts of a kind that can be used."""
+def usable(campaign: Campaign, written: Sequence[WrittenText], quota: TextQuota) -> int:
+    """Number of written texts of a kind that can be used."""
     mine = [text for text in written if (text.label, text.kind) == (quota.label, quota.kind)]
     refused = {text.text for text in refused_texts(campaign, mine)}
-    return [text.text for text in mine if text.text not in refused]
+    return sum(text.text not in refused for text in mine)
 
 
 def normalised(text: str) -> str:
@@ -162,8 +162,7 @@ def to_write(campaign: Campaign, ledger: Ledger) -> list[TextQuota]:
     return [
         quota
         for quota in text_quotas(campaign)
-        if len(usable_texts(campaign, written, quota)) < quota.count
-        and asked[quota.name] < MOST_REQUESTS
+        if usable(campaign, written, quota) < quota.count and asked[quota.name] < MOST_REQUESTS
     ]
 
 
@@ -193,7 +192,11 @@ def write(
             for done, quota in enumerate(missing, start=1):
                 run.write(quota)
                 progress(done, len(missing))
-    report.short = list(_shortfalls(campaign, ledger))
+    written = ledger.writings.texts()
+    for quota in text_quotas(campaign):
+        came = usable(campaign, written, quota)
+        if came < quota.count:
+            report.short.append(Shortfall(quota.label, quota.kind, quota.count, came))
     return report
 
 
@@ -247,14 +250,6 @@ def _without_near(
     return [texts[index - len(known)] for index in kept[len(known) :]]
 
 
-def _shortfalls(campaign: Campaign, ledger: Ledger) -> Iterator[Shortfall]:
-    written = ledger.writings.texts()
-    for quota in text_quotas(campaign):
-        usable = len(usable_texts(campaign, written, quota))
-        if usable < quota.count:
-            yield Shortfall(quota.label, quota.kind, quota.count, usable)
-
-
 @dataclass
 class _WritingRun:
     campaign: Campaign
@@ -269,23 +264,17 @@ class _WritingRun:
         asked = self.ledger.writings.asked()[quota.name]
         for _ in range(MOST_REQUESTS - asked):
             written = self.ledger.writings.texts()
-            missing = quota.count - len(usable_texts(self.campaign, written, quota))
-            if missing <= 0:
-                return
-            if not self._ask(quota, missing, written):
+            missing = quota.count - usable(self.campaign, written, quota)
+            if missing <= 0 or not self._ask(quota, missing, written):
                 return
 
     def _ask(self, quota: TextQuota, missing: int, written: Sequence[WrittenText]) -> bool:
         """Ask once, and record what came; False where the API will not have the request."""
         known = [t.text for t in written if (t.label, t.kind) == (quota.label, quota.kind)]
         known = [*self._own_values(quota), *known]
+        examples = self._examples(quota)
         request = text_request(
-            self.campaign,
-            quota.label,
-            quota.kind,
-            missing,
-            examples=self._examples(quota),
-            known=known,
+            self.campaign, quota.label, quota.kind, missing, examples=examples, known=known
         )
         writing = self.ledger.writings.begin(quota.name, self.writer.name)
         try:

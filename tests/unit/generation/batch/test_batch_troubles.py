@@ -28,9 +28,10 @@ from batch_runs import (
     run_and_fail,
 )
 from flask import Response
+from openai.types import Batch
 
 from importers.generation import batch
-from importers.generators.openai_batch import OpenAIBatches, RemoteBatch
+from importers.generators.openai_batch import OpenAIBatches, has_ended
 from importers.image_store import ImageStore
 
 
@@ -60,14 +61,14 @@ def test_killed_after_anything_the_next_run_goes_on(
             mortal.lose_one()
             return uploaded
 
-        def _find_or_create(self, *of: Any) -> RemoteBatch:
+        def _find_or_create(self, *of: Any) -> Batch:
             batch = super()._find_or_create(*of)
             mortal.lose_one()
             return batch
 
-        def _look(self, remote_id: str) -> RemoteBatch:
+        def _look(self, remote_id: str) -> Batch:
             batch = super()._look(remote_id)
-            if batch.ended:
+            if has_ended(batch):
                 mortal.lose_one()
             return batch
 
