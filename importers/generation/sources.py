@@ -116,25 +116,20 @@ def _numbered(campaign: Campaign) -> list[tuple[int, DerivedTechnique]]:
     ]
 
 
+@dataclass
 class _Collector:
     """Collects the sources of one technique."""
 
-    def __init__(
-        self,
-        campaign: Campaign,
-        ledger: Ledger,
-        store: ImageStore,
-        number: int,
-        technique: DerivedTechnique,
-    ) -> None:
-        self._campaign = campaign
-        self._ledger = ledger
-        self._number = number
-        self._technique = technique
-        self._store = store
-        known = sources_of(technique, number, ledger.sources.all())
-        self._known = {source.origin: source for source in known}
-        self._gathered = Gathered(technique.name, technique.source)
+    campaign: Campaign
+    ledger: Ledger
+    store: ImageStore
+    number: int
+    technique: DerivedTechnique
+
+    def __post_init__(self) -> None:
+        known = sources_of(self.technique, self.number, self.ledger.sources.all())
+        self.known = {source.origin: source for source in known}
+        self.gathered = Gathered(self.technique.name, self.technique.source)
 
     def collect(self, in_project: Finder) -> Gathered:
         current: dict[str, str] = {}
@@ -145,24 +140,24 @@ class _Collector:
                 continue
             seen.add((source.sha256, source.mask))
             current[source.origin] = source.label
-            if source.origin not in self._known:
-                self._gathered.new += self._ledger.sources.add([source])
+            if source.origin not in self.known:
+                self.gathered.new += self.ledger.sources.add([source])
         changed = {
             origin: current.get(origin, GONE)
-            for origin, source in self._known.items()
+            for origin, source in self.known.items()
             if current.get(origin, GONE) != source.label
         }
-        self._ledger.sources.relabel(self._number, changed)
-        self._gathered.usable = len(current)
-        _tell(self._gathered)
-        return self._gathered
+        self.ledger.sources.relabel(self.number, changed)
+        self.gathered.usable = len(current)
+        _tell(self.gathered)
+        return self.gathered
 
     def _candidates(self, in_project: Finder) -> Iterator[Candidate]:
-        if self._technique.source == "approved":
-            return approved(self._ledger, self._store, self._technique)
-        if self._technique.source.startswith("folder:"):
-            return in_folder(self._campaign, self._technique)
-        return in_project(self._campaign, self._technique)
+        if self.technique.source == "approved":
+            return approved(self.ledger, self.store, self.technique)
+        if self.technique.source.startswith("folder:"):
+            return in_folder(self.campaign, self.technique)
+        return in_project(self.campaign, self.technique)
 
     def _source(self, candidate: Candidate) -> SourceImage | None:
         label = self._label(candidate.label)
@@ -172,25 +167,25 @@ class _Collector:
             digest = self._stored(candidate)
             mask = self._mask(candidate, digest)
         except (ImageError, OSError) as error:
-            self._gathered.unreadable += 1
+            self.gathered.unreadable += 1
             why = f"{error} {error.hint}" if isinstance(error, ImageError) else str(error)
             log.warning("%s is left out: %s", candidate.origin, why)
             return None
         return SourceImage(
-            digest, self._number, self._origin(candidate.origin, digest, mask), label, mask
+            digest, self.number, self._origin(candidate.origin, digest, mask), label, mask
         )
 
     def _label(self, said: str | None) -> str | None:
         """The label of a source; None where it cannot be one."""
-        fixed = self._technique.label not in (FROM_PARENT, *OF_ONE)
-        if said in self._campaign.labels or (fixed and said):
+        fixed = self.technique.label not in (FROM_PARENT, *OF_ONE)
+        if said in self.campaign.labels or (fixed and said):
             return said
         if fixed:
-            return self._technique.label
+            return self.technique.label
         if said is None:
-            self._gathered.unlabelled += 1
+            self.gathered.unlabelled += 1
         else:
-            self._gathered.unknown[said] += 1
+            self.gathered.unknown[said] += 1
         return None
 
     def _stored(self, candidate: Candidate) -> str:
@@ -200,23 +195,23 @@ class _Collector:
         """
         from ls_backend.images.pixels import decode_image
 
-        known = self._known.get(candidate.origin)
+        known = self.known.get(candidate.origin)
         if known is not None and candidate.origin.startswith("label-studio:"):
             return known.sha256
         data = candidate.read()
         digest = hashlib.sha256(data).hexdigest()
         if known is None or known.sha256 != digest:
             decode_image(data)
-            self._store.put(data)
+            self.store.put(data)
         return digest
 
     def _mask(self, candidate: Candidate, digest: str) -> str | None:
         from ls_backend.images.pixels import decode_image
 
-        if self._technique.mask is None:
+        if self.technique.mask is None:
             return None
-        size = decode_image(self._store.get(digest)).size
-        if self._technique.mask == "background":
+        size = decode_image(self.store.get(digest)).size
+        if self.technique.mask == "background":
             area = background_area(candidate.regions, size)
         else:
             drawn = candidate.mask(size)
@@ -227,11 +222,11 @@ class _Collector:
                     code="no_mask",
                 )
             area = drawn
-        return self._store.put(mask_png(area))
+        return self.store.put(mask_png(area))
 
     def _origin(self, origin: str, digest: str, mask: str | None) -> str:
         """The origin, with a mark where another image or mask was found there before."""
-        known = self._known.get(origin)
+        known = self.known.get(origin)
         if known is None or (known.sha256, known.mask) == (digest, mask):
             return origin
         return f"{origin}@{hashlib.sha256(f'{digest}{mask}'.encode()).hexdigest()[:8]}"

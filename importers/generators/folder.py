@@ -42,8 +42,7 @@ class FolderKind:
             )
         return ()
 
-    def check(self, settings: GeneratorSettings, operations: Collection[str]) -> tuple[str, ...]:
-        return self.check_settings(settings, operations)
+    check = check_settings
 
     def open(self, settings: GeneratorSettings) -> Generator:
         return FolderGenerator(Path(settings.path or ""))

@@ -1,15 +1,14 @@
 """Where an API is and with which key it is asked; owns the key, and keeps it out of sight.
 
 OpenAI's key goes to OpenAI alone, Azure's to the endpoint that the campaign names: another server
-gets a key only where the campaign names one.
-Connections to this machine never go through a proxy.
+gets a key only where the campaign names one. Connections to this machine never go through a proxy.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from importers.config.sections import GeneratorSettings
@@ -34,16 +33,16 @@ class Purpose:
     """What an API is asked for, in the words of messages.
 
     Attributes:
-        section: The table of campaign.toml that configures it.
-        model_key: The key there that names the model.
-        api: "an images API".
-        endpoints: What comes after the base URL.
-        server: "images server".
-        made: "an image may have been drawn".
-        kept: "what is drawn is kept".
-        again: "ask for this image anew".
-        slower: What else helps against rate limits.
-        models: OpenAI's models for it that live.
+        section: Table of campaign.toml that configures it.
+        model_key: Key of campaign.toml that names the model.
+        api: Name of such an API, "an images API".
+        endpoints: Paths after the base URL.
+        server: Name of such a server, "images server".
+        made: What a request without an answer may have cost, "an image may have been drawn".
+        kept: What is not lost when a run stops, "what is drawn is kept".
+        again: What a further run does about it, "ask for this image anew".
+        slower: Further remedy against rate limits.
+        models: OpenAI's models for it without an announced end.
     """
 
     section: str
@@ -86,11 +85,11 @@ class Connection:
     """An API and the key for it.
 
     Attributes:
-        base_url: Ends in what comes before /images/generations; for Azure the endpoint of the
-            resource.
+        base_url: URL before /images/generations; for Azure the endpoint of the resource.
         key_variable: Name of the environment variable that a key comes from.
+        key: Secret, or a stand-in where none is needed.
         azure_version: Version of Azure's API; None where it is not Azure's.
-        purpose: What it is asked for.
+        purpose: Words for what it is asked for.
     """
 
     base_url: str
@@ -142,21 +141,14 @@ class Connection:
         local = urlsplit(self.base_url).hostname in _LOOPBACK
         timeout = Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
         http_client = DefaultHttpxClient(trust_env=False) if local else None
-        if self.azure_version is not None:
-            return AzureOpenAI(
-                api_key=self.key,
-                azure_endpoint=self.base_url,
-                api_version=self.azure_version,
-                max_retries=0,
-                timeout=timeout,
-                http_client=http_client,
-            )
-        return OpenAI(
+        common: dict[str, Any] = {"max_retries": 0, "timeout": timeout, "http_client": http_client}
+        if self.azure_version is None:
+            return OpenAI(api_key=self.key, base_url=self.base_url, **common)
+        return AzureOpenAI(
             api_key=self.key,
-            base_url=self.base_url,
-            max_retries=0,
-            timeout=timeout,
-            http_client=http_client,
+            azure_endpoint=self.base_url,
+            api_version=self.azure_version,
+            **common,
         )
 
 

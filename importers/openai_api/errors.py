@@ -170,10 +170,7 @@ def _status_error(error: APIStatusError, connection: Connection, model: str) -> 
     if status == 401:
         return _wrong_key(connection)
     if status == 403:
-        return GeneratorUnauthorized(
-            answered,
-            hint=_how_to_be_allowed(connection),
-        )
+        return GeneratorUnauthorized(answered, hint=_how_to_be_allowed(connection))
     if error.code in _NO_SUCH_MODEL or (status == 404 and model and model in said):
         return unknown_model(connection, model)
     if status in {404, 405}:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 OPERATIONS = ("generate", "vary", "fuse", "inpaint")
 """From text alone; from one image; from two; from an image and a mask."""
 
-
 _SizeCheck = Callable[[str], "str | None"]
 
 RESERVED = frozenset({"model", "prompt", "n", "size", "seed", "stream", "partial_images"})
@@ -64,13 +63,13 @@ class Capability:
     """What a model accepts.
 
     Attributes:
-        operations: What it does, of `OPERATIONS`; all where that is not known.
-        size_problem: Says why a size cannot be drawn; None where it can.
-        values: The values that it knows of a parameter; any may be tried of one that is not here.
+        size_problem: Function from a size to the reason why it cannot be drawn, or None.
+        values: Values that it knows of each parameter; any may be tried of one that is not here.
         seed: True if it takes a `seed`, False if it refuses one, None where that is not known.
         refused: Parameters that it is known to refuse.
         ends: First day on which OpenAI no longer answers for it; None where no end is known.
-        source, read_on: Where and when this was read.
+        source, read_on: Place and day of reading.
+        operations: Operations that it has, of `OPERATIONS`; all where that is not known.
     """
 
     size_problem: _SizeCheck

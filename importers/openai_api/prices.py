@@ -25,11 +25,12 @@ class Price:
 
     Attributes:
         since: First day on which it holds.
-        text_in, image_in: Tokens of the prompt, and of the images that it starts from.
-        image_out: Tokens of the image.
-        text_out: Text that a model writes beside it. Where no price is published it is that of
-            `image_out`, the highest: a cost may be too high, never too low.
-        source, read_on: Where and when it was read.
+        text_in, image_in: Price of the prompt's tokens, and of those of images that go in.
+        image_out: Price of the image's tokens.
+        text_out: Price of text that a model writes beside it. Where none is published it is that
+            of `image_out`, the highest: a cost may be too high, never too low.
+        source, read_on: Place and day of reading.
+        tier: Way of asking that it holds for.
     """
 
     model: str
@@ -144,9 +145,10 @@ class TextPrice:
     They are those of requests up to 272,000 tokens of input, far above what is asked here.
 
     Attributes:
-        tokens_in, cached_in: Tokens of the request; those that the API has seen before.
-        tokens_out: Tokens of the answer, reasoning and all.
-        source, read_on: Where and when it was read.
+        tokens_in, cached_in: Price of the request's tokens, and of those that the API has seen
+            before.
+        tokens_out: Price of the answer's tokens, reasoning and all.
+        source, read_on: Place and day of reading.
     """
 
     model: str
@@ -173,11 +175,6 @@ TEXT_PRICES = (
 )
 
 
-def text_price_of(model: str) -> TextPrice | None:
-    """The price of a text model; None where none is known."""
-    return next((price for price in TEXT_PRICES if price.model == model), None)
-
-
 def text_cost_usd(
     model: str, usage: Mapping[str, Any] | None, *, at_openai: bool
 ) -> Decimal | None:
@@ -190,8 +187,8 @@ def text_cost_usd(
     """
     if model in FREE_MODELS:
         return Decimal(0)
-    price = text_price_of(model) if at_openai else None
-    if price is None or usage is None:
+    price = next((price for price in TEXT_PRICES if price.model == model), None)
+    if price is None or usage is None or not at_openai:
         return None
     tokens_in = _count(usage, "input_tokens", "prompt_tokens")
     tokens_out = _count(usage, "output_tokens", "completion_tokens")
