@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
-from typing import Any
 
 from importers.config.sections import GeneratorSettings
 from importers.openai_api.prices import FREE_MODELS, Tier, cost_of_tokens, price_of
@@ -36,8 +35,9 @@ class Tokens:
     """Tokens of requests.
 
     Attributes:
-        text_in, image_in: Of the prompt, and of the images that it starts from; at most.
-        image_out: Of the image.
+        text_in, image_in: Number of those of the prompt, and of the images that it starts from;
+            at most.
+        image_out: Number of those of the image.
     """
 
     text_in: int = 0
@@ -52,34 +52,26 @@ class Tokens:
         )
 
 
-def tokens_of(
-    model: str, prompt: str, size: str, parameters: Mapping[str, Any], images: int
-) -> Tokens | None:
-    """Tokens of one request; None where nothing is known of the model, size or quality.
+def tokens_of(sample: PlannedSample) -> Tokens | None:
+    """Tokens of a sample's request; None where nothing is known of the model, size or quality.
 
     The text is counted at its bytes, which no byte-pair encoding exceeds.
-
-    Args:
-        size: "1024x1024", or "auto".
-        parameters: Those of the request; `quality` counts.
-        images: How many go in, masks too.
     """
-    image_out = _image_out(model, size, str(parameters.get("quality", "auto")))
+    quality = str(sample.parameters.get("quality", "auto"))
+    image_out = _image_out(sample.model, sample.size, quality)
     if image_out is None:
         return None
     return Tokens(
-        text_in=len(prompt.encode()) + _AROUND_THE_PROMPT,
-        image_in=images * _TOKENS_OF_AN_IMAGE_IN,
+        text_in=len(sample.prompt.text.encode()) + _AROUND_THE_PROMPT,
+        image_in=_images_in(sample) * _TOKENS_OF_AN_IMAGE_IN,
         image_out=image_out,
     )
 
 
-def assumption_of(
-    model: str, size: str, parameters: Mapping[str, Any], images: int
-) -> tuple[str, ...]:
+def assumptions_of(sample: PlannedSample) -> tuple[str, ...]:
     """What an estimate assumes where nothing is published, in sentences for people."""
     said = []
-    quality = parameters.get("quality", "auto")
+    model, quality = sample.model, sample.parameters.get("quality", "auto")
     if model.startswith(("gpt-image-2.5", "gpt-image-2.6")):
         said.append(f"No token counts are published for {model}: those of gpt-image-2 are assumed.")
     if _is_draft_of_2_6(model, quality):
@@ -88,9 +80,9 @@ def assumption_of(
         )
     if quality == "auto":
         said.append("The model chooses the quality: high is assumed, the dearest that is known.")
-    if size == "auto":
+    if sample.size == "auto":
         said.append(f"The model chooses the size: {_AUTO_SIZE} is assumed.")
-    if images:
+    if _images_in(sample):
         said.append(
             f"Each image that goes in is counted as {_TOKENS_OF_AN_IMAGE_IN:,} tokens, the most of "
             "earlier models."
@@ -157,7 +149,7 @@ class Estimator:
 
     def tokens(self, sample: PlannedSample) -> Tokens | None:
         """Tokens of a request for the sample; None where they are not known."""
-        return None if self._free else _tokens(sample)
+        return None if self._free else tokens_of(sample)
 
     def learn(self, sample: PlannedSample, cost_usd: Decimal | None) -> None:
         """A request for such a sample cost so much."""
@@ -176,25 +168,19 @@ def utc_today() -> date:
     return datetime.now(timezone.utc).date()
 
 
-def images_in(sample: PlannedSample) -> int:
+def _images_in(sample: PlannedSample) -> int:
     """How many images a request for the sample carries, its mask among them."""
     return len(sample.parents) + (sample.mask is not None)
 
 
 def _computed(sample: PlannedSample, tier: Tier) -> Decimal | None:
-    price, tokens = price_of(sample.model, utc_today(), tier), _tokens(sample)
+    price, tokens = price_of(sample.model, utc_today(), tier), tokens_of(sample)
     if price is None or tokens is None:
         return None
     return cost_of_tokens(price, tokens.text_in, tokens.image_in, tokens.image_out)
 
 
-def _tokens(sample: PlannedSample) -> Tokens | None:
-    return tokens_of(
-        sample.model, sample.prompt.text, sample.size, sample.parameters, images_in(sample)
-    )
-
-
 def _kind(sample: PlannedSample) -> str:
     """Requests that are alike in everything but the prompt cost about the same."""
-    alike = [sample.model, sample.size, dict(sample.parameters), images_in(sample)]
+    alike = [sample.model, sample.size, dict(sample.parameters), _images_in(sample)]
     return json.dumps(alike, sort_keys=True)

@@ -20,8 +20,7 @@ from importers.generation.budget import (
 from importers.generation.estimate import (
     Estimator,
     Tokens,
-    assumption_of,
-    images_in,
+    assumptions_of,
     is_free,
     utc_today,
 )
@@ -106,6 +105,7 @@ def forecast(campaign: Campaign) -> Forecast:
     known = [tokens for tokens in counted if tokens is not None]
     reached = _reached(budget, waiting, costs)
     free = is_free(settings)
+    said = [said for sample in waiting if not free for said in assumptions_of(sample)]
     return Forecast(
         campaign=campaign.name,
         planned=len(planned),
@@ -118,7 +118,7 @@ def forecast(campaign: Campaign) -> Forecast:
         unpriced=costs.count(None),
         free=free,
         price=None if free else price_of(settings.model, utc_today(), estimator.tier),
-        assumptions=() if free else _assumptions(waiting),
+        assumptions=tuple(dict.fromkeys(said)),
         seconds=None if per_image is None else per_image * len(waiting) / settings.parallel,
         seconds_per_image=per_image,
         parallel=settings.parallel,
@@ -166,17 +166,6 @@ def _reached(
         for sample, cost in zip(samples, costs, strict=True)
     )
     return [outcome for outcome in tried if isinstance(outcome, CapReached)]
-
-
-def _assumptions(samples: Sequence[PlannedSample]) -> tuple[str, ...]:
-    said = {
-        sentence: None
-        for sample in samples
-        for sentence in assumption_of(
-            sample.model, sample.size, sample.parameters, images_in(sample)
-        )
-    }
-    return tuple(said)
 
 
 def _seconds_per_image(entries: Sequence[RequestEntry], model: str) -> float | None:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from importers.generators.base import as_png
 from ls_backend.errors import ImageError
 from ls_backend.images.pixels import MAX_PIXELS
 
@@ -43,7 +44,7 @@ def mask_png(area: Image) -> bytes:
         raise _no_mask("It paints nothing anew.")
     mask = Image.new("RGBA", area.size, (0, 0, 0, 255))
     mask.putalpha(kept)
-    return _png(mask)
+    return as_png(mask, optimize=True)
 
 
 def area_of_file(data: bytes, size: Size) -> Image:
@@ -169,12 +170,6 @@ def _brush(region: Region, rle: Sequence[int], size: Size) -> Image:
     alpha = np.asarray(decode_rle(list(rle))).reshape(height, width, 4)[:, :, 3]
     painted = Image.fromarray(np.where(alpha > 0, 255, 0).astype(np.uint8))
     return painted.resize(size, Image.Resampling.NEAREST)
-
-
-def _png(image: Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
 
 
 def _no_mask(why: str) -> ImageError:

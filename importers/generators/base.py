@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class GeneratedImage:
         """Its pixels as "512x512": some models draw another size than they were asked for."""
         from PIL import Image
 
-        with Image.open(BytesIO(self.data)) as image:
+        with Image.open(io.BytesIO(self.data)) as image:
             return f"{image.width}x{image.height}"
 
 
@@ -201,8 +200,8 @@ def white_is_painted(mask: bytes) -> Image:
     return alpha.point(lambda value: 255 if value == 0 else 0)
 
 
-def white_is_painted_png(mask: bytes) -> bytes:
-    """The same as a PNG."""
+def as_png(image: Image, *, optimize: bool = False) -> bytes:
+    """The bytes of a PNG file."""
     buffer = io.BytesIO()
-    white_is_painted(mask).save(buffer, "PNG")
+    image.save(buffer, "PNG", optimize=optimize)
     return buffer.getvalue()

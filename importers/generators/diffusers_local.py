@@ -18,6 +18,7 @@ from importers.generators.base import (
     Answer,
     GeneratedImage,
     GenerationRequest,
+    as_png,
     free_image,
     request_parameters,
     white_is_painted,
@@ -112,9 +113,7 @@ class DiffusersGenerator:
             if self._pipelines is None:
                 self._pipelines = self._load(self._settings)
             image = _draw(self._pipelines, request)
-        buffer = BytesIO()
-        image.save(buffer, "PNG")
-        return Answer(buffer.getvalue())
+        return Answer(as_png(image))
 
     def read(self, request: GenerationRequest, answer: Answer) -> GeneratedImage:  # noqa: ARG002
         return free_image(answer)
@@ -187,17 +186,13 @@ def _pictures(request: GenerationRequest) -> dict[str, Image]:
 
     with Image.open(BytesIO(request.images[0])) as opened:
         image = ImageOps.exif_transpose(opened).convert("RGB")
-    size = _pixels(request.size) or _rounded(image.size)
+    width, height = (max(_MULTIPLE, edge // _MULTIPLE * _MULTIPLE) for edge in image.size)
+    size = _pixels(request.size) or (width, height)
     pictures = {"image": ImageOps.fit(image, size, Image.Resampling.LANCZOS)}
     if request.mask is not None:
         white = white_is_painted(request.mask)
         pictures["mask_image"] = ImageOps.fit(white, size, Image.Resampling.NEAREST)
     return pictures
-
-
-def _rounded(size: tuple[int, int]) -> tuple[int, int]:
-    width, height = (max(_MULTIPLE, edge // _MULTIPLE * _MULTIPLE) for edge in size)
-    return width, height
 
 
 def _pixels(size: str) -> tuple[int, int] | None:

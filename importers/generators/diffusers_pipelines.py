@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ls_backend.errors import GeneratorError
 
@@ -16,18 +16,6 @@ _CANNOT = {
     "vary": "start from a picture",
     "inpaint": "paint a part of a picture anew",
 }
-
-
-class Pipelines(Protocol):
-    """The pipelines of one model."""
-
-    def of(self, operation: str) -> Any:
-        """The pipeline for an operation: called with diffusers' arguments it gives `.images`.
-
-        Raises:
-            GeneratorError: the model has none.
-        """
-        ...
 
 
 def load(settings: GeneratorSettings) -> Pipelines:
@@ -44,7 +32,7 @@ def load(settings: GeneratorSettings) -> Pipelines:
     try:
         pipeline = AutoPipelineForText2Image.from_pretrained(settings.model, dtype=dtype)
         pipeline.set_progress_bar_config(disable=True)
-        return _Loaded(settings.model, pipeline.to(device))
+        return Pipelines(settings.model, pipeline.to(device))
     except (OSError, ValueError, RuntimeError) as error:
         raise _not_loaded(settings.model, error) from None
 
@@ -77,14 +65,19 @@ def family_problem(model: str, operation: str) -> str | None:
     return f"{model} cannot {_CANNOT[operation]}: diffusers has no such pipeline for {name}."
 
 
-class _Loaded:
-    """One model's weights; the pipelines that start from pictures share them."""
+class Pipelines:
+    """The pipelines of one model; those that start from pictures share its weights."""
 
     def __init__(self, model: str, text_to_image: Any) -> None:
         self._model = model
         self._pipelines = {"generate": text_to_image}
 
     def of(self, operation: str) -> Any:
+        """The pipeline for an operation: called with diffusers' arguments it gives `.images`.
+
+        Raises:
+            GeneratorError: the model has none.
+        """
         if operation not in self._pipelines:
             self._pipelines[operation] = self._from_text_to_image(operation)
         return self._pipelines[operation]

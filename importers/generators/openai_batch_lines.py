@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from importers.generators.base import Answer, GenerationRequest
 from importers.generators.openai_images import File, extras_of, image_files, mask_file
 from importers.openai_api.connection import Connection
-from importers.openai_api.errors import Temporary, as_generator_error
+from importers.openai_api.errors import Temporary, as_generator_error, json_object
 from ls_backend.errors import GeneratorError, GeneratorUnreachable, OutcomeUnknown
 
 if TYPE_CHECKING:
@@ -116,11 +116,8 @@ def write_lines(
 
 def read_result(line: bytes, connection: Connection, model: str) -> Result | None:
     """One line of an output or error file; None for a line that names no request."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(entry, dict) or not isinstance(entry.get("custom_id"), str):
+    entry = json_object(line)
+    if entry is None or not isinstance(entry.get("custom_id"), str):
         return None
     key, response = entry["custom_id"], entry.get("response")
     if not isinstance(response, dict):

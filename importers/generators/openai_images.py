@@ -8,7 +8,6 @@ and after `insufficient_quota`, when no image can come.
 from __future__ import annotations
 
 import io
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
@@ -19,14 +18,16 @@ from importers.generators.base import (
     Answer,
     GeneratedImage,
     GenerationRequest,
-    white_is_painted_png,
+    as_png,
+    white_is_painted,
 )
 from importers.image_store import image_format
-from importers.openai_api.connection import Connection, connection_of
+from importers.openai_api.connection import connection_of
 from importers.openai_api.errors import (
     RateLimited,
     ServerFailed,
     as_generator_error,
+    json_object,
     not_an_images_api,
 )
 from importers.openai_api.models import capability_for
@@ -37,7 +38,6 @@ from ls_backend.images.pixels import ORIENTATION, decode_image
 
 if TYPE_CHECKING:
     from httpx2 import Response
-    from openai import OpenAI
     from PIL.Image import Image
 
     from importers.config.sections import GeneratorSettings
@@ -49,52 +49,6 @@ _MIME_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 File = tuple[str, bytes, str]
 """Name, content and type, as the SDK takes a file: without them it sends a nameless stream."""
-
-
-def ask_to_edit(
-    client: OpenAI,
-    settings: GeneratorSettings,
-    request: GenerationRequest,
-    extras: Mapping[str, Any],
-) -> Response:
-    """Send a request that brings images; one attempt.
-
-    Args:
-        extras: What goes into the form beside model, prompt, size, n, images and mask.
-
-    Raises:
-        PromptRefused: an image or the mask is none that can be sent.
-        GeneratorError: the server has no such path.
-        openai.APIError: what became of it, otherwise.
-    """
-    import httpx2
-    import openai
-
-    varies = len(request.images) == 1 and request.mask is None
-    to_variations = varies and settings.variations == "variations"
-    path = "/images/variations" if to_variations else "/images/edits"
-    form = {"model": request.model, "prompt": request.prompt, "size": request.size, "n": 1}
-    try:
-        return client.post(
-            path,
-            cast_to=httpx2.Response,
-            body={**form, **extras},
-            files=list(_files(request, settings.mask)),
-            options={"headers": {"Content-Type": "multipart/form-data"}},
-        )
-    except openai.APIStatusError as error:
-        if error.status_code in {404, 405} and error.code != "model_not_found":
-            raise _no_such_path(error.request.url.host, path) from None
-        raise
-
-
-def _no_such_path(host: str, path: str) -> GeneratorError:
-    return GeneratorError(
-        f"{host} has no {path}: it cannot start from images.",
-        hint="Use a server and model that edit images, take the techniques out that start from "
-        'images, or set generator.variations to "edits" or "variations", whichever it has.',
-        code="no_image_edits",
-    )
 
 
 def _files(request: GenerationRequest, mask_field: str) -> Iterator[tuple[str, File]]:
@@ -125,7 +79,7 @@ def image_files(request: GenerationRequest) -> Iterator[File]:
 def _image_file(data: bytes) -> File:
     kind = image_format(data)
     if kind not in _MIME_TYPES or _is_turned(data):
-        kind, data = "png", _as_png(_decoded(data))
+        kind, data = "png", as_png(_decoded(data))
     if len(data) >= LARGEST_IMAGE:
         raise _refused(f"the image has {len(data):,} bytes, and {LARGEST_IMAGE:,} are too many")
     return f"image.{kind}", data, _MIME_TYPES[kind]
@@ -141,7 +95,7 @@ def mask_file(mask: bytes, image: bytes, field: str = "mask") -> File:
     if sizes[0] != sizes[1]:
         raise _refused("the mask has {}x{} pixels and the image {}x{}".format(*sizes[0], *sizes[1]))
     if field == "mask_image":
-        mask = white_is_painted_png(mask)
+        mask = as_png(white_is_painted(mask))
     if len(mask) >= LARGEST_MASK:
         raise _refused(f"the mask has {len(mask):,} bytes, and {LARGEST_MASK:,} are too many")
     return "mask.png", mask, _MIME_TYPES["png"]
@@ -163,12 +117,6 @@ def _decoded(data: bytes) -> Image:
         return decode_image(data)
     except ImageError as error:
         raise _refused(error.message.rstrip(".")) from None
-
-
-def _as_png(image: Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _refused(why: str) -> PromptRefused:
@@ -230,11 +178,14 @@ class OpenAIImages:
 
     def read(self, request: GenerationRequest, answer: Answer) -> GeneratedImage:
         """The image in an answer, fetched where the answer has a URL."""
-        body = _json_of(answer, self._connection)
+        body = json_object(answer.body)
+        if body is None:
+            raise unusable_answer(self._connection, "it is not a JSON object")
         data = self._failures(image_of, body, self._connection, self._settings.timeout_s)
         received, created = datetime.fromisoformat(answer.received), body.get("created")
-        dated = isinstance(created, int) and created > 0
-        drawn = datetime.fromtimestamp(created, timezone.utc) if dated else received
+        drawn = received
+        if isinstance(created, int) and created > 0:
+            drawn = datetime.fromtimestamp(created, timezone.utc)
         usage = body.get("usage")
         usage = usage if isinstance(usage, dict) else None
         return GeneratedImage(
@@ -260,7 +211,7 @@ class OpenAIImages:
     def _response_to(self, request: GenerationRequest) -> Response:
         extras = extras_of(request, self._settings)
         if request.images:
-            return ask_to_edit(self._client, self._settings, request, extras)
+            return self._response_to_images(request, extras)
         return self._client.images.with_raw_response.generate(
             model=request.model,
             prompt=request.prompt,
@@ -268,6 +219,35 @@ class OpenAIImages:
             n=1,
             extra_body=extras,
         ).http_response
+
+    def _response_to_images(
+        self, request: GenerationRequest, extras: Mapping[str, Any]
+    ) -> Response:
+        import httpx2
+        import openai
+
+        varies = len(request.images) == 1 and request.mask is None
+        to_variations = varies and self._settings.variations == "variations"
+        path = "/images/variations" if to_variations else "/images/edits"
+        form = {"model": request.model, "prompt": request.prompt, "size": request.size, "n": 1}
+        try:
+            return self._client.post(
+                path,
+                cast_to=httpx2.Response,
+                body={**form, **extras},
+                files=list(_files(request, self._settings.mask)),
+                options={"headers": {"Content-Type": "multipart/form-data"}},
+            )
+        except openai.APIStatusError as error:
+            if error.status_code not in {404, 405} or error.code == "model_not_found":
+                raise
+            raise GeneratorError(
+                f"{error.request.url.host} has no {path}: it cannot start from images.",
+                hint="Use a server and model that edit images, take the techniques out that start "
+                'from images, or set generator.variations to "edits" or "variations", whichever it '
+                "has.",
+                code="no_image_edits",
+            ) from None
 
 
 def extras_of(request: GenerationRequest, settings: GeneratorSettings) -> dict[str, Any]:
@@ -277,13 +257,3 @@ def extras_of(request: GenerationRequest, settings: GeneratorSettings) -> dict[s
         wanted = capability_for(settings).seed is True
     seed = {"seed": request.seed} if wanted and request.seed is not None else {}
     return {**request.parameters, **seed}
-
-
-def _json_of(answer: Answer, connection: Connection) -> Any:
-    try:
-        body = json.loads(answer.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise unusable_answer(connection, "it is not a JSON object")
-    return body

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from importers.openai_api.connection import Connection
 from ls_backend.errors import (
@@ -98,6 +98,15 @@ def unknown_model(connection: Connection, model: str, known: str | None = None) 
         hint=f"Set {connection.purpose.model_key} to one that it has: {known}.",
         code="model_not_found",
     )
+
+
+def json_object(text: bytes) -> dict[str, Any] | None:
+    """The JSON object in an answer; None where it is anything else."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def what_it_said(error: APIStatusError) -> str:

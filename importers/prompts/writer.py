@@ -6,10 +6,9 @@ JSON schema for other servers; and the words of a request. What an answer is use
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from importers.openai_api.errors import (
     RateLimited,
     ServerFailed,
     as_generator_error,
+    json_object,
     not_an_images_api,
 )
 from importers.openai_api.prices import TEXT_PRICES, text_cost_usd
@@ -75,8 +75,8 @@ class TextRequest:
     """A request in words.
 
     Attributes:
-        instructions: What the model is, and what makes a text good; the same in every request.
-        input: What is to be written now.
+        instructions: Task of the model and marks of a good text, the same in every request.
+        input: Texts that are wanted now.
     """
 
     instructions: str
@@ -104,7 +104,9 @@ def text_request(
         others = ", ".join(readable(other) for other in campaign.labels if other != label)
         parts.append(f"The other labels, which no prompt may show: {others}." if others else "")
     else:
-        templates = [t for t in _all_templates(campaign) if kind in template_slots(t)]
+        own = [t for technique in campaign.prompt_techniques for t in technique.templates]
+        known_templates = dict.fromkeys([*campaign.prompts.templates, *own])
+        templates = [t for t in known_templates if kind in template_slots(t)]
         parts.append(_listed(f"It fills the slot {{{kind}}} of these templates:", templates))
     manner = "Examples of the manner:"
     parts.append(_listed(manner, list(dict.fromkeys(examples))[:MOST_EXAMPLES]))
@@ -140,11 +142,11 @@ class Reply:
     """What came of a request that was answered.
 
     Attributes:
-        texts: The texts as they came; none where there is trouble.
-        trouble: Why there are none: "it refused: …"; None where there are.
+        texts: Texts as they came; none where there is trouble.
+        trouble: Reason why there are none, "it refused: …"; None where there are.
         request_id: The API's name of the request.
-        usage: The API's own account of it.
-        cost_usd: US dollars; None where it is not known.
+        usage: The API's own account of it, as it came.
+        cost_usd: Price in US dollars; None where it is not known.
     """
 
     texts: tuple[str, ...]
@@ -209,7 +211,9 @@ class Writer:
             raw = self._send(request)
         except openai.APIError as error:
             raise as_generator_error(error, self._connection, self._model) from None
-        body = self._json_of(raw)
+        body = json_object(raw.http_response.content)
+        if body is None or not ("output" in body or "choices" in body):
+            raise not_an_images_api(self._connection, "its answer is not that of one")
         texts, trouble = _read(raw)
         usage = body.get("usage")
         usage = usage if isinstance(usage, dict) else None
@@ -217,9 +221,8 @@ class Writer:
         return Reply(texts, trouble, raw.headers.get("x-request-id"), usage, cost)
 
     def _responses(self, request: TextRequest) -> Any:
-        thinking: dict[str, Any] = {}
-        if _THINKING.match(self._model):
-            thinking = {"reasoning": {"effort": "none"}}
+        thinks = _THINKING.match(self._model)
+        thinking: dict[str, Any] = {"reasoning": {"effort": "none"}} if thinks else {}
         return self._client.responses.with_raw_response.parse(
             model=self._model,
             instructions=request.instructions,
@@ -238,20 +241,6 @@ class Writer:
             ],
             response_format=Texts,
         )
-
-    def _json_of(self, raw: Any) -> Mapping[str, Any]:
-        try:
-            body = json.loads(raw.http_response.content)
-        except ValueError:
-            body = None
-        if not isinstance(body, dict) or not ("output" in body or "choices" in body):
-            raise not_an_images_api(self._connection, "its answer is not that of one")
-        return body
-
-
-def _all_templates(campaign: Campaign) -> list[str]:
-    own = [template for entry in campaign.prompt_techniques for template in entry.templates]
-    return list(dict.fromkeys([*campaign.prompts.templates, *own]))
 
 
 def _listed(heading: str, texts: Sequence[str]) -> str:

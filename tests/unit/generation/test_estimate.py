@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from importers.generation.estimate import assumption_of, gpt_image_2_tokens, tokens_of
+from importers.generation.estimate import assumptions_of, gpt_image_2_tokens, tokens_of
 from importers.openai_api.prices import cost_of_tokens, price_of
+from importers.sample import PlannedSample, Prompt
 
 PUBLISHED = {
     ("low", 1024, 1024): "0.006",
@@ -18,6 +19,17 @@ PUBLISHED = {
     ("medium", 1536, 1024): "0.041",
     ("high", 1024, 1536): "0.165",
 }
+
+
+def planned(
+    model: str = "gpt-image-2",
+    size: str = "1024x1024",
+    quality: str = "low",
+    text: str = "x",
+    parents: tuple[str, ...] = (),
+) -> PlannedSample:
+    prompt, parameters = Prompt(text, "dog", "vanilla", {}), {"quality": quality}
+    return PlannedSample("key", prompt, model, size, parameters, seed=0, parents=parents)
 
 
 @pytest.mark.parametrize(("quality", "width", "height"), list(PUBLISHED))
@@ -37,7 +49,7 @@ def test_the_formula_meets_the_published_prices(quality: str, width: int, height
 def test_the_table_of_the_models_before(
     model: str, quality: str, size: str, published: str
 ) -> None:
-    tokens = tokens_of(model, "", size, {"quality": quality}, 0)
+    tokens = tokens_of(planned(model, size, quality))
     price = price_of(model, date(2026, 11, 22))
     assert tokens is not None
     assert price is not None
@@ -46,13 +58,13 @@ def test_the_table_of_the_models_before(
 
 
 def test_a_text_never_has_more_tokens_than_bytes() -> None:
-    tokens = tokens_of("gpt-image-2", "ein süßer Hund", "1024x1024", {"quality": "low"}, 0)
+    tokens = tokens_of(planned(text="ein süßer Hund"))
     assert tokens is not None
     assert tokens.text_in >= len("ein süßer Hund".encode())
 
 
 def test_images_that_go_in_are_counted() -> None:
-    none, two = (tokens_of("gpt-image-2", "x", "1024x1024", {}, images) for images in (0, 2))
+    none, two = (tokens_of(planned(parents=parents)) for parents in ((), ("a", "b")))
     assert none is not None
     assert two is not None
     assert (none.image_in, two.image_in) == (0, 2 * 6821)
@@ -67,17 +79,16 @@ def test_images_that_go_in_are_counted() -> None:
     ],
 )
 def test_what_is_not_known_has_no_number(model: str, size: str, quality: str) -> None:
-    assert tokens_of(model, "x", size, {"quality": quality}, 0) is None
+    assert tokens_of(planned(model, size, quality)) is None
 
 
 def test_what_the_model_chooses_is_taken_at_its_dearest() -> None:
-    high = tokens_of("gpt-image-2", "x", "1024x1024", {"quality": "high"}, 0)
-    assert tokens_of("gpt-image-2", "x", "auto", {}, 0) == high
+    high = tokens_of(planned(quality="high"))
+    assert tokens_of(planned(size="auto", quality="auto")) == high
 
 
 def test_assumptions_are_said_and_published_numbers_need_none() -> None:
-    low = {"quality": "low"}
-    assert assumption_of("gpt-image-2", "1024x1024", low, 0) == ()
-    assert "gpt-image-2 are assumed" in assumption_of("gpt-image-2.5-flare", "1024x1024", low, 0)[0]
-    drafts = " ".join(assumption_of("gpt-image-2.6-flare", "auto", low, 1))
+    assert assumptions_of(planned()) == ()
+    assert "gpt-image-2 are assumed" in assumptions_of(planned("gpt-image-2.5-flare"))[0]
+    drafts = " ".join(assumptions_of(planned("gpt-image-2.6-flare", "auto", parents=("a",))))
     assert all(part in drafts for part in ("times 4", "chooses the size", "6,821 tokens"))

@@ -11,7 +11,7 @@ from label_studio_sdk.converter.brush import mask2rle
 from PIL import Image, ImageDraw
 
 from importers.generation.masks import area_of_file, area_of_regions, background_area, mask_png
-from importers.generators.base import white_is_painted, white_is_painted_png
+from importers.generators.base import as_png, white_is_painted
 from ls_backend.errors import ImageError
 
 SIZE = (40, 20)
@@ -47,8 +47,8 @@ def test_others_get_the_same_area_in_white() -> None:
     white = white_is_painted(mask_png(area))
     assert white.mode == "L"
     assert np.array_equal(np.asarray(white), np.asarray(area))
-    as_png = Image.open(io.BytesIO(white_is_painted_png(mask_png(area))))
-    assert np.array_equal(np.asarray(as_png), np.asarray(area))
+    png = Image.open(io.BytesIO(as_png(white)))
+    assert np.array_equal(np.asarray(png), np.asarray(area))
 
 
 def test_a_mask_that_paints_nothing_is_none() -> None:
