@@ -7,7 +7,7 @@ paid for: what was reserved for it stands apart.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -93,7 +93,8 @@ def campaign_costs(campaign: Campaign) -> CostReport:
     with Ledger(campaign.ledger_path, writing=False) as ledger:
         entries, samples = ledger.requests.entries(), ledger.samples()
         writings = ledger.writings.entries()
-    writers = _of_writers(writings)
+    names = dict.fromkeys(writing.writer for writing in writings)
+    writers = {name: _writing_cost([w for w in writings if w.writer == name]) for name in names}
     total = _cost(entries, samples)
     return CostReport(
         campaign=campaign.name,
@@ -140,14 +141,7 @@ def _cost(entries: Iterable[RequestEntry], samples: Iterable[Sample]) -> Cost:
     )
 
 
-def _of_writers(writings: Iterable[WritingEntry]) -> dict[str, WritingCost]:
-    by_writer: dict[str, list[WritingEntry]] = defaultdict(list)
-    for writing in writings:
-        by_writer[writing.writer].append(writing)
-    return {writer: _writing_cost(requests) for writer, requests in by_writer.items()}
-
-
-def _writing_cost(writings: Iterable[WritingEntry]) -> WritingCost:
+def _writing_cost(writings: Sequence[WritingEntry]) -> WritingCost:
     answered = [writing for writing in writings if writing.outcome == "written"]
     known = [writing.cost_usd for writing in writings if writing.cost_usd is not None]
     return WritingCost(

@@ -39,10 +39,10 @@ class Rules:
     """How a run asks.
 
     Attributes:
-        parallel: Requests at the same time.
-        max_unanswered: How often a sample whose request brought no image, and may have been paid
-            for, is asked for again, over all runs.
-        unanswered: Such requests of earlier runs, by sample key.
+        parallel: Number of requests at the same time.
+        max_unanswered: Number of times that a sample whose request brought no image, and may have
+            been paid for, is asked for again, over all runs.
+        unanswered: Number of such requests of earlier runs, by sample key.
     """
 
     parallel: int
@@ -58,9 +58,9 @@ class GivenUp:
     """A sample that is not asked for again.
 
     Attributes:
-        sample: Its key.
-        prompt: Its text.
-        requests: How many were sent for it without an image; each may have been paid for.
+        sample: Key of the sample.
+        prompt: Text of its prompt.
+        requests: Number of requests without an image for it; each may have been paid for.
     """
 
     sample: str
@@ -191,12 +191,12 @@ class _Run:
         error = request.exception()
         if error is None:
             cost_usd = request.result()
-            self._settle(sent, cost_usd)
+            self._budget.settle(sent.reservation, cost_usd)
             self._estimator.learn(sent.sample.planned, cost_usd)
             self._without_image_in_a_row.clear()
             self.drawn.count_image(cost_usd)
         elif isinstance(error, PromptRefused):
-            self._settle(sent, Decimal(0))
+            self._budget.settle(sent.reservation, Decimal(0))
             self._without_image_in_a_row.clear()
             self.drawn.refused += 1
             log.warning("%s (%r)", error.message, sent.sample.prompt.text)
@@ -204,11 +204,8 @@ class _Run:
             self._count_unanswered(sent.sample, error)
         else:
             if isinstance(error, GeneratorError):
-                self._settle(sent, Decimal(0))
+                self._budget.settle(sent.reservation, Decimal(0))
             self.fatal = self.fatal or error
-
-    def _settle(self, sent: _InFlight, cost_usd: Decimal | None) -> None:
-        self._budget.settle(sent.reservation, cost_usd)
 
     def _count_unanswered(self, sample: Sample, error: OutcomeUnknown) -> None:
         self.drawn.unanswered += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from importers.config.campaign import Campaign
 from importers.generation.sources import NotLookedAt, gathered_ahead
@@ -17,23 +17,23 @@ from importers.sample import Prompt
 from ls_backend.errors import ConfigError
 
 
-@dataclass
+@dataclass(frozen=True)
 class Group:
     """The prompts of one label and technique.
 
     Attributes:
-        prompts: How many.
-        distinct: How many different texts; the same text again is drawn with the next seed.
-        compositional: How many ask for a position, a count or a relation.
-        factors: How often each value of each factor comes.
+        prompts: Number of prompts.
+        distinct: Number of different texts; the same text again is drawn with the next seed.
+        compositional: Number of prompts that ask for a position, a count or a relation.
+        factors: Number of prompts with each value of each factor.
     """
 
     label: str
     technique: str
-    prompts: int = 0
-    distinct: int = 0
-    compositional: int = 0
-    factors: dict[str, dict[str, int]] = field(default_factory=dict)
+    prompts: int
+    distinct: int
+    compositional: int
+    factors: dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class PromptPlan:
     """The prompts of a campaign, counted.
 
     Attributes:
-        prompts, distinct, compositional: As in `Group`, of all.
-        images: How many are drawn of them.
-        groups: By label and technique, in the campaign's order.
-        refused: What was written and is not drawn.
+        prompts, distinct, compositional: Numbers as in `Group`, of all.
+        images: Number of images that are drawn of them.
+        groups: Prompts by label and technique, in the campaign's order.
+        refused: Written prompts that are not drawn.
         not_looked_at: Techniques whose source images were not looked for: their prompts are not
             counted, but for what earlier runs found.
     """
@@ -67,21 +67,18 @@ def prompt_plan(campaign: Campaign) -> PromptPlan:
     """
     prompts, written, not_looked_at = _all_prompts(campaign)
     groups = _groups(prompts)
+    folder = campaign.generator.kind == "folder"  # each picture there is the only one
+    images_of_each = 1 if folder else campaign.selection.images_per_prompt
     return PromptPlan(
         campaign=campaign.name,
         prompts=len(prompts),
         distinct=len({prompt.text for prompt in prompts}),
         compositional=sum(group.compositional for group in groups),
-        images=len(prompts) * _images_of_each(campaign),
+        images=len(prompts) * images_of_each,
         groups=groups,
         refused=refused_texts(campaign, written) if campaign.prompts.writer else [],
         not_looked_at=not_looked_at,
     )
-
-
-def _images_of_each(campaign: Campaign) -> int:
-    folder = campaign.generator.kind == "folder"  # each picture there is the only one
-    return 1 if folder else campaign.selection.images_per_prompt
 
 
 def _all_prompts(
@@ -135,16 +132,11 @@ def prompt_list(
                 hint=f"There are: {', '.join(known) or 'none'}.",
             )
     chosen = [
-        prompt
-        for prompt in prompts
-        if label in {None, prompt.label} and technique in {None, prompt.technique}
+        PlannedPrompt(p.label, p.technique, p.text, dict(p.factors), compositional(p.text))
+        for p in prompts
+        if label in {None, p.label} and technique in {None, p.technique}
     ]
-    return PromptList(campaign.name, [_planned(prompt) for prompt in chosen], not_looked_at)
-
-
-def _planned(prompt: Prompt) -> PlannedPrompt:
-    words = compositional(prompt.text)
-    return PlannedPrompt(prompt.label, prompt.technique, prompt.text, dict(prompt.factors), words)
+    return PromptList(campaign.name, chosen, not_looked_at)
 
 
 def _groups(prompts: Sequence[Prompt]) -> list[Group]:

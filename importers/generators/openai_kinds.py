@@ -96,10 +96,10 @@ def check_settings(
         )
     _check_operations(settings, capability, operations, is_openai=connection.is_openai)
     _check_against(capability, settings)
-    return (
-        *_near_end(settings, connection, capability, today),
-        *_price_notices(settings.model, today),
-    )
+    notices = _near_end(settings, connection, capability, today)
+    if settings.model not in FREE_MODELS and price_of(settings.model, today) is None:
+        notices.append(f"The price of {settings.model} is not known: costs will not be counted.")
+    return tuple(notices)
 
 
 def _check_compatible(settings: GeneratorSettings) -> None:
@@ -128,12 +128,6 @@ def _near_end(
     elif connection.is_openai and capability.ends is not None and is_near(capability.ends, today):
         return [_ending(settings.model, capability.ends.isoformat(), connection)]
     return []
-
-
-def _price_notices(model: str, today: date) -> list[str]:
-    if model in FREE_MODELS or price_of(model, today) is not None:
-        return []
-    return [f"The price of {model} is not known: costs will not be counted."]
 
 
 def _check_operations(

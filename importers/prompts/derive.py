@@ -62,15 +62,9 @@ def sources_of(
         number: Its place among the campaign's `[[technique]]`s. Where these were put in another
             order since, the origins tell.
     """
-    root = origins_begin_with(technique)
+    approved = technique.source == "approved"
+    root = "approved:" if approved else f"{technique.source.rstrip('/')}/"
     return [s for s in sources if s.technique == number and s.origin.startswith(root)]
-
-
-def origins_begin_with(technique: DerivedTechnique) -> str:
-    """How the origins of a technique's sources begin."""
-    if technique.source == "approved":
-        return "approved:"
-    return f"{technique.source.rstrip('/')}/"
 
 
 def _children(

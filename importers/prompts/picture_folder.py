@@ -13,7 +13,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -43,25 +43,15 @@ class Picture:
     """A picture and what is known of it.
 
     Attributes:
-        file: Its path, relative to the folder, with "/".
-        prompt: The text that it was drawn from; None where that is not known.
-        label: What it is said to show, perhaps none of the campaign's labels; None where nothing
+        file: Path relative to the folder, with "/".
+        prompt: Text that it was drawn from; None where that is not known.
+        label: Label that it is said to show, perhaps none of the campaign's; None where nothing
             says it.
         synthetic: Whether a model drew it; None where that is not known.
-        factors: Every other column of the folder's list that has a value for it.
+        factors: Value of every other column of the folder's list that has one for it.
     """
 
     file: str
-    prompt: str | None
-    label: str | None
-    synthetic: bool | None
-    factors: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """What a folder's list says of a picture; None where it says nothing."""
-
     prompt: str | None = None
     label: str | None = None
     synthetic: bool | None = None
@@ -77,10 +67,10 @@ def read_pictures(folder: Path, campaign: Campaign) -> list[Picture]:
         ConfigError: the folder's list or a prompt's file cannot be read, or it has two lists.
     """
     files = sorted(_walk(folder), key=_natural)
-    entries = _read_list(folder)
-    absent = sorted(entries.keys() - set(files), key=_natural)
+    listed = _read_list(folder)
+    absent = sorted(listed.keys() - set(files), key=_natural)
     log_files(absent, f"Listed in {folder}, but not there")
-    return [_picture(campaign, folder, file, entries.get(file, _Entry())) for file in files]
+    return [_completed(campaign, folder, listed.get(file, Picture(file))) for file in files]
 
 
 def log_files(files: Sequence[str], what: str) -> None:
@@ -94,20 +84,11 @@ def log_files(files: Sequence[str], what: str) -> None:
 def _walk(folder: Path) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (
-            (Path(place) / name).relative_to(folder).as_posix()
-            for name in files
-            if _is_picture(name)
-        )
-
-
-def _is_picture(name: str) -> bool:
-    lower = name.lower()
-    return (
-        not lower.startswith(".")
-        and not lower.endswith(MASK_SUFFIX)
-        and PurePosixPath(lower).suffix in SUFFIXES
-    )
+        for name in files:
+            lower = name.lower()
+            hidden = lower.startswith(".") or lower.endswith(MASK_SUFFIX)
+            if not hidden and PurePosixPath(lower).suffix in SUFFIXES:
+                yield (Path(place) / name).relative_to(folder).as_posix()
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
@@ -115,30 +96,26 @@ def _natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _picture(campaign: Campaign, folder: Path, file: str, entry: _Entry) -> Picture:
-    drawn_from = _prompt_in(folder / file)
-    prompt = entry.prompt or _beside(folder / file) or drawn_from
-    synthetic = entry.synthetic
+def _completed(campaign: Campaign, folder: Path, picture: Picture) -> Picture:
+    """The picture with what the folder's list does not say of it."""
+    path = folder / picture.file
+    drawn_from = _prompt_in(path)
+    prompt = picture.prompt or _beside(path) or drawn_from
+    synthetic = picture.synthetic
     if synthetic is None and drawn_from is not None:
         synthetic = True
-    return Picture(file, prompt, _label(file, entry, prompt, campaign), synthetic, entry.factors)
+    label = picture.label or _label(picture.file, prompt, campaign)
+    return replace(picture, prompt=prompt, label=label, synthetic=synthetic)
 
 
-def _label(file: str, entry: _Entry, prompt: str | None, campaign: Campaign) -> str | None:
+def _label(file: str, prompt: str | None, campaign: Campaign) -> str | None:
     # Training storage writes some letters of labels as %XX.
     folders = [unquote(parent.name) for parent in PurePosixPath(file).parents if parent.name]
-    return (
-        entry.label
-        or next((name for name in folders if name in campaign.labels), None)
-        or _mentioned_label(prompt or "", campaign)
-        or next(iter(folders), None)
-    )
-
-
-def _mentioned_label(text: str, campaign: Campaign) -> str | None:
-    """The one label that a text mentions, by its name or a synonym; None for none or several."""
-    found = mentioned(text, campaign.labels, campaign.prompts.synonyms)
-    return found[0] if len(found) == 1 else None
+    named = next((name for name in folders if name in campaign.labels), None)
+    if named is not None:
+        return named
+    found = mentioned(prompt or "", campaign.labels, campaign.prompts.synonyms)
+    return found[0] if len(found) == 1 else next(iter(folders), None)
 
 
 def _beside(path: Path) -> str | None:
@@ -164,7 +141,7 @@ def _prompt_in(path: Path) -> str | None:
         return None
 
 
-def _read_list(folder: Path) -> dict[str, _Entry]:
+def _read_list(folder: Path) -> dict[str, Picture]:
     """What a folder's list says of each file, by its path; nothing where it has no list."""
     found = [folder / name for name in LISTS if (folder / name).is_file()]
     if len(found) > 1:
@@ -173,37 +150,27 @@ def _read_list(folder: Path) -> dict[str, _Entry]:
             f"{', '.join(path.name for path in found)}.",
             hint="Leave one of them.",
         )
-    return dict(_entries(found[0])) if found else {}
+    pictures = [_listed(row, path, line) for path in found for line, row in _rows(path)]
+    return {picture.file: picture for picture in pictures}
 
 
-def _entries(path: Path) -> Iterator[tuple[str, _Entry]]:
-    for line, row in _rows(path):
-        file = next((row[name] for name in _FILE_COLUMNS if row.get(name)), None)
-        if not isinstance(file, str):
-            raise _bad(path, line, "names no file", "Give each row the column `file`.")
-        place = PurePosixPath(file.replace("\\", "/"))
-        if place.is_absolute() or ".." in place.parts:
-            raise _bad(path, line, f"names {file!r}", "Name files inside the folder.")
-        yield str(place), _entry(row, path, line)
-
-
-def _entry(row: Mapping[str, Any], path: Path, line: int) -> _Entry:
+def _listed(row: Mapping[str, Any], path: Path, line: int) -> Picture:
+    file = next((row[name] for name in _FILE_COLUMNS if row.get(name)), None)
+    if not isinstance(file, str):
+        raise _bad(path, line, "names no file", "Give each row the column `file`.")
+    place = PurePosixPath(file.replace("\\", "/"))
+    if place.is_absolute() or ".." in place.parts:
+        raise _bad(path, line, f"names {file!r}", "Name files inside the folder.")
     said = {
         str(name): str(value).strip()
         for name, value in row.items()
-        if isinstance(value, str | int | float) and str(value).strip()
+        if isinstance(value, str | int | float) and str(value).strip() and name not in _FILE_COLUMNS
     }
-    synthetic = said.pop("synthetic", None)
+    prompt, label, synthetic = (said.pop(name, None) for name in ("prompt", "label", "synthetic"))
     if synthetic is not None and synthetic.lower() not in _YES | _NO:
         raise _bad(path, line, f"has synthetic {synthetic!r}", "Write true or false.")
-    for name in _FILE_COLUMNS:
-        said.pop(name, None)
-    return _Entry(
-        prompt=said.pop("prompt", None),
-        label=said.pop("label", None),
-        synthetic=None if synthetic is None else synthetic.lower() in _YES,
-        factors=said,
-    )
+    drawn = None if synthetic is None else synthetic.lower() in _YES
+    return Picture(str(place), prompt, label, drawn, said)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

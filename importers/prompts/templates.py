@@ -28,17 +28,6 @@ def templates_of(campaign: Campaign, technique: PromptTechnique) -> list[str]:
     return [ADVERSARIAL_TEMPLATE] if technique.name == ADVERSARIAL else campaign.prompts.templates
 
 
-def factors_of(
-    campaign: Campaign, technique: PromptTechnique, written: Mapping[str, Sequence[str]]
-) -> dict[str, list[str]]:
-    """The values of each factor: the technique's, those of `[prompts]`, and what was written."""
-    told = {**campaign.prompts.factors, **technique.factors}
-    return {
-        name: list(dict.fromkeys([*told.get(name, ()), *written.get(name, ())]))
-        for name in dict.fromkeys([*told, *written])
-    }
-
-
 def template_prompts(
     campaign: Campaign,
     technique: PromptTechnique,
@@ -55,7 +44,11 @@ def template_prompts(
         ConfigError: a factor has no values, or nothing can be taken for the label.
     """
     templates = templates_of(campaign, technique)
-    values = factors_of(campaign, technique, written)
+    told = {**campaign.prompts.factors, **technique.factors}
+    values = {
+        name: list(dict.fromkeys([*told.get(name, ()), *written.get(name, ())]))
+        for name in dict.fromkeys([*told, *written])
+    }
     if technique.name == ADVERSARIAL:
         values = {**values, "other": others_of(campaign, technique, label)}
     used = {template: template_slots(template) - {"label"} for template in templates}
