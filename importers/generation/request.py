@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from importers.generation.budget import CapReached
 from importers.generators import GenerationRequest, Generator
-from importers.generators.base import Answer, SizeNotices
+from importers.generators.base import Answer
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.ledger.requests import outcome_of
@@ -75,14 +75,14 @@ class DrawCounts:
     """What came of the requests of one run.
 
     Attributes:
-        generated: Images that are in the store now.
-        refused: Prompts that the generator would not draw.
-        unanswered: Requests that gave no image but may have been paid for.
-        given_up: Samples that are not asked for again after too many such requests.
+        generated: Number of images that are in the store now.
+        refused: Number of prompts that the generator would not draw.
+        unanswered: Number of requests that gave no image but may have been paid for.
+        given_up: Number of samples that are not asked for again after too many such requests.
         cost_usd: Sum of the known costs in US dollars.
-        unpriced: Images whose cost is not known.
-        caps_reached: The caps of [budget] that kept requests from being sent, once each.
-        interrupted: Ctrl-C ended the run early.
+        unpriced: Number of images whose cost is not known.
+        caps_reached: Caps of [budget] that kept requests from being sent, once each.
+        interrupted: Whether Ctrl-C ended the run early.
     """
 
     generated: int = 0
@@ -112,24 +112,23 @@ class DrawCounts:
         self.unpriced += cost_usd is None
 
 
+@dataclass
 class RequestSender:
     """Draws samples, for all threads.
 
-    Args:
-        generator: Who draws.
-        ledger: Where every request is recorded.
-        store: Where the images go.
-        pending: Where answers lie until their image is in the store.
+    Attributes:
+        generator: Source of the images.
+        ledger: Record of every request.
+        store: Place of the images.
+        pending: Place of answers until their image is in the store.
+        sizes_told: Pairs of sizes, asked for and drawn, that people were told differ.
     """
 
-    def __init__(
-        self, generator: Generator, ledger: Ledger, store: ImageStore, pending: PendingAnswers
-    ) -> None:
-        self._generator = generator
-        self._ledger = ledger
-        self._store = store
-        self._pending = pending
-        self._sizes = SizeNotices()
+    generator: Generator
+    ledger: Ledger
+    store: ImageStore
+    pending: PendingAnswers
+    sizes_told: set[tuple[str, str]] = field(default_factory=set)
 
     def draw(self, sample: Sample, reserved_usd: Decimal | None = None) -> Decimal | None:
         """Pay for one image, store and record it.
@@ -144,13 +143,13 @@ class RequestSender:
             GeneratorError: no image came; recorded.
         """
         planned = sample.planned
-        number = self._ledger.requests.begin(
-            planned.key, self._generator.name, reserved_usd=reserved_usd
+        number = self.ledger.requests.begin(
+            planned.key, self.generator.name, reserved_usd=reserved_usd
         )
         try:
-            request = request_for(planned, self._store)
-            answer = self._generator.send(request)
-            self._pending.put(number, answer)
+            request = request_for(planned, self.store)
+            answer = self.generator.send(request)
+            self.pending.put(number, answer)
             return self.keep(number, request, answer)
         except GeneratorError as error:
             self.no_image(number, error)
@@ -159,13 +158,13 @@ class RequestSender:
     def recover(self) -> DrawCounts:
         """Store the images of answers that had come, and were paid for, when a process died."""
         drawn = DrawCounts()
-        for number, answer in self._pending.waiting():
-            sample = self._ledger.requests.sample_without_image(number)
+        for number, answer in self.pending.waiting():
+            sample = self.ledger.requests.sample_without_image(number)
             if sample is None:
-                self._pending.drop(number)
+                self.pending.drop(number)
                 continue
             try:
-                request = request_for(sample.planned, self._store)
+                request = request_for(sample.planned, self.store)
                 drawn.count_image(self.keep(number, request, answer))
             except OutcomeUnknown as error:
                 self.no_image(number, error)
@@ -179,23 +178,26 @@ class RequestSender:
         Raises:
             OutcomeUnknown: there is no image in it that can be read.
         """
-        image = self._generator.read(request, answer)
-        self._sizes.compare(request.size, image.size)
-        self._ledger.requests.stored(
+        image = self.generator.read(request, answer)
+        sizes = (request.size, image.size)
+        if request.size not in {"auto", image.size} and sizes not in self.sizes_told:
+            self.sizes_told.add(sizes)
+            log.warning("%s was asked for and %s came: images are kept as they are.", *sizes)
+        self.ledger.requests.stored(
             number,
-            self._store.put(image.data),
+            self.store.put(image.data),
             request_id=image.request_id,
             cost_usd=image.cost_usd,
             usage=image.usage,
             size=image.size,
         )
-        self._pending.drop(number)
+        self.pending.drop(number)
         return image.cost_usd
 
     def no_image(self, number: int, error: GeneratorError) -> None:
         """Record that a request brought no image, and keep its answer, if one came."""
-        self._ledger.requests.ended(number, outcome_of(error), error.message)
-        self._pending.set_aside(number)
+        self.ledger.requests.ended(number, outcome_of(error), error.message)
+        self.pending.set_aside(number)
 
 
 def request_for(planned: PlannedSample, store: ImageStore | None) -> GenerationRequest:

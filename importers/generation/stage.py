@@ -37,17 +37,18 @@ class GenerateReport:
     """What stands after generating.
 
     Attributes:
-        planned: Samples that campaign.toml asks for.
-        generated: Images drawn by this run.
-        refused: Prompts that the generator refused in this run.
-        unanswered: Requests of this run that may have been paid for without an image.
+        planned: Number of samples that campaign.toml asks for.
+        generated: Number of images drawn by this run.
+        refused: Number of prompts that the generator refused in this run.
+        unanswered: Number of requests of this run that may have been paid for without an image.
         given_up: Planned samples that are not asked for again after too many such requests.
-        caps_reached: The caps of [budget] that kept requests of this run from being sent.
-        missing: Planned samples that have no image, were not refused and are not given up.
-        in_batch: Samples that are in a batch at the provider.
+        caps_reached: Caps of [budget] that kept requests of this run from being sent.
+        missing: Number of planned samples that have no image, were not refused and are not given
+            up.
+        in_batch: Number of samples that are in a batch at the provider.
         cost_usd: Sum of the known costs of this run in US dollars.
-        unpriced: Images of this run whose cost is not known.
-        write: What the campaign's language model wrote before that.
+        unpriced: Number of images of this run whose cost is not known.
+        write: Report of the campaign's language model, which wrote before that.
     """
 
     planned: int

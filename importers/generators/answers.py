@@ -32,22 +32,26 @@ class AnswerUnusable(OutcomeUnknown):
     default_code = "not_an_image"
 
 
-def image_of(answer: Any, connection: Connection, timeout_s: float) -> bytes:
+def image_of(answer: Mapping[str, Any], connection: Connection, timeout_s: float) -> bytes:
     """The bytes of the one image in an answer, fetched where the answer has a URL.
 
     Raises:
         AnswerUnusable: the answer has no image, or what it has is not one.
         FetchFailed: the image's URL cannot be read.
     """
-    entry = _entry_of(answer, connection)
-    if entry.get("b64_json"):
-        data = _decode(entry["b64_json"], connection)
-    elif str(entry["url"]).startswith("data:"):
-        data = _decode(entry["url"], connection)
+    data = answer.get("data")
+    entry = data[0] if isinstance(data, list) and data else None
+    if not isinstance(entry, Mapping) or not (entry.get("b64_json") or entry.get("url")):
+        raise unusable_answer(connection, "the answer has neither b64_json nor url")
+    url = str(entry.get("url"))
+    if entry.get("b64_json") or url.startswith("data:"):
+        image = _decode(str(entry.get("b64_json") or url), connection)
     else:
-        data = _fetch(str(entry["url"]), connection, timeout_s)
-    _check_image(data, connection)
-    return data
+        image = _fetch(url, connection, timeout_s)
+    if not is_image(image):
+        starts = image[:16].decode("ascii", "replace")
+        raise unusable_answer(connection, f"{len(image)} bytes that start with {starts!r}")
+    return image
 
 
 def _fetch(url: str, connection: Connection, timeout_s: float) -> bytes:
@@ -69,16 +73,7 @@ def _fetch(url: str, connection: Connection, timeout_s: float) -> bytes:
         ) from None
 
 
-def _entry_of(answer: Any, connection: Connection) -> Mapping[str, Any]:
-    data = answer.get("data") if isinstance(answer, Mapping) else None
-    entry = data[0] if isinstance(data, list) and data else None
-    if not isinstance(entry, Mapping) or not (entry.get("b64_json") or entry.get("url")):
-        raise unusable_answer(connection, "the answer has neither b64_json nor url")
-    return entry
-
-
-def _decode(text: object, connection: Connection) -> bytes:
-    encoded = str(text)
+def _decode(encoded: str, connection: Connection) -> bytes:
     if encoded.startswith("data:"):
         encoded = encoded.partition(",")[2]
     try:
@@ -97,13 +92,6 @@ def is_image(data: bytes) -> bool:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return False
     return True
-
-
-def _check_image(data: bytes, connection: Connection) -> None:
-    if not is_image(data):
-        starts = data[:16].decode("ascii", "replace")
-        why = f"{len(data)} bytes that start with {starts!r}"
-        raise unusable_answer(connection, why)
 
 
 def unusable_answer(connection: Connection, why: str) -> AnswerUnusable:

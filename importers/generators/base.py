@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
     from importers.config.sections import GeneratorSettings
     from importers.openai_api.prices import Tier
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,20 +112,6 @@ class Generator(Protocol):
         ...
 
 
-class SizeNotices:
-    """Says once that a generator draws another size than it was asked for; for all threads."""
-
-    def __init__(self) -> None:
-        self._said: set[tuple[str, str]] = set()
-
-    def compare(self, asked: str, drawn: str) -> None:
-        """Log a warning for a pair of sizes that differ and were not told of yet."""
-        if asked in {"auto", drawn} or (asked, drawn) in self._said:
-            return
-        self._said.add((asked, drawn))
-        _log.warning("%s was asked for and %s came: images are kept as they are.", asked, drawn)
-
-
 class GeneratorKind(Protocol):
     """What an entry point of the group "label_studio_clip.generators" names."""
 
@@ -179,13 +162,7 @@ def generate_image(generator: Generator, request: GenerationRequest) -> Generate
 
 def free_image(answer: Answer) -> GeneratedImage:
     """The image of a generator that runs here: its answer is the image, and nobody is paid."""
-    return GeneratedImage(
-        data=answer.body,
-        request_id=None,
-        usage=None,
-        cost_usd=Decimal(0),
-        created=answer.received,
-    )
+    return GeneratedImage(answer.body, None, None, Decimal(0), answer.received)
 
 
 def white_is_painted(mask: bytes) -> Image:

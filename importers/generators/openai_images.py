@@ -182,12 +182,12 @@ class OpenAIImages:
         if body is None:
             raise unusable_answer(self._connection, "it is not a JSON object")
         data = self._failures(image_of, body, self._connection, self._settings.timeout_s)
+        usage = body.get("usage")
+        usage = usage if isinstance(usage, dict) else None
         received, created = datetime.fromisoformat(answer.received), body.get("created")
         drawn = received
         if isinstance(created, int) and created > 0:
             drawn = datetime.fromtimestamp(created, timezone.utc)
-        usage = body.get("usage")
-        usage = usage if isinstance(usage, dict) else None
         return GeneratedImage(
             data=data,
             request_id=answer.request_id,

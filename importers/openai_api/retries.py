@@ -89,7 +89,8 @@ class Pace:
         """
         while True:
             with self._lock:
-                if self._refusal is not None and self._out_of_patience():
+                waits_s = self._resume_at - self._refused_since
+                if self._refusal is not None and waits_s > PATIENCE_S:
                     raise self._refusal
                 now = self._clock()
                 turn = max(self._next_at, self._resume_at)
@@ -137,9 +138,6 @@ class Pace:
             self._passed_since_slowed = True
             if self._interval_s:
                 self._interval_s = 1 / (1 / self._interval_s + self._step)
-
-    def _out_of_patience(self) -> bool:
-        return self._resume_at - self._refused_since > PATIENCE_S
 
     def _mean_interval_s(self, now: float) -> float:
         if not self._passed:
