@@ -6,7 +6,6 @@ Label Studio asks the backend itself; what is counted is what Label Studio store
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -20,19 +19,6 @@ from ls_backend.errors import LabelStudioError
 
 if TYPE_CHECKING:
     from ls_backend.label_studio import LabelStudio
-
-
-@dataclass(frozen=True)
-class LiveProject:
-    """A project of images alone.
-
-    Attributes:
-        project_id: Label Studio's number of the project.
-        tasks: Label Studio's numbers of its tasks.
-    """
-
-    project_id: int
-    tasks: tuple[int, ...]
 
 
 def draw_unlabelled(campaign: Campaign, folder: Path, progress: Progress = silent) -> list[Path]:
@@ -51,18 +37,20 @@ def draw_unlabelled(campaign: Campaign, folder: Path, progress: Progress = silen
     return files
 
 
-def create_project(
-    ls: LabelStudio, title: str, campaign: Campaign, files: Sequence[Path]
-) -> LiveProject:
-    """Create a project in which a task is a picture and nothing else."""
+def create_project(ls: LabelStudio, campaign: Campaign, files: Sequence[Path]) -> int:
+    """Create the campaign's project, in which a task is a picture and nothing else.
+
+    Returns:
+        Label Studio's number of the project.
+    """
     from importers.label_studio.uploads import upload
 
     project = ls.json(
         "POST",
         "/api/projects",
-        what=f"create the project {title!r}",
+        what=f"create the project {campaign.project_title!r}",
         json={
-            "title": title,
+            "title": campaign.project_title,
             "description": "Pictures without a label: the ML backend suggests one.",
             "label_config": classify_config(campaign),
             "show_collab_predictions": True,
@@ -71,14 +59,13 @@ def create_project(
     project_id = int(project["id"])
     keys = {str(file): file for file in files}
     paths = [path for part in upload(ls, project_id, keys) for path in part.values()]
-    imported = ls.json(
+    ls.json(
         "POST",
         f"/api/projects/{project_id}/import",
         what=f"import {len(paths)} pictures",
-        params={"return_task_ids": "true"},
         json=[{"data": {"image": path}} for path in paths],
     )
-    return LiveProject(project_id, tuple(imported["task_ids"]))
+    return project_id
 
 
 def classify_config(campaign: Campaign) -> str:
@@ -99,7 +86,7 @@ def classify_config(campaign: Campaign) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def retrieve_predictions(ls: LabelStudio, project: LiveProject, model_version: str) -> int:
+def retrieve_predictions(ls: LabelStudio, project_id: int, model_version: str) -> int:
     """Let Label Studio ask the backend for every task; returns how many answers it stored.
 
     Label Studio says that all went well whatever happened: so its stored predictions are counted.
@@ -108,18 +95,14 @@ def retrieve_predictions(ls: LabelStudio, project: LiveProject, model_version: s
         "POST",
         "/api/dm/actions",
         what="retrieve predictions from the ML backend",
-        params={"id": "retrieve_tasks_predictions", "project": project.project_id},
-        json={
-            "project": str(project.project_id),
-            "selectedItems": {"all": True, "excluded": []},
-        },
+        params={"id": "retrieve_tasks_predictions", "project": project_id},
+        json={"project": str(project_id), "selectedItems": {"all": True, "excluded": []}},
     )
-    stored = ls.json("GET", "/api/predictions/", params={"project": project.project_id})
+    stored = ls.json("GET", "/api/predictions/", params={"project": project_id})
     answered = {row["task"] for row in stored if row["model_version"] == model_version}
     if not answered:
         raise LabelStudioError(
-            f"The ML backend answered none of the {len(project.tasks)} tasks of project "
-            f"{project.project_id}.",
+            f"The ML backend answered none of the tasks of project {project_id}.",
             hint="Its log says why.",
         )
-    return len(answered & set(project.tasks))
+    return len(answered)

@@ -21,6 +21,7 @@ from importers.ledger import Ledger
 
 if TYPE_CHECKING:
     from importers.config.campaign import Campaign
+    from importers.label_studio.push import PushReport
     from importers.training_storage.report import SyncReport
     from ls_backend.label_studio import LabelStudio
 
@@ -54,25 +55,6 @@ class Services:
             service.stop()
 
 
-@dataclass(frozen=True)
-class Pushed:
-    """A campaign that has been pushed to Label Studio.
-
-    Attributes:
-        project_id: Label Studio's number of the project.
-        project_url: Address of the project.
-        model_version: Version of the model that scored the tasks.
-        tasks: Number of tasks.
-        audit: Number of tasks in the audit sample.
-    """
-
-    project_id: int
-    project_url: str
-    model_version: str
-    tasks: int
-    audit: int
-
-
 class Loop:
     """One run of the demo on running services.
 
@@ -101,20 +83,19 @@ class Loop:
         """
         campaign = self._campaign(REVIEWED, images, seed=1)
         with Ledger(campaign.ledger_path) as ledger:
-            pushed = self._draw_score_push(campaign, ledger)
+            project_id, pushed = self._draw_score_push(campaign, ledger)
             answered = self._label_live(self._campaign(LIVE, UNLABELLED_IMAGES, seed=2))
-            queue = queue_order(self._ls, pushed.project_id)
-            answers = self._review(pushed)
+            queue = queue_order(self._ls, project_id)
+            answers = self._review(project_id)
+            wrong = wrong_tasks(answers)
             synced = self._sync(campaign, ledger)
             cost = ledger.requests.spending().cost_usd
         return DemoReport(
             samples=images,
-            pushed=pushed.tasks,
+            pushed=pushed.pushed,
             audit=pushed.audit,
-            wrong=len(wrong_tasks(answers)),
-            wrong_found_first_quarter=len(
-                wrong_tasks(answers) & set(queue[: first_quarter(len(queue))])
-            ),
+            wrong=len(wrong),
+            wrong_found_first_quarter=len(wrong & set(queue[: first_quarter(len(queue))])),
             order_as_promised=lowest_first(answers),
             predictions_live=answered,
             approved=synced.approved,
@@ -124,7 +105,7 @@ class Loop:
             cost_usd=cost,
             storage=campaign.storage_url,
             release=synced.release or "",
-            project_url=pushed.project_url,
+            project_url=self.projects[REVIEWED],
         )
 
     def push_yours(self, images: int) -> None:
@@ -133,24 +114,18 @@ class Loop:
         with Ledger(campaign.ledger_path) as ledger:
             self._draw_score_push(campaign, ledger)
 
-    def campaign_folder(self, name: str) -> Path:
-        """Where the campaign of that name lies."""
-        return self._folder / name
-
     def _campaign(self, name: str, samples: int, seed: int) -> Campaign:
         return write_campaign(
-            self.campaign_folder(name),
-            project=self._title(name),
+            self._folder / name,
+            project=f"Sketch demo {self._folder.name.removeprefix('run-')}: {name}",
             samples=samples,
             seed=seed,
             base_url=self._services.sketch.base_url,
             label_studio=self._ls.url,
         )
 
-    def _title(self, name: str) -> str:
-        return f"Sketch demo {self._folder.name.removeprefix('run-')}: {name}"
-
-    def _draw_score_push(self, campaign: Campaign, ledger: Ledger) -> Pushed:
+    def _draw_score_push(self, campaign: Campaign, ledger: Ledger) -> tuple[int, PushReport]:
+        """Returns Label Studio's number of the project, and what the push did."""
         from importers.label_studio.connect import connect
 
         with self._steps.step(f"Drawing {campaign.samples} images") as progress:
@@ -164,7 +139,7 @@ class Loop:
             assert report.project_url is not None
             connect(self._ls, report.project_id, self._services.backend.url, version)
         self.projects[campaign.name] = report.project_url
-        return Pushed(report.project_id, report.project_url, version, report.pushed, report.audit)
+        return report.project_id, report
 
     def _label_live(self, campaign: Campaign) -> int:
         from importers.label_studio.backend import backend_version
@@ -174,16 +149,16 @@ class Loop:
         title = f"Labelling {campaign.samples} pictures without a label live, by the ML backend"
         with self._steps.step(title) as progress:
             files = live.draw_unlabelled(campaign, campaign.folder / "pictures", progress)
-            project = live.create_project(self._ls, campaign.project_title, campaign, files)
-            self.projects[campaign.name] = project_url(self._ls, project.project_id)
+            project_id = live.create_project(self._ls, campaign, files)
+            self.projects[campaign.name] = project_url(self._ls, project_id)
             backend, config = self._services.backend.url, live.classify_config(campaign)
-            version = backend_version(backend, config, project.project_id)
-            connect(self._ls, project.project_id, backend, version)
-            return live.retrieve_predictions(self._ls, project, version)
+            version = backend_version(backend, config, project_id)
+            connect(self._ls, project_id, backend, version)
+            return live.retrieve_predictions(self._ls, project_id, version)
 
-    def _review(self, pushed: Pushed) -> list[AnsweredTask]:
+    def _review(self, project_id: int) -> list[AnsweredTask]:
         with self._steps.step("Reviewing: the audit sample, then the queue as served") as progress:
-            return review(self._ls, pushed.project_id, LABELS, progress)
+            return review(self._ls, project_id, LABELS, progress)
 
     def _sync(self, campaign: Campaign, ledger: Ledger) -> SyncReport:
         from importers.config.job import campaign_job

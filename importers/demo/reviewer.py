@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from importers.config.campaign import NONE_OF_THESE, UNUSABLE
+from importers.label_studio.project import read_project
 from importers.label_studio.queries import ProjectTasks
 from importers.label_studio.queue import AUDIT_TAB
 from importers.progress import Progress, silent
@@ -53,7 +54,7 @@ def review(
     Raises:
         LabelStudioError: Label Studio refuses something, or serves a task twice.
     """
-    total = _project(ls, project_id)["task_number"]
+    total = read_project(ls, project_id)["task_number"]
     answers: list[AnsweredTask] = []
     progress(0, total)
     for task, audit in _served(ls, project_id):
@@ -69,7 +70,7 @@ def review(
 
 def queue_order(ls: LabelStudio, project_id: int) -> list[int]:
     """Task ids in the order in which Label Studio sorts the queue, lowest score first."""
-    total = _project(ls, project_id)["task_number"]
+    total = read_project(ls, project_id)["task_number"]
     tasks = ProjectTasks(ls, project_id).first(total, "tasks:predictions_score")
     return [task["id"] for task in tasks]
 
@@ -90,10 +91,17 @@ def choose(label: str, truth: Truth, labels: Sequence[str]) -> str:
 
 
 def _served(ls: LabelStudio, project_id: int) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Each task as it is served, and whether the audit tab served it."""
     tab = _audit_tab(ls, project_id)
-    while task := _next_of_tab(ls, project_id, tab):
+    shown = {"ordering": tab.get("ordering") or [], "filters": tab.get("filters")}
+    in_tab = {
+        "params": {"id": "next_task", "project": project_id},
+        "json": {"project": str(project_id), **shown},
+    }
+    # What "Label Tasks As Displayed" asks for in a tab, then what "Label All Tasks" asks for.
+    while task := _task_or_none(ls, "POST", "/api/dm/actions", **in_tab):
         yield task, True
-    while task := _next_of_queue(ls, project_id):
+    while task := _task_or_none(ls, "GET", f"/api/projects/{project_id}/next"):
         yield task, False
 
 
@@ -105,23 +113,6 @@ def _audit_tab(ls: LabelStudio, project_id: int) -> dict[str, Any]:
     raise LabelStudioError(
         f"Project {project_id} has no audit tab.", hint="Push the campaign again to restore it."
     )
-
-
-def _next_of_tab(ls: LabelStudio, project_id: int, tab: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What "Label Tasks As Displayed" asks for in a tab."""
-    shown = {"ordering": tab.get("ordering") or [], "filters": tab.get("filters")}
-    return _task_or_none(
-        ls,
-        "POST",
-        "/api/dm/actions",
-        params={"id": "next_task", "project": project_id},
-        json={"project": str(project_id), **shown},
-    )
-
-
-def _next_of_queue(ls: LabelStudio, project_id: int) -> dict[str, Any] | None:
-    """What "Label All Tasks" asks for."""
-    return _task_or_none(ls, "GET", f"/api/projects/{project_id}/next")
 
 
 def _task_or_none(ls: LabelStudio, method: str, path: str, **options: Any) -> dict[str, Any] | None:
@@ -161,7 +152,3 @@ def _answer(
         choice=choice,
         label_holds=truth.label_holds,
     )
-
-
-def _project(ls: LabelStudio, project_id: int) -> dict[str, Any]:
-    return dict(ls.json("GET", f"/api/projects/{project_id}"))

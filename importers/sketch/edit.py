@@ -15,7 +15,7 @@ from importers.sketch.draw import Truth, draw_spec, read_truth, with_truth
 from importers.sketch.grammar import parse
 from importers.sketch.images_wire import EditedImage, EditRequest
 from importers.sketch.render import Companion, Mishap, render
-from importers.sketch.spec import PartialSpec, Spec, rng_for
+from importers.sketch.spec import Spec, rng_for
 from ls_backend.errors import ImageError
 
 if TYPE_CHECKING:
@@ -47,14 +47,12 @@ def edit(request: EditRequest, seed: int, failure_rate: float, kinds: Sequence[s
 
 
 def _fused(request: EditRequest, seed: int) -> bytes:
-    asked = request.asked
-    first, second = (_changed(image, asked.prompt, seed) for image in request.images[:2])
-    if _truth(request.images[1]) is not None:
-        second = replace(second, color=_shown(request.images[1], second).color)
-    companion = Mishap(companion=Companion(second.object, second.color))
-    picture = render(first, _picture_seed(request, seed), asked.pixels, companion)
-    truth = _whole_truth(request, seed, first, (first.object, second.object))
-    return with_truth(picture, truth)
+    prompt, (left, right) = request.asked.prompt, request.images[:2]
+    first, second = _changed(left, prompt, seed), _changed(right, prompt, seed)
+    truth = _truth(right)
+    color = second.color if truth is None else truth.drawn.color
+    picture = _rendered(request, first, seed, Mishap(companion=Companion(second.object, color)))
+    return _with_truth(picture, request, first, seed, (first.object, second.object))
 
 
 def _inpainted(request: EditRequest, mask: Image, seed: int) -> bytes:
@@ -62,62 +60,40 @@ def _inpainted(request: EditRequest, mask: Image, seed: int) -> bytes:
 
     asked, image = request.asked, request.images[0]
     size = (asked.pixels, asked.pixels)
-    anew = mask.getchannel("A").resize(size, Image.Resampling.NEAREST).point(_white_where_clear)
+    alpha = mask.getchannel("A").resize(size, Image.Resampling.NEAREST)
+    anew = alpha.point([255, *[0] * 255])
+    spec, known = _changed(image, asked.prompt, seed), _truth(image)
     middle_stays = anew.getpixel((asked.pixels // 2, asked.pixels // 2)) == 0
-    spec = _changed(image, asked.prompt, seed)
     if not middle_stays:
         spec = replace(spec, object=parse(asked.prompt).object or spec.object)
-    painted = render(spec, _picture_seed(request, seed), asked.pixels, Mishap(missing=middle_stays))
+    painted = _rendered(request, spec, seed, Mishap(missing=middle_stays))
     kept = image.pixels if image.pixels.size == size else image.pixels.resize(size)
-    objects: tuple[str, ...] = (spec.object,)
-    known = _truth(image)
-    if middle_stays and known is not None:
-        objects = known.objects
-    picture = Image.composite(painted, kept, anew)
-    return with_truth(picture, _whole_truth(request, seed, spec, objects))
+    objects = known.objects if known is not None and middle_stays else (spec.object,)
+    return _with_truth(Image.composite(painted, kept, anew), request, spec, seed, objects)
 
 
-def _white_where_clear(alpha: float) -> float:
-    return 255 if alpha == 0 else 0
+def _rendered(request: EditRequest, spec: Spec, seed: int, mishap: Mishap) -> Image:
+    asked = request.asked
+    chance = rng_for("picture", asked.prompt, seed, _name(request))
+    return render(spec, chance.randrange(2**63), asked.pixels, mishap)
 
 
-def _whole_truth(request: EditRequest, seed: int, spec: Spec, objects: tuple[str, ...]) -> Truth:
-    return Truth(
-        prompt=request.asked.prompt,
-        seed=seed,
-        asked=spec,
-        drawn=spec,
-        failure=None,
-        label_holds=spec.object in objects,
-        objects=objects,
-    )
+def _with_truth(
+    picture: Image, request: EditRequest, spec: Spec, seed: int, objects: tuple[str, ...]
+) -> bytes:
+    """The PNG of a drawing that did not fail."""
+    prompt, label_holds = request.asked.prompt, spec.object in objects
+    return with_truth(picture, Truth(prompt, seed, spec, spec, None, label_holds, objects))
 
 
 def _changed(image: EditedImage, prompt: str, seed: int) -> Spec:
     """What an image shows, with all that the prompt says of it but another object."""
-    said = parse(prompt)
-    completed = said.complete(rng_for("fill", prompt, seed))
-    if _truth(image) is None:
-        return completed
-    shown = _shown(image, completed)
-    return Spec(
-        object=shown.object,
-        color=said.color or shown.color,
-        setting=said.setting or shown.setting,
-        style=_style(said, shown),
-        action=said.action or shown.action,
-        size=said.size or shown.size,
-    )
-
-
-def _style(said: PartialSpec, shown: Spec) -> str:
-    """ "a photo of" opens prompts of every style: alone it changes nothing."""
-    return said.style if said.style and said.style != "photo" else shown.style
-
-
-def _shown(image: EditedImage, otherwise: Spec) -> Spec:
-    truth = _truth(image)
-    return truth.drawn if truth is not None else otherwise
+    said, truth = parse(prompt), _truth(image)
+    if truth is None:
+        return said.complete(rng_for("fill", prompt, seed))
+    # "a photo of" opens prompts of every style: alone it changes nothing.
+    style = None if said.style == "photo" else said.style
+    return replace(said, object=None, style=style).over(truth.drawn)
 
 
 def _truth(image: EditedImage) -> Truth | None:
@@ -125,10 +101,6 @@ def _truth(image: EditedImage) -> Truth | None:
         return read_truth(image.data)
     except ImageError:
         return None
-
-
-def _picture_seed(request: EditRequest, seed: int) -> int:
-    return rng_for("picture", request.asked.prompt, seed, _name(request)).randrange(2**63)
 
 
 def _name(request: EditRequest) -> str:

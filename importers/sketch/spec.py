@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 OBJECTS = (
     *("apple", "ball", "boat", "bus", "butterfly", "car", "cat", "cup", "dog", "duck"),
@@ -53,17 +53,13 @@ class PartialSpec:
         """The same drawing, nothing left open but a missing action or size."""
         return cls(**asdict(spec))
 
+    def over(self, spec: Spec) -> Spec:
+        """The spec with all that the text says in it."""
+        return replace(spec, **{name: value for name, value in asdict(self).items() if value})
+
     def complete(self, rng: random.Random) -> Spec:
         """Choose what is open; an action or size that was not asked for stays away."""
-        chosen = random_spec(rng)
-        return Spec(
-            object=self.object or chosen.object,
-            color=self.color or chosen.color,
-            setting=self.setting or chosen.setting,
-            style=self.style or chosen.style,
-            action=self.action,
-            size=self.size,
-        )
+        return self.over(replace(random_spec(rng), action=None, size=None))
 
 
 def random_spec(
