@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.sketch_training.texts import empty_caption, naming
 from bench.sketch_training.vocabulary import CONTEXT_LENGTH, load_tokenizer
-from importers.sketch.grammar import caption, empty_caption, naming
+from importers.sketch.grammar import caption
 from importers.sketch.render import Mishap, render
 from importers.sketch.spec import Spec, random_spec, rng_for
 

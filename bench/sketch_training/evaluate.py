@@ -20,10 +20,11 @@ from PIL import Image
 
 from bench.sketch_training.dataset import held_out
 from bench.sketch_training.measures import Measure, separation, share, table
+from bench.sketch_training.texts import plural
 from importers.sketch import resolve_model
 from importers.sketch.draw import Truth, draw
 from importers.sketch.failures import ALL, BLATANT
-from importers.sketch.grammar import caption, plural
+from importers.sketch.grammar import caption
 from importers.sketch.spec import OBJECTS, OUTSIDE_OBJECTS, Spec, random_spec, rng_for
 from ls_backend.labels.target import LabelTarget
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from bench.sketch_training import texts as training_texts
 from importers.sketch import words
 from importers.sketch.spec import ACTIONS, COLORS
 
@@ -41,8 +42,8 @@ unusable these blank noise garbled
 
 def needed_words() -> set[str]:
     """Every word of the grammar's tables, and common ones beside them."""
-    texts = [_COMMON, *COLORS, *ACTIONS, *words.OPENERS, *words.EMPTY_OPENERS]
-    texts += [*words.NAMINGS, *words.PLURAL_NAMINGS]
+    texts = [_COMMON, *COLORS, *ACTIONS, *words.OPENERS, *training_texts.EMPTY_OPENERS]
+    texts += [*training_texts.NAMINGS, *training_texts.PLURAL_NAMINGS]
     for nouns in words.NOUNS.values():
         texts += [form for noun in nouns for form in (noun.singular, *noun.plurals)]
     tables: tuple[Mapping[str, Iterable[str]], ...] = (

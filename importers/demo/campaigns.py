@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from importers.config.campaign import CAMPAIGN_FILE, Campaign, load_campaign
@@ -66,24 +65,14 @@ def write_campaign(
         base_url: Base URL of the sketch server.
         label_studio: Address of Label Studio.
     """
+    values = {
+        **{"name": folder.name, "project": project, "samples": samples, "seed": seed},
+        **{"labels": LABELS, "background": BACKGROUND},
+        **{"styles": STYLES, "colors": COLORS, "places": PLACES},
+        **{"base_url": base_url, "label_studio": label_studio},
+    }
+    # Numbers, strings and lists of strings are written the same way in TOML and JSON.
+    written = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
     folder.mkdir(parents=True)
-    text = _CAMPAIGN_TOML.format(
-        name=_toml(folder.name),
-        samples=samples,
-        seed=seed,
-        labels=_toml(LABELS),
-        styles=_toml(STYLES),
-        colors=_toml(COLORS),
-        places=_toml(PLACES),
-        background=_toml(BACKGROUND),
-        base_url=_toml(base_url),
-        project=_toml(project),
-        label_studio=_toml(label_studio),
-    )
-    (folder / CAMPAIGN_FILE).write_text(text, encoding="utf-8")
+    (folder / CAMPAIGN_FILE).write_text(_CAMPAIGN_TOML.format(**written), encoding="utf-8")
     return load_campaign(folder)
-
-
-def _toml(value: str | Sequence[str]) -> str:
-    # Strings and lists of strings are written the same way in TOML and JSON.
-    return json.dumps(value if isinstance(value, str) else list(value), ensure_ascii=False)

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from importers.demo.loop import REVIEWED, YOURS, Loop, Services
 from importers.demo.service import ServiceError, loopback_without_proxy
@@ -25,9 +24,6 @@ from importers.demo.steps import Steps
 from importers.demo.summary import Places, show_next_steps, show_open, show_summary
 from ls_backend.errors import ConfigError, LsClipError
 from ls_backend.label_studio import Credentials
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 FAILURE_RATE = 0.15
 MODEL = "sketch"
@@ -62,6 +58,8 @@ def run_demo(options: DemoOptions) -> None:
     Raises:
         LsClipError: what failed is named, with the folder of the logs.
     """
+    from rich.console import Console
+
     if not 1 <= options.images <= MOST_IMAGES:
         raise ConfigError(
             f"The demo cannot draw {options.images} images.",
@@ -69,7 +67,7 @@ def run_demo(options: DemoOptions) -> None:
         )
     # Our own requests to the services, too, must not go through a proxy.
     os.environ.update(loopback_without_proxy(os.environ))
-    console = _console(options)
+    console = Console(stderr=options.as_json, highlight=False)
     with _locked(options.folder), _ended_by_signals():
         folder = _new_run(options.folder)
         steps = Steps(console)
@@ -92,12 +90,6 @@ def run_demo(options: DemoOptions) -> None:
                 _wait_for_ctrl_c(services)
             else:
                 show_next_steps(console)
-
-
-def _console(options: DemoOptions) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=options.as_json, highlight=False)
 
 
 @contextmanager

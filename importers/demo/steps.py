@@ -38,18 +38,12 @@ class Steps:
 
     @contextmanager
     def _live(self, title: str) -> Iterator[PaidProgress]:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            SpinnerColumn,
-            TextColumn,
-            TimeElapsedColumn,
-        )
-        from rich.progress import Progress as Bar
+        from rich import progress as shown
 
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        counted = (BarColumn(bar_width=24), MofNCompleteColumn())
-        with Bar(*columns, console=self.console, transient=True) as bar:
+        title_column = shown.TextColumn("{task.description}")
+        columns = (shown.SpinnerColumn(), title_column, shown.TimeElapsedColumn())
+        counted = (shown.BarColumn(bar_width=24), shown.MofNCompleteColumn())
+        with shown.Progress(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task(title, total=None)
 
             def progress(done: int, total: int, _spent: str = "", /) -> None:

@@ -61,6 +61,9 @@ def draw(
     pixels: int = 512,
     failure_rate: float = 0.0,
     kinds: Sequence[str] = ALL,
+    *,
+    asked: Spec | None = None,
+    made_from: str = "",
 ) -> Drawing:
     """Draw ``prompt``: the same arguments give the same bytes, in any process.
 
@@ -71,46 +74,21 @@ def draw(
         failure_rate: Share of drawings that fail, 0..1. Which ones depends on prompt and seed
             alone, so a higher rate keeps all failures of a lower one.
         kinds: The kinds of failure to choose from.
-
-    Raises:
-        ConfigError: A kind is unknown.
-    """
-    asked = parse(prompt).complete(rng_for("fill", prompt, seed))
-    return draw_spec(asked, prompt, seed, pixels, failure_rate, kinds)
-
-
-def draw_spec(
-    asked: Spec,
-    prompt: str,
-    seed: int,
-    pixels: int = 512,
-    failure_rate: float = 0.0,
-    kinds: Sequence[str] = ALL,
-    *,
-    made_from: str = "",
-) -> Drawing:
-    """Draw ``asked``, as understood from ``prompt``; the other arguments are those of `draw`.
-
-    Args:
+        asked: What is understood from ``prompt``; None reads it.
         made_from: Names the images that it starts from: other ones, another drawing.
 
     Raises:
         ConfigError: A kind is unknown.
     """
+    if asked is None:
+        asked = parse(prompt).complete(rng_for("fill", prompt, seed))
     kind = _failure(prompt, seed, failure_rate, kinds)
     outcome = fail(kind, asked, rng_for("failure", kind, prompt, seed))
-    truth = Truth(
-        prompt=prompt,
-        seed=seed,
-        asked=asked,
-        drawn=outcome.drawn,
-        failure=kind,
-        label_holds=outcome.label_holds,
-        objects=outcome.objects,
-    )
+    drawn, objects = outcome.drawn, outcome.objects
+    truth = Truth(prompt, seed, asked, drawn, kind, outcome.label_holds, objects)
     start = (prompt, seed, made_from) if made_from else (prompt, seed)
     picture_seed = rng_for("picture", *start).randrange(2**63)
-    picture = render(outcome.drawn, picture_seed, pixels, outcome.mishap)
+    picture = render(drawn, picture_seed, pixels, outcome.mishap)
     return Drawing(with_truth(picture, truth), truth)
 
 

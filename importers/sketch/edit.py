@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from importers.sketch.draw import Truth, draw_spec, read_truth, with_truth
+from importers.sketch.draw import Truth, draw, read_truth, with_truth
 from importers.sketch.grammar import parse
 from importers.sketch.images_wire import EditedImage, EditRequest
 from importers.sketch.render import Companion, Mishap, render
@@ -40,10 +40,9 @@ def edit(request: EditRequest, seed: int, failure_rate: float, kinds: Sequence[s
     if len(request.images) > 1:
         return _fused(request, seed)
     asked = request.asked
-    spec = _changed(request.images[0], asked.prompt, seed)
-    return draw_spec(
-        spec, asked.prompt, seed, asked.pixels, failure_rate, kinds, made_from=_name(request)
-    ).png
+    spec, name = _changed(request.images[0], asked.prompt, seed), _name(request)
+    how = (asked.pixels, failure_rate, kinds)
+    return draw(asked.prompt, seed, *how, asked=spec, made_from=name).png
 
 
 def _fused(request: EditRequest, seed: int) -> bytes:

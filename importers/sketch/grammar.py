@@ -1,8 +1,8 @@
 """Captions and the reading of prompts: one grammar, used in both directions.
 
 Owns the sentence forms. What it writes with every attribute named it reads back exactly:
-``parse(caption(spec, rng, full=True)) == PartialSpec.of(spec)``. Free prompts are read leniently:
-the first word known for an attribute decides, unknown words are passed over.
+``parse(caption(spec, rng, full=True)) == PartialSpec(**asdict(spec))``. Free prompts are read
+leniently: the first word known for an attribute decides, unknown words are passed over.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ from functools import lru_cache
 
 from importers.sketch.spec import ACTIONS, COLORS, PartialSpec, Spec
 from importers.sketch.words import (
-    EMPTY_OPENERS,
-    NAMINGS,
     NOUNS,
     OPENERS,
     PLACE_WORDS,
     PLACES,
-    PLURAL_NAMINGS,
     SIZE_WORDS,
     STYLE_CLOSERS,
     STYLE_OPENERS,
@@ -48,41 +45,18 @@ def caption(spec: Spec, rng: random.Random, full: bool = False) -> str:
     place = rng.choice(PLACES[spec.setting]) if full or rng.random() < 0.55 else ""
     styled = full or rng.random() < 0.5
     sentence = _styled(spec, thing, place, rng) if styled else _unstyled(thing, place, rng)
-    return _written(sentence, rng)
+    return written(sentence, rng)
 
 
-def naming(name: str, rng: random.Random, plural: bool = False) -> str:
-    """A text that names the object ``name`` and nothing else, as label prompts do."""
-    noun = _choose_noun(name, rng)
-    form = rng.choice(PLURAL_NAMINGS if plural else NAMINGS)
-    return _written(
-        form.format(
-            a=with_article(noun.singular), bare=noun.singular, many=rng.choice(noun.plurals)
-        ),
-        rng,
-    )
-
-
-def empty_caption(setting: str, style: str, rng: random.Random) -> str:
-    """A sentence for a setting in which there is nothing."""
-    opener, place = rng.choice(EMPTY_OPENERS), rng.choice(PLACES[setting])
-    closer = f", {rng.choice(STYLE_CLOSERS[style])}" if rng.random() < 0.5 else ""
-    return _written(f"{opener} {place}{closer}", rng)
-
-
-def plural(name: str) -> str:
-    """The usual plural of an object's name: "bus" gives "buses"."""
-    return NOUNS[name][0].plurals[0]
-
-
-def _choose_noun(name: str, rng: random.Random) -> Noun:
+def choose_noun(name: str, rng: random.Random) -> Noun:
+    """A word for an object, most often its usual one."""
     nouns = NOUNS[name]
     return rng.choice(nouns) if rng.random() < SYNONYM_SHARE else nouns[0]
 
 
 def _thing(spec: Spec, rng: random.Random, full: bool) -> str:
     """The noun with its adjectives and action: "a tiny red cat jumping", "red cats"."""
-    noun = _choose_noun(spec.object, rng)
+    noun = choose_noun(spec.object, rng)
     adjectives = []
     if spec.size and (full or rng.random() < 0.7):
         adjectives.append(rng.choice(SIZE_WORDS[spec.size]))
@@ -116,8 +90,8 @@ def _unstyled(thing: str, place: str, rng: random.Random) -> str:
     return f"{rng.choice(OPENERS)} {thing} {place}".strip()
 
 
-def _written(sentence: str, rng: random.Random) -> str:
-    """With or without a capital letter and a full stop."""
+def written(sentence: str, rng: random.Random) -> str:
+    """The sentence with or without a capital letter and a full stop."""
     if rng.random() < 0.5:
         sentence = sentence[0].upper() + sentence[1:]
     return f"{sentence}." if rng.random() < 0.2 else sentence

@@ -47,11 +47,6 @@ def mix(a: RGB, b: RGB, share: float) -> RGB:
     return red, green, blue
 
 
-def darker(color: RGB, share: float = 0.3) -> RGB:
-    """Towards a warm shadow."""
-    return mix(color, _SHADOW, share)
-
-
 def lighter(color: RGB, share: float = 0.45) -> RGB:
     """Towards white."""
     return mix(color, _LIGHT, share)
@@ -65,7 +60,8 @@ class Tint:
     rgb: RGB
 
     def darker(self, share: float = 0.3) -> RGB:
-        return darker(self.rgb, share)
+        """Towards a warm shadow."""
+        return mix(self.rgb, _SHADOW, share)
 
     def lighter(self, share: float = 0.45) -> RGB:
         return lighter(self.rgb, share)

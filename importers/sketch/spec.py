@@ -48,11 +48,6 @@ class PartialSpec:
     action: str | None = None
     size: str | None = None
 
-    @classmethod
-    def of(cls, spec: Spec) -> PartialSpec:
-        """The same drawing, nothing left open but a missing action or size."""
-        return cls(**asdict(spec))
-
     def over(self, spec: Spec) -> Spec:
         """The spec with all that the text says in it."""
         return replace(spec, **{name: value for name, value in asdict(self).items() if value})

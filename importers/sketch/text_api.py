@@ -76,7 +76,7 @@ class _Reasoning(Part):
     summary: Literal["auto", "concise", "detailed"] | None = None
 
 
-class _Request(Part):
+class _Common(Part):
     """What both APIs may be asked.
 
     Attributes:
@@ -96,24 +96,8 @@ class _Request(Part):
     prompt_cache_key: str | None = None
     service_tier: Literal["auto", "default", "flex", "priority"] | None = None
 
-    def asks(self) -> str:
-        """The last thing that the user says."""
-        raise NotImplementedError
 
-    def schema_wanted(self) -> _Schema | None:
-        """The schema of the structured output, where one is asked for."""
-        raise NotImplementedError
-
-    def most_tokens(self) -> int | None:
-        """Most tokens that the answer may have; None is no limit."""
-        raise NotImplementedError
-
-    def answer(self, written: _Written) -> dict[str, Any]:
-        """The API's answer that brings what was written."""
-        raise NotImplementedError
-
-
-class _ResponsesRequest(_Request):
+class _ResponsesRequest(_Common):
     """The body of POST /v1/responses."""
 
     schema_param = "text.format.schema"
@@ -162,7 +146,7 @@ class _ResponsesRequest(_Request):
         }
 
 
-class _ChatRequest(_Request):
+class _ChatRequest(_Common):
     """The body of POST /v1/chat/completions."""
 
     schema_param = "response_format"
@@ -207,6 +191,10 @@ class _ChatRequest(_Request):
         }
 
 
+_Request = _ResponsesRequest | _ChatRequest
+"""What was asked: the last thing that the user says, and what the answer may be."""
+
+
 @dataclass(frozen=True)
 class _Written:
     """The text of an answer.
@@ -240,8 +228,8 @@ def add_text_routes(app: Flask, seed: int) -> None:
     """
     from flask import request
 
-    def answered(kind: type[_Request]) -> dict[str, Any]:
-        asked = read(kind, request.get_json(force=True, silent=True))
+    def answered(kind: type[_ResponsesRequest] | type[_ChatRequest]) -> dict[str, Any]:
+        asked: _Request = read(kind, request.get_json(force=True, silent=True))
         if asked.model != WRITER_MODEL:
             raise unknown_model(asked.model)
         _check_schema(asked.schema_wanted(), asked.schema_param)

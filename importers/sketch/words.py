@@ -107,24 +107,3 @@ STYLE_WORDS: dict[str, tuple[str, ...]] = {
 
 # Openers that say nothing of the style, for captions that leave it open.
 OPENERS = ("a picture of", "an image of", "a nice picture of", "this is", "")
-
-# Texts that name the object and nothing else. {a} "a cat", {the} "the cat", {bare} "cat",
-# {many} "cats". Label prompts of zero-shot classifiers look like these.
-NAMINGS = (
-    *("{a}", "{bare}", "the {bare}", "{many}"),
-    *("a photo of {a}", "a photo of the {bare}", "a photo of {bare}", "a photo of one {bare}"),
-    *("a picture of {a}", "an image of {a}", "an image of the {bare}", "a drawing of {a}"),
-    *("a good photo of {a}", "a good photo of the {bare}", "a bad photo of {a}"),
-    *("a blurry photo of {a}", "a close-up photo of {a}", "a cropped photo of {a}"),
-    *("a bright photo of {a}", "a dark photo of {a}", "a clean photo of {a}"),
-    *("this is {a}", "there is {a} in the picture", "art of {a}", "a rendering of {a}"),
-    *("a photo of my {bare}", "itap of {a}", "a {bare}", "a photo of a nice {bare}"),
-)
-PLURAL_NAMINGS = (
-    *("{many}", "a photo of {many}", "a picture of {many}", "an image of {many}"),
-    *("a photo of the {many}", "a photo of many {many}", "a photo of a {many}"),
-    *("a good photo of {many}", "a drawing of {many}", "art of {many}", "this is {many}"),
-)
-
-# Texts for a setting without any object in it.
-EMPTY_OPENERS = ("nothing", "an empty scene", "an empty picture", "no object")

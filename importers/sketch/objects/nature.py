@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from importers.sketch.pen import CREAM, RGB, WHITE, Pen, Point, Tint, between
+from importers.sketch.pen import CREAM, WHITE, Pen, Point, Tint, between
 
 _STEM = (70, 150, 66)
 _LEAF = (92, 178, 78)
@@ -102,8 +102,4 @@ def tree(pen: Pen, tint: Tint, _: random.Random) -> None:
     for x, y, radius in lit:
         pen.ellipse(x, y, radius, radius * 0.7, tint.lighter(0.25), outline=False)
     for x, y in ((0.35, -0.15), (0.1, -0.35), (-0.15, 0.02), (0.55, -0.3)):
-        _leaf_dot(pen, x, y, tint.darker(0.28))
-
-
-def _leaf_dot(pen: Pen, x: float, y: float, color: RGB) -> None:
-    pen.ellipse(x, y, 0.07, 0.06, color, outline=False)
+        pen.ellipse(x, y, 0.07, 0.06, tint.darker(0.28), outline=False)

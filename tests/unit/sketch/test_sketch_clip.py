@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.sketch_training.evaluate import Judged, draw_request, judge, requests, target
+from bench.sketch_training.texts import plural
 from importers.sketch import MODEL_FOLDER, resolve_model
-from importers.sketch.grammar import plural
 from importers.sketch.spec import OBJECTS
 from ls_backend.clip.clip import Clip
 from ls_backend.model import ClipModel
