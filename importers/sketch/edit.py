@@ -1,4 +1,4 @@
-"""Drawings that start from images: the same thing changed, two things together, a part anew.
+"""Drawings, and those that start from images: the same thing changed, two things together, a part anew.
 
 What an image shows is read from its truth, where the sketch server drew it; of any other image only
 the prompt is known.
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 def edit(request: EditRequest, seed: int, failure_rate: float, kinds: Sequence[str]) -> bytes:
     """Draw what a request asks for; the same request and seed give the same bytes.
 
-    One image gives its object, changed as the prompt says. Several give the objects of the first
-    two, side by side. A mask keeps every pixel that it does not clear, where the size stays; where
-    it clears, the prompt's setting is seen, and its object if the middle of the image is clear.
+    No image gives what the prompt says, one gives its object, changed as the prompt says, several
+    give the objects of the first two, side by side. A mask keeps every pixel that it does not
+    clear, where the size stays; where it clears, the prompt's setting is seen, and its object if
+    the middle of the image is clear.
 
     Args:
         failure_rate, kinds: As of `draw`; a fusion or an inpainting never fails.
@@ -40,9 +41,9 @@ def edit(request: EditRequest, seed: int, failure_rate: float, kinds: Sequence[s
     if len(request.images) > 1:
         return _fused(request, seed)
     asked = request.asked
-    spec, name = _changed(request.images[0], asked.prompt, seed), _name(request)
+    spec = _changed(request.images[0], asked.prompt, seed) if request.images else None
     how = (asked.pixels, failure_rate, kinds)
-    return draw(asked.prompt, seed, *how, asked=spec, made_from=name).png
+    return draw(asked.prompt, seed, *how, asked=spec, made_from=_name(request)).png
 
 
 def _fused(request: EditRequest, seed: int) -> bytes:

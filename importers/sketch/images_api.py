@@ -11,14 +11,12 @@ import hashlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from importers.sketch import images_wire as wire
 from importers.sketch.account import Account
-from importers.sketch.draw import draw
 from importers.sketch.edit import edit
 from importers.sketch.failures import check_kinds
 from ls_backend.errors import ConfigError
@@ -58,32 +56,18 @@ class ImageModel:
             )
         check_kinds(self.kinds)
 
-    def generate(self, asked: wire.ImageRequest, request_id: str) -> list[bytes]:
+    def draw(self, request: wire.EditRequest, request_id: str) -> list[bytes]:
         """The PNGs that a request asks for."""
-
-        def paint(seed: int) -> bytes:
-            return draw(asked.prompt, seed, asked.pixels, self.failure_rate, self.kinds).png
-
-        return self._images(asked, request_id, paint)
-
-    def edit(self, request: wire.EditRequest, request_id: str) -> list[bytes]:
-        """The PNGs that a request asks for which starts from images."""
-
-        def paint(seed: int) -> bytes:
-            return edit(request, seed, self.failure_rate, self.kinds)
-
-        return self._images(request.asked, request_id, paint)
-
-    def _images(
-        self, asked: wire.ImageRequest, request_id: str, paint: Callable[[int], bytes]
-    ) -> list[bytes]:
-        """As many images as are asked for, each painted from a seed, and logged."""
+        asked = request.asked
         with self._lock:
             first = asked.seed
             if first is None:
                 first = self.seed + self._drawn[asked.prompt]
                 self._drawn[asked.prompt] += asked.n
-        images = {seed: paint(seed) for seed in range(first, first + asked.n)}
+        images = {
+            seed: edit(request, seed, self.failure_rate, self.kinds)
+            for seed in range(first, first + asked.n)
+        }
         if self.request_log is not None:
             names = {"prompt": asked.prompt, "request_id": request_id}
             lines = [
@@ -102,24 +86,22 @@ def add_image_routes(app: Flask, account: Account, model: ImageModel) -> None:
     @app.post("/v1/images/generations")
     def generate() -> dict[str, Any]:
         body = request.get_json(force=True, silent=True)
-        asked = wire.read_request(body, g.request_id)
-        account.spend(asked.n)
-        return wire.images_answer(asked, model.generate(asked, g.request_id))
+        return drawn(wire.EditRequest(wire.read_request(body, g.request_id)))
 
     @app.post("/v1/images/edits")
     def edits() -> dict[str, Any]:
         request.max_content_length = LARGEST_BODY_WITH_IMAGES
         if request.mimetype == "application/json":
             body = request.get_json(force=True, silent=True)
-            return edited(wire.read_json(body, g.request_id))
-        return edited(wire.read_form(request.form, request.files, g.request_id))
+            return drawn(wire.read_json(body, g.request_id))
+        return drawn(wire.read_form(request.form, request.files, g.request_id))
 
     @app.post("/v1/images/variations")
     def variations() -> dict[str, Any]:
         request.max_content_length = LARGEST_BODY_WITH_IMAGES
-        return edited(wire.read_variation(request.form, request.files, g.request_id))
+        return drawn(wire.read_variation(request.form, request.files, g.request_id))
 
-    def edited(read: wire.EditRequest) -> dict[str, Any]:
+    def drawn(read: wire.EditRequest) -> dict[str, Any]:
         account.spend(read.asked.n)
-        images = model.edit(read, g.request_id)
+        images = model.draw(read, g.request_id)
         return wire.images_answer(read.asked, images, read.image_tokens)

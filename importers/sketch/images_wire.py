@@ -103,17 +103,17 @@ class EditedImage:
 
 @dataclass(frozen=True)
 class EditRequest:
-    """A request that starts from images.
+    """A request for images, and what it starts from.
 
     Attributes:
-        asked: What a request for generations says, too.
-        images: 1 to 16 images.
+        asked: What every request says.
+        images: Up to 16 images; none where the prompt is all that there is.
         mask: RGBA of the first image's size; alpha 0 is painted anew.
     """
 
     asked: ImageRequest
-    images: tuple[EditedImage, ...]
-    mask: Image | None
+    images: tuple[EditedImage, ...] = ()
+    mask: Image | None = None
 
     @property
     def image_tokens(self) -> int:

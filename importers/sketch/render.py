@@ -129,19 +129,15 @@ def _beside(place: Placement, side: int) -> tuple[Placement, Placement]:
 
 def _cast_shadow(background: Image.Image, place: Placement, spec: Spec) -> None:
     if spec.action in _AIRBORNE:
-        below = min(0.95, place.y + place.scale * 1.3)
-        _shade(background, place.x, below, place.scale * 0.55, place.scale * 0.09, 60)
+        y, across, high, depth = min(0.95, place.y + place.scale * 1.3), 0.55, 0.09, 60
     elif SETTINGS[spec.setting].has_ground:
-        below = place.y + place.scale * 0.93
-        _shade(background, place.x, below, place.scale * 0.85, place.scale * 0.13, 100)
-
-
-def _shade(
-    background: Image.Image, x: float, y: float, half_width: float, half_height: float, depth: int
-) -> None:
+        y, across, high, depth = place.y + place.scale * 0.93, 0.85, 0.13, 100
+    else:
+        return
+    half_width, half_height = place.scale * across, place.scale * high
     size, small = background.size, background.width // 4
     mask = Image.new("L", (small, small), 0)
-    box = (x - half_width, y - half_height, x + half_width, y + half_height)
+    box = (place.x - half_width, y - half_height, place.x + half_width, y + half_height)
     ImageDraw.Draw(mask).ellipse([edge * small for edge in box], fill=depth)
     soft = mask.filter(ImageFilter.GaussianBlur(small * 0.012))
     background.paste((20, 16, 40), (0, 0, *size), soft.resize(size, Image.Resampling.BILINEAR))
