@@ -1,4 +1,4 @@
-"""Drawings, and those that start from images: the same thing changed, two things together, a part anew.
+"""What a request asks for, drawn: anew, or a thing changed, two put together, a part painted anew.
 
 What an image shows is read from its truth, where the sketch server drew it; of any other image only
 the prompt is known.
