@@ -70,40 +70,40 @@ class FileNote:
             self.path.write_text(text)
 
 
+@dataclass(frozen=True)
 class NotedImports(Generic[Sign]):
     """Imports of one kind, one after the other.
 
-    Args:
+    Attributes:
         note: Where the one under way is noted.
-        arrived: Whether the sample or task is there as imported; a batch becomes visible as a
-            whole, so one stands for all.
+        arrived: Function that says whether the sample or task is there as imported; a batch becomes
+            visible as a whole, so one stands for all.
     """
 
-    def __init__(self, note: ImportNote, arrived: Callable[[Sign], bool]) -> None:
-        self._note = note
-        self._arrived = arrived
+    note: ImportNote
+    arrived: Callable[[Sign], bool]
 
     def wait(self) -> None:
         """Wait until an import that a killed process had begun is there, or is lost."""
-        text = self._note.read()
+        text = self.note.read()
         if text is None:
             return
         try:
             started, sign = json.loads(text)
         except ValueError:  # killed while it was written, so before its import
             started, sign = 0.0, None
-        while abs(time.time() - started) < IMPORT_MAY_TAKE_S and not self._arrived(sign):
+        while abs(time.time() - started) < IMPORT_MAY_TAKE_S and not self.arrived(sign):
             time.sleep(_POLL_S)
-        self._note.write(None)
+        self.note.write(None)
 
     @contextmanager
     def noted(self, sign: Sign) -> Iterator[None]:
         """Around an import and all that must be known of it before there can be another one."""
-        self._note.write(json.dumps([time.time(), sign]))
+        self.note.write(json.dumps([time.time(), sign]))
         try:
             yield
         except LabelStudioError as error:
             if error.code in _NOTHING_COMES:
-                self._note.write(None)
+                self.note.write(None)
             raise
-        self._note.write(None)
+        self.note.write(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -31,30 +32,26 @@ class NotNow(Exception):
     """A check that does not apply; says why."""
 
 
+@dataclass
 class Installation:
     """A Label Studio, one of its projects perhaps, and an ML backend.
 
-    Every attribute raises the LsClipError that says why it cannot be had.
+    Every property raises the LsClipError that says why it cannot be had.
 
-    Args:
-        project_id: None where only servers are looked at.
-        url: Address of the ML backend; None: what the project has registered, or the usual one.
-        label_studio_url: Address of Label Studio; None where the environment names it.
+    Attributes:
+        project_id: Number of the project; None where only servers are looked at.
+        named_url: Address of the ML backend; None: what the project has registered, or the usual
+            one.
+        named_label_studio: Address of Label Studio; None where the environment names it.
     """
 
-    def __init__(
-        self,
-        project_id: int | None = None,
-        url: str | None = None,
-        label_studio_url: str | None = None,
-    ) -> None:
-        self.project_id = project_id
-        self._label_studio_url = label_studio_url
-        self._url = url
+    project_id: int | None = None
+    named_url: str | None = None
+    named_label_studio: str | None = None
 
     @cached_property
     def credentials(self) -> Credentials:
-        return credentials_from_env(self._label_studio_url)
+        return credentials_from_env(self.named_label_studio)
 
     @cached_property
     def ls(self) -> LabelStudio:
@@ -81,15 +78,15 @@ class Installation:
     @cached_property
     def backend(self) -> MlBackend | None:
         """The registration of the backend that is looked at."""
-        if self._url is not None:
-            wanted = self._url.rstrip("/")
+        if self.named_url is not None:
+            wanted = self.named_url.rstrip("/")
             return next((b for b in self.backends if b["url"].rstrip("/") == wanted), None)
         return our_backend(self.backends)
 
     @property
     def url(self) -> str:
         """Address of the ML backend, without a slash at its end."""
-        return (self._url or self._registered_url() or DEFAULT_URL).rstrip("/")
+        return (self.named_url or self._registered_url() or DEFAULT_URL).rstrip("/")
 
     @property
     def connect_command(self) -> str:

@@ -167,14 +167,14 @@ def test_a_backend_that_is_gone(ls: LabelStudio) -> None:
 def test_a_backend_that_only_label_studio_reaches(
     healthy: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    get = requests.get
+    request = requests.request
 
-    def walled_off(url: str, **options: Any) -> requests.Response:
+    def walled_off(method: str, url: str, **options: Any) -> requests.Response:
         if url.endswith("/ready"):
             raise requests.ConnectionError
-        return get(url, **options)
+        return request(method, url, **options)
 
-    monkeypatch.setattr(requests, "get", walled_off)
+    monkeypatch.setattr(requests, "request", walled_off)
     report = examine(healthy)
     assert finding(report, "backend").state == "warning"
     # Label Studio asks for a task of its own choice, and stores nothing.

@@ -20,8 +20,6 @@ from importers.training_storage.layouts import Contents, Output
 
 NAMES = "names.yaml"
 _FOLDERS = {TRAIN: "train", VALIDATION: "val", TEST: "test"}
-
-
 # A folder with one of these words is taken for a split by Hugging Face's `datasets`, which then
 # drops every other folder without saying so; yet "train" and "test tube" are labels too.
 _LETTER = r"[^\W\d_]"

@@ -7,7 +7,7 @@ is about it) takes its files through `PartFiles`, which keeps account of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -159,22 +159,24 @@ class ReleaseFiles:
         }
 
 
+@dataclass
 class PartFiles:
     """Takes the files of one part of a release; for a layout, it is that layout's `Output`.
 
-    Args:
+    Attributes:
+        release: All parts of the release.
         inside: Folder of this part's own files, below the storage's root.
         inside_before: That folder in the last release, where the same version wrote it.
+        files: Files that were taken, by path.
     """
 
-    def __init__(self, release: ReleaseFiles, inside: str, inside_before: str | None) -> None:
-        self.files: dict[str, File] = {}
-        self._release = release
-        self._inside = inside
-        self._inside_before = inside_before
+    release: ReleaseFiles
+    inside: str
+    inside_before: str | None
+    files: dict[str, File] = field(default_factory=dict)
 
     def keep(self, path: str) -> bool:
-        known = self._release.kept(path)
+        known = self.release.kept(path)
         if known is None:
             return False
         self._take(known)
@@ -182,29 +184,29 @@ class PartFiles:
 
     def share(self, path: str, data: bytes) -> None:
         self._take(File(path, sha256(data).hexdigest(), len(data)))
-        self._release.put(path, data)
+        self.release.put(path, data)
 
     def write(self, name: str, data: bytes) -> None:
-        self.share(f"{self._inside}/{name}", data)
+        self.share(f"{self.inside}/{name}", data)
 
     def place(self, name: str, record: Record) -> None:
-        path = f"{self._inside}/{name}"
+        path = f"{self.inside}/{name}"
         self._take(File(path, record.sha256, record.bytes))
-        self._release.copy(record.object_path, path)
+        self.release.copy(record.object_path, path)
 
     def earlier(self, name: str) -> bytes | None:
-        inside = self._inside_before
-        known = None if inside is None else self._release.kept(f"{inside}/{name}")
-        data = None if known is None else self._release.storage.read(known.path)
+        inside = self.inside_before
+        known = None if inside is None else self.release.kept(f"{inside}/{name}")
+        data = None if known is None else self.release.storage.read(known.path)
         if known is None or data is None or sha256(data).hexdigest() != known.sha256:
             return None
         return data
 
     def image(self, record: Record) -> bytes:
-        return picture(self._release.storage, record, self._release.original)
+        return picture(self.release.storage, record, self.release.original)
 
     def url(self, path: str) -> str:
-        return self._release.storage.url(path)
+        return self.release.storage.url(path)
 
     def _take(self, file: File) -> None:
         if file.path in self.files:
