@@ -104,7 +104,7 @@ def check_order(ls: LabelStudio, project_id: int, campaign: Campaign) -> OrderRe
     wrong = (
         _explained(unordered(project))
         or _no_scores(ls, project, served)
-        or _wrong_order(served, first_served(ls, project_id, campaign, by="promised"))
+        or wrong_order(served, first_served(ls, project_id, campaign, by="promised"))
     )
     if wrong:
         return OrderReport(False, wrong, tuple(served))
@@ -176,7 +176,13 @@ def _no_scores(ls: LabelStudio, project: Project, served: list[ServedTask]) -> s
     )
 
 
-def _wrong_order(served: list[ServedTask], promised: list[ServedTask]) -> str | None:
+def wrong_order(served: list[ServedTask], promised: list[ServedTask]) -> str | None:
+    """What stands where another task should, and what to do; None where all stand right.
+
+    Args:
+        served: Tasks in the order of Label Studio's scores.
+        promised: The same number of tasks in the order that was promised.
+    """
     for got, wanted in zip(served, promised, strict=True):
         expected = min(max(wanted.promised, 0.0), 1.0)
         if got.score is None or not math.isclose(got.score, expected, abs_tol=1e-6):

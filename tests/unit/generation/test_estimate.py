@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from importers.generation.estimate import assumptions_of, gpt_image_2_tokens, tokens_of
+from importers.generation.estimate import Tokens, assumptions_of, gpt_image_2_tokens, tokens_of
 from importers.openai_api.prices import cost_of_tokens, price_of
 from importers.sample import PlannedSample, Prompt
 
@@ -92,3 +92,7 @@ def test_assumptions_are_said_and_published_numbers_need_none() -> None:
     assert "gpt-image-2 are assumed" in assumptions_of(planned("gpt-image-2.5-flare"))[0]
     drafts = " ".join(assumptions_of(planned("gpt-image-2.6-flare", "auto", parents=("a",))))
     assert all(part in drafts for part in ("times 4", "chooses the size", "6,821 tokens"))
+
+
+def test_tokens_of_several_requests_add_up() -> None:
+    assert Tokens(1, 20, 300) + Tokens(4000, 50_000, 600_000) == Tokens(4001, 50_020, 600_300)

@@ -11,6 +11,7 @@ from review_records import record_review
 
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
+from importers.review import UNDECIDED, Review, ReviewedTask
 from ls_backend.zero_shot import Score
 
 SCORE = Score("cat", 0.9, 0.8, "cat", 0.9, 0.3)
@@ -78,3 +79,16 @@ def test_without_a_prompt_there_is_no_similarity(ledger: Ledger) -> None:
     ledger.plan([planned(1)])
     ledger.record_scores({planned(1).key: replace(SCORE, similarity=None)}, "clip:test@1")
     assert [sample.score for sample in ledger.samples()] == [replace(SCORE, similarity=0.0)]
+
+
+def test_reasons_of_the_undecided_are_counted_the_most_frequent_first(ledger: Ledger) -> None:
+    reasons = ["no label", "two labels", "two labels", None]
+    tasks = [
+        ReviewedTask(number, f"key {number}", "", "", Review(UNDECIDED, reason=reason))
+        for number, reason in enumerate(reasons)
+        if reason
+    ]
+    approved = ReviewedTask(9, "key 9", "", "", Review("approved", label="cat", reason="no label"))
+    ledger.reviews.record([*tasks, approved], {})
+    counted = ledger.reviews.undecided_reasons()
+    assert list(counted.items()) == [("two labels", 2), ("no label", 1)]

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from importers.openai_api.models import LIVING
-from importers.openai_api.prices import PRICES, cost_usd, price_of
+from importers.openai_api.prices import (
+    PRICES,
+    TEXT_PRICES,
+    cost_usd,
+    price_of,
+    text_cost_usd,
+)
 
 TODAY = date(2026, 11, 22)
 
@@ -86,3 +92,44 @@ def test_text_that_comes_with_an_image_has_its_own_price_where_there_is_one() ->
 def test_every_living_model_has_a_price_with_a_source() -> None:
     assert {price.model for price in PRICES} >= set(LIVING)
     assert all(price.source and price.read_on <= TODAY for price in PRICES)
+
+
+# -- of texts ----------------------------------------------------------------------------------
+
+
+def test_both_apis_count_alike() -> None:
+    responses = {
+        "input_tokens": 1_000_000,
+        "input_tokens_details": {"cached_tokens": 400_000},
+        "output_tokens": 100_000,
+    }
+    chat = {
+        "prompt_tokens": 1_000_000,
+        "prompt_tokens_details": {"cached_tokens": 400_000},
+        "completion_tokens": 100_000,
+    }
+    for usage in (responses, chat):
+        assert text_cost_usd("gpt-6-luna", usage, at_openai=True) == Decimal("0.114")
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "at_openai"),
+    [
+        ("gpt-99", {"input_tokens": 1, "output_tokens": 1}, True),
+        ("gpt-6-luna", None, True),
+        ("gpt-6-luna", {"input_tokens": 1}, True),
+        ("gpt-6-luna", {"input_tokens": 1, "output_tokens": 1}, False),
+    ],
+)
+def test_of_a_text_what_is_not_known_is_not_free(
+    model: str, usage: dict[str, int] | None, at_openai: bool
+) -> None:
+    assert text_cost_usd(model, usage, at_openai=at_openai) is None
+
+
+def test_the_sketch_writer_is_free() -> None:
+    assert text_cost_usd("sketch-writer-1", None, at_openai=False) == 0
+
+
+def test_every_price_of_a_text_has_a_source_and_a_date() -> None:
+    assert all(price.source and price.read_on > date(2026, 1, 1) for price in TEXT_PRICES)

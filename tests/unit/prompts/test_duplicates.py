@@ -1,13 +1,11 @@
+"""Which texts say the same: exactly, without case and punctuation, or nearly, to CLIP."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from decimal import Decimal
 
 import numpy as np
-import pytest
 
-from importers.openai_api.prices import TEXT_PRICES, text_cost_usd
 from importers.prompts.writing import without_duplicates
 from importers.sketch import resolve_model
 from ls_backend.clip.clip import Clip
@@ -34,44 +32,3 @@ def test_the_cosine_one_asks_nobody() -> None:
         raise AssertionError(f"{texts} are encoded")
 
     assert without_duplicates(["a", "b"], [], encode, 1.0) == ["a", "b"]
-
-
-# -- prices ------------------------------------------------------------------------------------
-
-
-def test_both_apis_count_alike() -> None:
-    responses = {
-        "input_tokens": 1_000_000,
-        "input_tokens_details": {"cached_tokens": 400_000},
-        "output_tokens": 100_000,
-    }
-    chat = {
-        "prompt_tokens": 1_000_000,
-        "prompt_tokens_details": {"cached_tokens": 400_000},
-        "completion_tokens": 100_000,
-    }
-    for usage in (responses, chat):
-        assert text_cost_usd("gpt-6-luna", usage, at_openai=True) == Decimal("0.114")
-
-
-@pytest.mark.parametrize(
-    ("model", "usage", "at_openai"),
-    [
-        ("gpt-99", {"input_tokens": 1, "output_tokens": 1}, True),
-        ("gpt-6-luna", None, True),
-        ("gpt-6-luna", {"input_tokens": 1}, True),
-        ("gpt-6-luna", {"input_tokens": 1, "output_tokens": 1}, False),
-    ],
-)
-def test_what_is_not_known_is_not_free(
-    model: str, usage: dict[str, int] | None, at_openai: bool
-) -> None:
-    assert text_cost_usd(model, usage, at_openai=at_openai) is None
-
-
-def test_the_sketch_writer_is_free() -> None:
-    assert text_cost_usd("sketch-writer-1", None, at_openai=False) == 0
-
-
-def test_every_price_has_a_source_and_a_date() -> None:
-    assert all(price.source and price.read_on > date(2026, 1, 1) for price in TEXT_PRICES)

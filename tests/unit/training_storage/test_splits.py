@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -179,3 +180,12 @@ def test_rows_that_look_the_same_through_others(seed: int, count: int, block: in
     for _ in range(count):
         near = near @ near
     assert ((found[:, None] == found) == near).all()
+
+
+@pytest.mark.parametrize(("below", "alike_too"), [(0.0, True), (5e-7, True), (1e-5, False)])
+def test_a_cosine_that_rounding_took_below_the_threshold_reaches_it(
+    below: float, alike_too: bool
+) -> None:
+    cosine = 0.95 - below
+    rows = np.array([[1, 0], [cosine, math.sqrt(1 - cosine**2)]], dtype=np.float32)
+    assert (len(set(alike(rows, 0.95, 0))) == 1) is alike_too
