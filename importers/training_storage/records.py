@@ -25,40 +25,12 @@ from importers.prompts.folder import is_synthetic
 from importers.record import Record
 from importers.review import ONE_BY_ONE, STORED, ReviewedTask, Shown
 from importers.sample import Ancestors, Sample, all_ancestors
-from importers.training_storage.originals import drawn_pictures, picture_bytes, read_pictures
+from importers.training_storage.originals import drawn_pictures, read_pictures
 from ls_backend.label_studio import LabelStudio
 
 _UPLOADED = re.compile(r".*/data/upload/\d+/(?:[0-9a-f]{8}-)?(?P<name>[^/]+)")
 """Label Studio puts eight digits and a dash before the name."""
 _LOCAL_FILES = "/data/local-files"
-
-
-def name_of_source(source: str) -> str | None:
-    """The name in a task's value for an image: an upload, a local file, a URL, a cloud file.
-
-    Returns:
-        The file's name, unquoted; None where the value has none, as a data URI.
-    """
-    if source[:5].lower() == "data:":
-        return None
-    try:
-        parts = urlsplit(source)
-    except ValueError:
-        return None
-    if uploaded := _UPLOADED.fullmatch(parts.path):
-        return unquote(uploaded["name"])
-    if parts.path.rstrip("/").endswith(_LOCAL_FILES):
-        return name_in_folder(next(iter(parse_qs(parts.query).get("d", ())), None))
-    return name_in_folder(unquote(parts.path))
-
-
-def name_in_folder(file: object) -> str | None:
-    """The last part of a path with "/"; None where there is none."""
-    return PurePosixPath(file).name or None if isinstance(file, str) else None
-
-
-__all__ = ["describe", "picture_bytes"]
-
 _NOBODYS = Ancestors(frozenset(), frozenset())
 
 
@@ -100,7 +72,7 @@ def describe(
         stored = [(task, picture) for task, picture in doubles if task.review.outcome in STORED]
         described |= {task.key: task for task, _ in stored}
         pictures |= {task.key: picture for task, picture in stored}
-        problems |= _doubles(stored)
+        problems |= doubles_among(stored)
     writer = _RecordWriter(job, ledger, project, _people(ls, job, described.values()))
     ancestors = all_ancestors([*samples.values(), *_makers(samples.values(), ledger)])
     records = {
@@ -111,8 +83,12 @@ def describe(
     return records, problems
 
 
-def _doubles(tasks: Iterable[tuple[ReviewedTask, Picture]]) -> dict[str, str]:
-    """Why tasks, which come by their numbers, cannot be stored beside others of that picture."""
+def doubles_among(tasks: Iterable[tuple[ReviewedTask, Picture]]) -> dict[str, str]:
+    """Sample key → why a task cannot be stored beside others of the same picture, for people.
+
+    Args:
+        tasks: Approved tasks by their numbers, with their pictures.
+    """
     same: dict[str, list[ReviewedTask]] = defaultdict(list)
     for task, picture in tasks:
         same[picture.sha256].append(task)
@@ -240,3 +216,27 @@ def _unknown(task: ReviewedTask) -> dict[str, Any]:
 def _utc(time: datetime | None) -> str:
     assert time is not None, "what happened has a time"
     return time.astimezone(timezone.utc).isoformat()
+
+
+def name_of_source(source: str) -> str | None:
+    """The name in a task's value for an image: an upload, a local file, a URL, a cloud file.
+
+    Returns:
+        The file's name, unquoted; None where the value has none, as a data URI.
+    """
+    if source[:5].lower() == "data:":
+        return None
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        return None
+    if uploaded := _UPLOADED.fullmatch(parts.path):
+        return unquote(uploaded["name"])
+    if parts.path.rstrip("/").endswith(_LOCAL_FILES):
+        return name_in_folder(next(iter(parse_qs(parts.query).get("d", ())), None))
+    return name_in_folder(unquote(parts.path))
+
+
+def name_in_folder(file: object) -> str | None:
+    """The last part of a path with "/"; None where there is none."""
+    return PurePosixPath(file).name or None if isinstance(file, str) else None

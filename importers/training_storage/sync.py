@@ -42,8 +42,9 @@ from importers.training_storage.classes import (
     read_map,
 )
 from importers.training_storage.layouts import Contents
+from importers.training_storage.originals import picture_bytes
 from importers.training_storage.reading import Read, read_reviews
-from importers.training_storage.records import describe, picture_bytes
+from importers.training_storage.records import describe
 from importers.training_storage.releases.read import latest, latest_name, records_of, refuse_others
 from importers.training_storage.releases.release import Release, Tombstone
 from importers.training_storage.releases.write import NewRelease, write_release

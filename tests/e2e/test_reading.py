@@ -23,8 +23,9 @@ from importers.label_studio import queries
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
 from importers.review import CONTACT_SHEET, ONE_BY_ONE, STORED
+from importers.training_storage.originals import picture_bytes
 from importers.training_storage.reading import TASK_GONE, Read, read_reviews
-from importers.training_storage.records import describe, picture_bytes
+from importers.training_storage.records import describe
 from ls_backend.errors import LabelStudioError
 from ls_backend.label_studio import LabelStudio
 

@@ -7,7 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from importers.generation.estimate import Tokens, assumptions_of, gpt_image_2_tokens, tokens_of
+from importers.config.sections import GeneratorSettings
+from importers.generation.estimate import (
+    Estimator,
+    Tokens,
+    assumptions_of,
+    gpt_image_2_tokens,
+    tokens_of,
+)
 from importers.openai_api.prices import cost_of_tokens, price_of
 from importers.sample import PlannedSample, Prompt
 
@@ -96,3 +103,29 @@ def test_assumptions_are_said_and_published_numbers_need_none() -> None:
 
 def test_tokens_of_several_requests_add_up() -> None:
     assert Tokens(1, 20, 300) + Tokens(4000, 50_000, 600_000) == Tokens(4001, 50_020, 600_300)
+
+
+def test_what_was_paid_raises_the_estimate_of_requests_like_it_alone() -> None:
+    estimator = Estimator(GeneratorSettings(model="unheard-of"))
+    assert estimator.cost_usd(planned("unheard-of")) is None
+    for paid in ("0.02", "0.05", "0.03"):
+        estimator.learn(planned("unheard-of", text="another"), Decimal(paid))
+    estimator.learn(planned("unheard-of"), None)
+    assert estimator.cost_usd(planned("unheard-of")) == Decimal("0.05")
+    for other in (
+        planned("unheard-of", quality="high"),
+        planned("unheard-of", size="512x512"),
+        planned("unheard-of", parents=("a",)),
+        planned("not-heard-of"),
+    ):
+        assert estimator.cost_usd(other) is None
+
+
+def test_an_estimate_is_never_below_what_is_published() -> None:
+    estimator = Estimator(GeneratorSettings(model="gpt-image-2"))
+    published = estimator.cost_usd(planned())
+    assert published is not None
+    estimator.learn(planned(), published / 2)
+    assert estimator.cost_usd(planned()) == published
+    estimator.learn(planned(), published * 2)
+    assert estimator.cost_usd(planned()) == published * 2

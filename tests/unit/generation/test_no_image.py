@@ -58,6 +58,17 @@ def test_an_api_without_images_for_anybody_stops_the_run(tmp_path: Path, api: Pa
     assert len(api.asked) == 3
 
 
+@pytest.mark.parametrize("between", [None, error(400, "moderation_blocked")])
+def test_answers_without_an_image_that_others_come_between_stop_nothing(
+    tmp_path: Path, api: PaidApi, between: object
+) -> None:
+    answers = iter([NO_IMAGE, NO_IMAGE, between, NO_IMAGE, NO_IMAGE])
+    api.misbehave = lambda prompt: next(answers, None)  # noqa: ARG005
+    campaign = write_paid_campaign(tmp_path / "pets", api.base_url, generator="parallel = 1")
+    report = run(campaign)
+    assert (report.unanswered, report.missing) == (4, 0)
+
+
 def test_refusals_are_free_and_the_run_goes_on(tmp_path: Path, api: PaidApi) -> None:
     blocked = error(400, "moderation_blocked")
     api.misbehave = lambda prompt: blocked if prompt.endswith("cat") else None

@@ -61,9 +61,16 @@ class World:
         )
         return digest
 
-    def score(self, probabilities: dict[str, float], version: str = VERSION) -> None:
+    def score(
+        self,
+        probabilities: dict[str, float],
+        version: str = VERSION,
+        prompt_fits: dict[str, float] | None = None,
+    ) -> None:
+        """Give samples a probability of their label and, by half of it, a fit to their prompt."""
+        fits = {key: p / 2 for key, p in probabilities.items()} | (prompt_fits or {})
         self.ledger.record_scores(
-            {k: Score("cat", p, 0.0, "cat", p, p / 2) for k, p in probabilities.items()}, version
+            {k: Score("cat", p, 0.0, "cat", p, fits[k]) for k, p in probabilities.items()}, version
         )
 
     def see(self, degrees: dict[str, float], flaws: dict[str, str] | None = None) -> None:

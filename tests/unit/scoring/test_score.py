@@ -16,6 +16,7 @@ from importers.generation.stage import generate
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.pipeline import push, score, score_and_select, select
+from importers.scoring.select import note_unselected, scored_version, selected_version
 from importers.sketch import open_model
 from importers.sketch.draw import draw
 from importers.status import campaign_status
@@ -175,3 +176,17 @@ def test_the_best_of_two_is_found_with_the_tiny_clip(
             rivals = [s for s in ledger.samples() if s.planned.group == sample.planned.group]
             best = max(rivals, key=lambda s: s.score.label_probability if s.score else 0)
             assert sample.kept is (sample.key == best.key)
+
+
+def test_what_was_scored_and_not_selected_yet_is_not_pushed(write_campaign: WriteCampaign) -> None:
+    campaign = load_campaign(write_campaign(score=SKETCH))
+    with Ledger(campaign.ledger_path) as ledger:
+        stored(campaign, ledger)
+        score(campaign, ledger)
+        with pytest.raises(ConfigError, match="did not end"):
+            selected_version(campaign, ledger)
+        select(campaign, ledger)
+        assert selected_version(campaign, ledger) == scored_version(campaign, ledger)
+        note_unselected(ledger)
+        with pytest.raises(ConfigError, match="did not end"):
+            selected_version(campaign, ledger)

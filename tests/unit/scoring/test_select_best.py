@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
+import pytest
 from selection_world import NEWER, World, campaign_with
 
 from importers.sample import PlannedSample
+from importers.scoring.select import is_confident
 
 MakeWorld = Callable[..., World]
 VERSION_OF_PUSH = "clip:test@1"
@@ -43,6 +45,31 @@ def test_ties_go_by_similarity_then_key(make_world: MakeWorld) -> None:
     world.select()
     best = min(sample.key for sample in members)
     assert world.to_push() == [best]
+
+
+def test_of_equal_probabilities_the_better_fit_to_the_prompt_is_kept(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(samples=1, images_per_prompt=3, keep_best=2)
+    (members,) = groups(world.plan())
+    drawn(world, members, 0.5, 0.5, 0.5)
+    fits = dict(zip((sample.key for sample in members), (0.1, 0.3, 0.2), strict=True))
+    world.score(dict.fromkeys(fits, 0.5), prompt_fits=fits)
+    world.select()
+    assert world.kept(members) == [False, True, True]
+
+
+@pytest.mark.parametrize(("probability", "confident"), [(0.79, False), (0.8, True), (0.9, True)])
+def test_a_sample_is_confident_from_accept_above_on(
+    make_world: MakeWorld, probability: float, confident: bool
+) -> None:
+    world = make_world(samples=1, accept_above=0.8)
+    [sample] = world.plan()
+    world.draw(sample)
+    assert not is_confident(world.sample(sample.key), world.campaign), "it has no score"
+    world.score({sample.key: probability})
+    assert is_confident(world.sample(sample.key), world.campaign) is confident
+    assert not is_confident(world.sample(sample.key), campaign_with(world.campaign.folder))
 
 
 def test_a_group_waits_while_the_campaign_still_draws_for_it(make_world: MakeWorld) -> None:

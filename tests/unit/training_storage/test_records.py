@@ -17,10 +17,12 @@ from importers.config.job import Job, campaign_job
 from importers.image_store import ImageStore
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
+from importers.ledger.reviews import Picture
 from importers.record import Record, record_from, record_json
 from importers.review import Review, ReviewedTask, Shown
 from importers.sample import PlannedSample, Prompt, sample_key
-from importers.training_storage.records import describe, picture_bytes
+from importers.training_storage.originals import picture_bytes
+from importers.training_storage.records import describe, doubles_among
 from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.zero_shot import Score
 
@@ -154,3 +156,19 @@ def test_only_what_is_asked_about_is_read(pets: Pets, monkeypatch: pytest.Monkey
     asked = [pets.draw() for _ in range(3)][1]
     monkeypatch.setattr(Ledger, "samples", None)  # the way to the whole ledger
     assert list(pets.describe(asked)[0]) == [asked.key]
+
+
+def test_of_one_picture_the_first_task_counts_and_none_where_labels_differ() -> None:
+    def task(number: int, label: str, sha256: str) -> tuple[ReviewedTask, Picture]:
+        reviewed = ReviewedTask(number, f"key {number}", "", "", Review("approved", label=label))
+        return reviewed, Picture(sha256, "png", 8, 6, 80)
+
+    apart = [task(1, "cat", "a"), task(2, "cat", "b")]
+    assert doubles_among(apart) == {}
+    assert doubles_among([*apart, task(3, "cat", "a"), task(4, "cat", "a")]) == {
+        "key 3": "It is the picture of task 1 once more.",
+        "key 4": "It is the picture of task 1 once more.",
+    }
+    torn = doubles_among([*apart, task(3, "dog", "b")])
+    why = "The same picture has different labels (task 2: cat, task 3: dog). Correct one of them."
+    assert torn == {"key 2": why, "key 3": why}
