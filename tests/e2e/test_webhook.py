@@ -66,7 +66,13 @@ def test_what_drifted_is_mended_and_told(
     ls.request("PATCH", f"/api/ml/{first.backend_id}", json=renamed)
     second = connect(ls, empty_project, stub.url, VERSION, webhook_secret="new")
     told = "; ".join(second.mended)
-    for part in ("'renamed'", "1 more of this", "switched off", "did not send", "another secret"):
+    for part in (
+        "'renamed'",
+        "1 more of the same",
+        "switched off",
+        "did not send",
+        "another secret",
+    ):
         assert part in told
     assert registered(ls, empty_project) == [(VERSION, stub.url)]
     (mended,) = webhooks(ls, empty_project)

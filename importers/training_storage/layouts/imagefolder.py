@@ -56,9 +56,7 @@ def lay_out(contents: Contents, out: Output) -> None:
         for record in records:
             out.place(f"{split}/{_place(record)}", record)
         lines = _lines_before(split, contents, out)
-        data = [
-            lines.get(record.sample) or f"{_ENCODE(_row(record))}\n".encode() for record in records
-        ]
+        data = [lines.get(record.sample) or _line(record) for record in records]
         out.write(f"{split}/{METADATA}", b"".join(data))
     out.write(CLASSES, classes_file(contents.classes))
 
@@ -81,6 +79,10 @@ def _lines_before(split: str, contents: Contents, out: Output) -> dict[str, byte
         for record, line in zip(before, lines, strict=True)
         if same(here.get(record.sample), record)
     }
+
+
+def _line(record: Record) -> bytes:
+    return f"{_ENCODE(_row(record))}\n".encode()
 
 
 def _row(record: Record) -> dict[str, Any]:
