@@ -129,3 +129,13 @@ def test_an_estimate_is_never_below_what_is_published() -> None:
     assert estimator.cost_usd(planned()) == published
     estimator.learn(planned(), published * 2)
     assert estimator.cost_usd(planned()) == published * 2
+
+
+def test_what_an_estimate_takes_for_granted_is_said() -> None:
+    assert assumptions_of(planned()) == ()
+    [quality] = assumptions_of(planned(quality="auto"))
+    assert "high is assumed" in quality
+    [size] = assumptions_of(planned(size="auto"))
+    assert "The model chooses the size" in size
+    [image] = assumptions_of(planned(parents=("a",)))
+    assert "Each image that goes in" in image

@@ -11,6 +11,7 @@ from review_records import record_review
 
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
+from importers.ledger.reviews import Picture
 from importers.review import UNDECIDED, Review, ReviewedTask
 from ls_backend.zero_shot import Score
 
@@ -92,3 +93,13 @@ def test_reasons_of_the_undecided_are_counted_the_most_frequent_first(ledger: Le
     ledger.reviews.record([*tasks, approved], {})
     counted = ledger.reviews.undecided_reasons()
     assert list(counted.items()) == [("two labels", 2), ("no label", 1)]
+
+
+def test_what_is_known_of_the_bytes_at_a_source_is_that_of_their_last_reading(
+    ledger: Ledger,
+) -> None:
+    assert ledger.reviews.picture("a.png") is None
+    for sha256 in ("0" * 64, "1" * 64):
+        ledger.reviews.record_picture("a.png", Picture(sha256, "png", 8, 6, 80))
+    assert ledger.reviews.picture("a.png") == Picture("1" * 64, "png", 8, 6, 80)
+    assert ledger.reviews.picture("b.png") is None
