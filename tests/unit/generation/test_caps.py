@@ -10,6 +10,7 @@ import pytest
 from paid_api import PaidApi, write_paid_campaign
 from paid_runs import PER_IMAGE, ls_clip, run
 
+from importers.generation.budget import CampaignBudget
 from importers.generation.plan import plan
 from importers.ledger import Ledger
 from ls_backend.errors import ConfigError
@@ -102,3 +103,19 @@ def test_a_run_that_a_cap_ended_is_not_told_to_run_again(tmp_path: Path, api: Pa
     shown = ls_clip("generate", folder).stdout
     assert "0 of 12 samples are done\n" in shown, shown
     assert api.asked == []
+
+
+def test_a_sample_that_a_batch_asks_for_again_is_reserved_once(
+    tmp_path: Path, api: PaidApi
+) -> None:
+    campaign = write_paid_campaign(
+        tmp_path / "pets", api.base_url, samples=4, budget="per_run_usd = 0.02"
+    )
+    with Ledger(campaign.ledger_path) as ledger:
+        samples = plan(campaign, ledger)
+        budget = CampaignBudget(campaign, ledger)
+        costs, reached = budget.affordable(samples)
+        assert (len(costs), [cap.cap for cap in reached]) == (3, ["per_run_usd"])
+        again = [sample for sample in samples if sample.key in costs]
+        assert budget.affordable(again) == (costs, ())
+        assert budget.affordable(samples[3:])[0] == {}, "nothing is left for another"
