@@ -58,7 +58,7 @@ class SelectReport:
     """What stands after selecting.
 
     Attributes:
-        held: How many samples with an image are kept from people for which reason.
+        held: Number of samples with an image that people do not see, by reason.
     """
 
     held: dict[str, int]
@@ -69,7 +69,7 @@ class SelectedReport(ScoreReport):
     """What stands after scoring and selecting.
 
     Attributes:
-        held: As in `SelectReport`.
+        held: Number of samples with an image that people do not see, by reason.
     """
 
     held: dict[str, int]

@@ -27,7 +27,7 @@ class Record:
         sample: Key of the sample.
         sha256: Digest of the picture's bytes, 64 hexadecimal digits.
         format: Ending of the picture's file: png, jpg, webp, gif, …
-        width, height: In pixels, as it is shown: turned as its EXIF data says.
+        width, height: Size in pixels, as it is shown: turned as its EXIF data says.
         bytes: Size of the picture's file.
         label, class_id: Label of the picture, and its number in the class list.
         split: train, validation or test.

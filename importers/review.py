@@ -119,7 +119,7 @@ class ReviewedTask:
         updated_at: Time of the task's last change, as Label Studio writes it; "" of one that is
             gone.
         source: The task's value for the image: an address or path.
-        review: What people said of it.
+        review: Review of the task.
     """
 
     task_id: int

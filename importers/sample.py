@@ -96,13 +96,13 @@ class Sample:
         kept: Whether it is among the best of its group.
         flaw: Reason to keep it from people: "blank", "near duplicate of KEY".
         model_version: Version of the model and prompt texts that gave the score.
-        score: What CLIP says of the image.
+        score: Score of the image by CLIP.
         audit: Whether it is in the audit sample.
         audit_probability: Probability with which it could be, in [0, 1].
         upload: Path of the image in Label Studio.
         task_id: Number of the task.
         pushed_version: Model version of the task's prediction; "" where that is to be replaced.
-        review: What people said of the task, as of the last sync.
+        review: Review of the task, as of the last sync.
         collected_at: Time at which `ls-clip prune` deleted the image, in UTC.
     """
 

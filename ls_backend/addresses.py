@@ -40,7 +40,7 @@ class Proxy:
     """An HTTP proxy for what lies on public addresses.
 
     Attributes:
-        origin: Where it is.
+        origin: Origin of the proxy.
         headers: Credentials for it; empty where it asks for none.
     """
 

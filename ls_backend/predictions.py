@@ -24,7 +24,7 @@ class PredictedLabels:
 
     Attributes:
         labels: No, one or several labels.
-        score: How sure they are, in [0, 1].
+        score: Confidence in them, in [0, 1].
     """
 
     labels: tuple[str, ...]

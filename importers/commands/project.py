@@ -173,7 +173,7 @@ class Named:
 
     Attributes:
         review_url: Address of its Label Studio; None where the environment names it.
-        project: Its number; None for that of a campaign, which the ledger knows.
+        project: Number of a project; None for that of a campaign, which the ledger knows.
         campaign: The campaign that made it; None for any other project.
     """
 

@@ -77,7 +77,7 @@ class Job:
     """What is approved where, and where it goes.
 
     Attributes:
-        folder: Where the ledger and the pictures are.
+        folder: Folder of the ledger and the pictures.
         file: The TOML that says all this.
         review_url: Address of Label Studio; None where the environment names it.
         storage_url: fsspec URL of training storage.

@@ -72,11 +72,11 @@ class CapReached:
     """A request that was not sent, because it could exceed a cap. Amounts are US dollars.
 
     Attributes:
-        cap: Its name in [budget].
-        label: The label whose cap it is; None for those of a run and a day.
-        limit_usd: The cap.
-        spent_usd: Spent, or reserved by requests without an answer.
-        needed_usd: What the next request may cost; None where that is not known.
+        cap: Name of the cap in [budget].
+        label: Label whose cap it is; None for those of a run and a day.
+        limit_usd: Amount of the cap.
+        spent_usd: Amount spent, or reserved by requests without an answer.
+        needed_usd: Highest cost of the next request; None where that is not known.
     """
 
     cap: CapName

@@ -43,25 +43,25 @@ class Forecast:
     """What a run would do.
 
     Attributes:
-        campaign: Its name.
-        planned: Samples that campaign.toml asks for.
-        images: Images that a run would ask for.
-        model, size, tier: Of the requests; a batch is half the price, where that is published.
-        tokens: Of all requests, at most; None where they are not known.
+        campaign: Name of the campaign.
+        planned: Number of samples that campaign.toml asks for.
+        images: Number of images that a run would ask for.
+        model, size, tier: Model, size and price tier of the requests.
+        tokens: Tokens of all requests, at most; None where they are not known.
         cost_usd: US dollars for all requests whose cost is known, at most.
-        unpriced: Requests whose cost is not known.
-        free: Nobody is paid for these images.
-        price: The line of the price table; None where there is none.
-        assumptions: What the estimate takes for granted, in sentences.
-        seconds: How long it would take, by what the ledger measured; None where it has nothing.
+        unpriced: Number of requests whose cost is not known.
+        free: Whether nobody is paid for these images.
+        price: Line of the price table; None where there is none.
+        assumptions: Assumptions of the estimate, in sentences.
+        seconds: Duration by the times in the ledger; None where it has none.
         seconds_per_image: Time from sending to storing; None where the ledger has nothing.
-        parallel: Requests at the same time.
-        caps_reached: The caps of [budget] that would stop it on the way.
-        affordable: Images that the caps leave room for.
-        terms: The notice that goes with these images; None where none does.
+        parallel: Number of requests at the same time.
+        caps_reached: Caps of [budget] that would stop it on the way.
+        affordable: Number of images that the caps leave room for.
+        terms: Notice that goes with these images; None where none does.
         not_looked_at: Techniques whose source images were not looked for: these samples are not
             counted, but for what earlier runs found.
-        obstacle: Why a run would not begin, and what to do; None where nothing is known of that.
+        obstacle: Reason why a run would not begin, and what to do; None where none is known.
     """
 
     campaign: str

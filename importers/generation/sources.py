@@ -35,8 +35,8 @@ class Gathered:
     """What was found for one technique.
 
     Attributes:
-        technique: Its name.
-        source: Where it was looked for.
+        technique: Name of the technique.
+        source: Folder or project that was searched.
         usable: Images that it starts from now.
         new: Those among them that were not known before.
         unreadable: Images that cannot be read, or whose mask cannot.
@@ -59,8 +59,8 @@ class NotLookedAt:
 
     Attributes:
         technique: Its name.
-        source: Where they are.
-        known: How many of them earlier runs have found.
+        source: Folder or project that has the images.
+        known: Number of images that earlier runs have found.
     """
 
     technique: str

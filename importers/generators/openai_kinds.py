@@ -189,7 +189,7 @@ class _Inquiry:
     """Asks an images API about one model.
 
     Attributes:
-        lenient: What the API does not tell of itself is a notice; the first request will show it.
+        lenient: Whether what the API does not tell of itself is a notice and no error.
     """
 
     client: OpenAI

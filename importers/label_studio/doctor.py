@@ -26,8 +26,8 @@ class Finding:
     Attributes:
         number: Of the check, from 1; where this is the first that failed, the exit code is
             10 more.
-        message: What was found.
-        fix: What to do; empty where nothing is.
+        message: Finding of the check, in a sentence.
+        fix: Next step; empty where nothing is to do.
     """
 
     number: int

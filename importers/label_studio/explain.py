@@ -32,7 +32,7 @@ class Explanation:
         shown: Whether the prediction that people see is there, with its score.
         model_version: Version whose predictions the project shows.
         predictions: Model version → score of the task's newest prediction of it, in [0, 1].
-        reasons: What is wrong; empty where nothing is.
+        reasons: Faults that were found; none where all is right.
     """
 
     task: int

@@ -75,7 +75,7 @@ class NotedImports(Generic[Sign]):
     """Imports of one kind, one after the other.
 
     Attributes:
-        note: Where the one under way is noted.
+        note: Place of the note of the one under way.
         arrived: Function that says whether the sample or task is there as imported; a batch becomes
             visible as a whole, so one stands for all.
     """

@@ -24,7 +24,7 @@ class Picture(NamedTuple):
     Attributes:
         sha256: Digest, 64 hexadecimal digits.
         format: Ending of the picture's file: png, jpg, webp, gif, …
-        width, height: In pixels, as it is shown.
+        width, height: Size in pixels, as it is shown.
         bytes: Size of the file.
     """
 

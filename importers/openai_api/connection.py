@@ -38,9 +38,9 @@ class Purpose:
         api: Name of such an API, "an images API".
         endpoints: Paths after the base URL.
         server: Name of such a server, "images server".
-        made: What a request without an answer may have cost, "an image may have been drawn".
-        kept: What is not lost when a run stops, "what is drawn is kept".
-        again: What a further run does about it, "ask for this image anew".
+        made: Clause on a request without an answer, such as "an image may have been drawn".
+        kept: Clause on what a stop loses not, such as "what is drawn is kept".
+        again: Clause on the next run, such as "ask for this image anew".
         slower: Further remedy against rate limits.
         models: OpenAI's models for it without an announced end.
     """

@@ -31,7 +31,7 @@ class RefusedText:
     Attributes:
         label: The label that it was written for.
         text: The prompt.
-        reason: Why.
+        reason: Reason for people.
     """
 
     label: str

@@ -51,7 +51,7 @@ class TextQuota:
 
     Attributes:
         kind: "prompt", or the name of a factor.
-        count: How many that can be used.
+        count: Number of usable texts that are wanted.
     """
 
     label: str
@@ -132,14 +132,14 @@ class WriteReport:
     """What stands after writing.
 
     Attributes:
-        writer: "openai:MODEL" or "compatible:MODEL"; None where the campaign has none.
-        requests: Requests answered in this run.
-        written: Texts that this run added.
-        duplicates: Texts that said what was there already; not kept.
-        refused: Prompts of this run that never mention their label; kept, and not drawn.
-        short: What is still missing.
+        writer: Name of the writer, "openai:MODEL" or "compatible:MODEL"; None without one.
+        requests: Number of requests answered in this run.
+        written: Number of texts that this run added.
+        duplicates: Number of texts not kept, since they said what was there already.
+        refused: Number of prompts that never mention their label: kept, and not drawn.
+        short: Shortfalls of texts, one for each kind and label.
         cost_usd: Sum of the known costs of this run in US dollars.
-        unpriced: Requests of this run whose cost is not known.
+        unpriced: Number of requests of this run whose cost is not known.
     """
 
     writer: str | None

@@ -58,7 +58,7 @@ class BatchOrder(Part):
     """The body of POST /v1/batches.
 
     Attributes:
-        output_expires_after: When the output and error files go; None keeps them.
+        output_expires_after: Lifetime of the output and error files; None keeps them.
     """
 
     input_file_id: str

@@ -106,7 +106,7 @@ class EditRequest:
     """A request for images, and what it starts from.
 
     Attributes:
-        asked: What every request says.
+        asked: Fields that every request has.
         images: Up to 16 images; none where the prompt is all that there is.
         mask: RGBA of the first image's size; alpha 0 is painted anew.
     """

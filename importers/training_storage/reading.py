@@ -41,10 +41,10 @@ class Read:
 
     Attributes:
         project: The project's settings, as Label Studio gives them.
-        rules: What its labeling config and the settings say; labels are those of the config.
-        tasks: How many tasks were read.
-        changed: How many are new or have another review than before, with those that are gone.
-        gone: How many tasks were found to be deleted.
+        rules: Rules of its labeling config and the settings; labels are those of the config.
+        tasks: Number of tasks that were read.
+        changed: Number of those that are new, have another review than before, or are gone.
+        gone: Number of tasks found to be deleted.
         swept: Whether deleted tasks were looked for among all.
     """
 

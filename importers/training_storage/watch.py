@@ -58,7 +58,7 @@ class SyncSchedule:
 
     Attributes:
         every_s: Seconds after which it is due without any event.
-        events: Where events are looked up; None: there are none.
+        events: Counter of the backend's events; None where there is none.
         wait, clock: Sleep for so many seconds, and tell the time in seconds.
     """
 

@@ -32,7 +32,7 @@ class Region:
     """One region of an image.
 
     Attributes:
-        item: Its item of a result, as Label Studio sent it.
+        item: Item of a result, as Label Studio sent it.
         box: The box around it, in shares of the image.
     """
 

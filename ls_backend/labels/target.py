@@ -35,7 +35,7 @@ class LabelTarget:
         prompts: Per label the texts of its clip_prompt, read instead of `texts`; () per label
             without one, and () for all where no label has one.
         templates: Sentences around a label's words, with {a} in its place.
-        prefill: What a prediction fills in: "claim", "clip" or "none".
+        prefill: Source of what a prediction fills in: "claim", "clip" or "none".
         control: Kind of the control.
         per_region: Whether each region of the image is labelled, and not the image.
         thresholds: Per label the least probability in [0, 1] at which it holds; () where one label

@@ -22,9 +22,9 @@ class Figure:
     """A number that is read at a glance.
 
     Attributes:
-        name: Its name.
+        name: Name of the figure.
         value: The number, as shown.
-        note: What it is a number of, with its unit.
+        note: Meaning and unit of the number.
         worrying: Whether it is shown as a warning.
     """
 

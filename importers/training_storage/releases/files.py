@@ -166,7 +166,7 @@ class PartFiles:
     Attributes:
         release: All parts of the release.
         inside: Folder of this part's own files, below the storage's root.
-        inside_before: That folder in the last release, where the same version wrote it.
+        inside_before: Folder of the same in the last release, where the same version wrote it.
         files: Files that were taken, by path.
     """
 

@@ -118,7 +118,7 @@ class Tombstone(BaseModel):
         label: Label under which it was stored.
         reason: Outcome that took its approval's place, or what became of its task.
         reviewers: Ids or e-mail addresses of those who had approved it.
-        by: Who withdrew that; None where it is not known.
+        by: Person who withdrew that; None where it is not known.
         at: Time at which that was, or was noticed; ISO 8601 in UTC.
         release: First release without it; whoever writes that release fills it in.
     """

@@ -75,7 +75,7 @@ class EmptySplit:
         split: Name of the split.
         cause: `NO_SHARE`, `KEPT_OUT`, `ONE_FAMILY`, `TOO_FEW` or `STAYS_OUT`.
         why: A sentence for people, that begins with the split.
-        hint: What to do about it.
+        hint: Next step.
     """
 
     split: str
