@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from importers.commands import costs
-from importers.commands.output import line, plain
+from importers.commands.output import cost, line, plain
 from ls_backend.words import count, dollars
 
 if TYPE_CHECKING:
@@ -198,16 +197,11 @@ def status_table(status: CampaignStatus) -> Table:
 
 def _generated(report: GenerateReport) -> str:
     if report.generated:
-        cost = _money(report.cost_usd, report.unpriced)
-        return f"{count(report.generated, 'image')}, {cost}"
+        spent = cost(report.cost_usd, report.unpriced)
+        return f"{count(report.generated, 'image')}, {spent}"
     if report.in_batch and not report.refused:
         return "no image yet"
     return "no image" if report.missing or report.refused else "nothing to do"
-
-
-def _money(cost_usd: Decimal, unpriced: int) -> str:
-    cost = dollars(cost_usd)
-    return f"{cost}, and the price of {unpriced:,} is not known" if unpriced else cost
 
 
 def _heading(name: str) -> str:

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from importers.progress import PaidProgress
+from ls_backend.words import dollars
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress as Bar
-
 
 Watch = Callable[[str], PaidProgress]
 """Gives the progress of a named step."""
@@ -47,7 +47,7 @@ def err() -> Console:
 
 def as_json(report: Any) -> str:
     """A report dataclass as one line of JSON; money becomes a number."""
-    return json.dumps(dataclasses.asdict(report), default=_plain, ensure_ascii=False)
+    return json.dumps(dataclasses.asdict(report), default=_json_value, ensure_ascii=False)
 
 
 def show(lines: Iterable[RenderableType], report: Any = None, json_only: bool = False) -> None:
@@ -58,6 +58,36 @@ def show(lines: Iterable[RenderableType], report: Any = None, json_only: bool = 
     console = out()
     for line in lines:
         console.print(line)
+
+
+def line(stage: str, text: str) -> str:
+    """A line of a report: what it is about, and what there is to say."""
+    return f"[bold]{stage:<10}[/] {text}"
+
+
+def plain(text: object) -> str:
+    """Text that may hold anything, with nothing in it taken for markup."""
+    from rich.markup import escape
+
+    return escape(str(text))
+
+
+def next_step(text: str) -> list[str]:
+    """A last line that says what to do now."""
+    return ["", f"Next: {text}"]
+
+
+def size(number: int) -> str:
+    """A number of bytes, in the unit that fits."""
+    if number < 1_000_000:
+        return f"{number / 1000:,.1f} kB"
+    return f"{number / 1_000_000:,.1f} MB" if number < 1_000_000_000 else f"{number / 1e9:,.1f} GB"
+
+
+def cost(cost_usd: Decimal, unpriced: int) -> str:
+    """US dollars, and how many of what was paid for have no known price."""
+    amount = dollars(cost_usd)
+    return f"{amount}, and the price of {unpriced:,} is not known" if unpriced else amount
 
 
 @contextmanager
@@ -168,33 +198,9 @@ class _ConsoleHandler(logging.Handler):
         self._console.print(self.format(record), markup=False)
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, Path | date):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no place in a report")
-
-
-def line(stage: str, text: str) -> str:
-    """A line of a report: what it is about, and what there is to say."""
-    return f"[bold]{stage:<10}[/] {text}"
-
-
-def plain(text: object) -> str:
-    """Text that may hold anything, with nothing in it taken for markup."""
-    from rich.markup import escape
-
-    return escape(str(text))
-
-
-def next_step(text: str) -> list[str]:
-    """A last line that says what to do now."""
-    return ["", f"Next: {text}"]
-
-
-def size(number: int) -> str:
-    """A number of bytes, in the unit that fits."""
-    if number < 1_000_000:
-        return f"{number / 1000:,.1f} kB"
-    return f"{number / 1_000_000:,.1f} MB" if number < 1_000_000_000 else f"{number / 1e9:,.1f} GB"

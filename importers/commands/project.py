@@ -36,6 +36,17 @@ ProjectNumber = Annotated[
     ),
 ]
 
+_CAMPAIGN_CHANGED = (
+    "The backend has another model, or the campaign's labels or texts have changed: serve",
+    "the campaign's model, or run `ls-clip run` so that the queue gets the new scores.",
+)
+
+_WITHOUT_PREDICTION = {
+    "no_region": "no region is drawn",
+    "invalid": "CLIP's answer does not fit the labeling config; named above",
+    "dropped": "Label Studio did not keep it",
+}
+
 
 def prelabel(
     path: OptionalPath = None,
@@ -121,7 +132,7 @@ def doctor(
     """
     from importers.label_studio.doctor import examine
 
-    named = Named() if path is None and project is None else _named(path, project)
+    named = NamedProject() if path is None and project is None else _named(path, project)
     if task is not None:
         if url is not None:
             raise typer.BadParameter("--task and --url do not go together.")
@@ -133,11 +144,11 @@ def doctor(
     raise typer.Exit(report.exit_code)
 
 
-def _explain(named: Named, task: int, json: bool) -> None:
+def _explain(named: NamedProject, task: int, json: bool) -> None:
     from importers.label_studio.explain import explain_task
 
     with label_studio_at(named.review_url) as ls, watching():
-        project = None if named == Named() else named.project_in(ls)
+        project = None if named == NamedProject() else named.project_in(ls)
         report = explain_task(ls, task, project)
     show(explain_lines(report), report, json)
 
@@ -168,7 +179,7 @@ def connect(
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedProject:
     """The project that a command is about.
 
     Attributes:
@@ -212,28 +223,16 @@ class Named:
             return int(campaign_project(ls, ledger)["id"])
 
 
-def _named(path: Path | None, project: int | None) -> Named:
+def _named(path: Path | None, project: int | None) -> NamedProject:
     """What the argument or the option names; one of the two is needed."""
     from importers.config.job import load_job
 
     if (path is None) == (project is None):
         raise typer.BadParameter("Name a campaign, or another project with --project.")
     if path is None:
-        return Named(project=project)
+        return NamedProject(project=project)
     job = load_job(path)
-    return Named(job.review_url, job.project, job.campaign)
-
-
-_CAMPAIGN_CHANGED = (
-    "The backend has another model, or the campaign's labels or texts have changed: serve",
-    "the campaign's model, or run `ls-clip run` so that the queue gets the new scores.",
-)
-
-_WITHOUT_PREDICTION = {
-    "no_region": "no region is drawn",
-    "invalid": "CLIP's answer does not fit the labeling config; named above",
-    "dropped": "Label Studio did not keep it",
-}
+    return NamedProject(job.review_url, job.project, job.campaign)
 
 
 def connect_lines(report: ConnectReport, url: str, project: int | None) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +10,9 @@ import typer
 
 from importers.commands.arguments import AsJson, CampaignPath
 from importers.commands.group import CommandGroup
-from importers.commands.output import line, plain, watching
+from importers.commands.output import cost, line, plain, watching
 from importers.commands.output import show as show_lines
-from ls_backend.words import count, dollars
+from ls_backend.words import count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -160,7 +159,7 @@ def write_lines(report: WriteReport, path: Path) -> list[str]:
     lines = [line("written", "nothing to do")]
     if report.requests:
         counted = f"{count(report.written, 'text')} in {count(report.requests, 'request')}"
-        lines = [line("written", f"{counted}, {_money(report.cost_usd, report.unpriced)}")]
+        lines = [line("written", f"{counted}, {cost(report.cost_usd, report.unpriced)}")]
     if report.duplicates:
         lines.append(line("", f"{report.duplicates:,} said what was there already"))
     if report.refused:
@@ -219,8 +218,3 @@ def _spread(counts: Mapping[str, int]) -> str:
         return ""
     least, most = min(counts.values()), max(counts.values())
     return f"{len(counts)} × {least}" if least == most else f"{len(counts)} × {least}–{most}"
-
-
-def _money(cost_usd: Decimal, unpriced: int) -> str:
-    cost = dollars(cost_usd)
-    return f"{cost} and {count(unpriced, 'request')} of unknown price" if unpriced else cost
