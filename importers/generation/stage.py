@@ -6,6 +6,7 @@ What was only planned is asked for as long as campaign.toml still wants it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +16,7 @@ from importers.config.campaign import Campaign
 from importers.generation import batch
 from importers.generation.budget import CampaignBudget, CapReached
 from importers.generation.candidates import Finder, nowhere
-from importers.generation.one_by_one import GivenUp, draw, given_up, rules_of
+from importers.generation.one_by_one import GivenUp, Rules, draw, given_up, rules_of
 from importers.generation.plan import plan
 from importers.generation.request import DrawCounts, PendingAnswers, RequestSender
 from importers.generation.sources import gather
@@ -129,30 +130,60 @@ def generate(
         log.info("%s", line)
     gather(campaign, ledger, in_project)
     planned = {sample.key for sample in plan(campaign, ledger)}
+    drawn = _draw(campaign, ledger, planned, progress, wait=wait)
+    report = _report(ledger, planned, drawn, rules_of(campaign.generator, ledger), written)
+    if drawn.interrupted:
+        raise GenerationStopped(report)
+    return report
+
+
+def _draw(
+    campaign: Campaign,
+    ledger: Ledger,
+    planned: Collection[str],
+    progress: PaidProgress,
+    *,
+    wait: bool,
+) -> DrawCounts:
+    """Store what was paid for before, then draw what is lacking: in batches or one by one."""
     store, pending = ImageStore(campaign.images_path), PendingAnswers(campaign.answers_path)
     drawn, budget = DrawCounts(), CampaignBudget(campaign, ledger)
     if any(pending.waiting()):
         with closing(open_generator(campaign.generator)) as generator:
             drawn = RequestSender(generator, ledger, store, pending).recover()
-    batched, in_batch = campaign.generator.batch, ledger.batches.keys_in_flight()
-    if batched or in_batch:
-        wait = wait and batched
+    in_batches = campaign.generator.batch
+    if in_batches or ledger.batches.keys_in_flight():
+        wait = wait and in_batches
         drawn += batch.draw(
             campaign, planned, ledger, store, pending, budget, wait=wait, progress=progress
         )
-        in_batch = ledger.batches.keys_in_flight()
-    rules = rules_of(campaign.generator, ledger)
-    lacking = [s for s in ledger.to_generate() if s.key in planned and s.key not in in_batch]
-    waiting = [sample for sample in lacking if not rules.gives_up(sample.key)]
-    if waiting and not batched and not drawn.interrupted:
+    if in_batches or drawn.interrupted:
+        return drawn
+    rules, in_flight = rules_of(campaign.generator, ledger), ledger.batches.keys_in_flight()
+    waiting = [
+        sample
+        for sample in ledger.to_generate()
+        if sample.key in planned and sample.key not in in_flight and not rules.gives_up(sample.key)
+    ]
+    if waiting:
         campaign.images_path.mkdir(parents=True, exist_ok=True)
         budget.before_paying([sample.planned for sample in waiting])
         with closing(open_generator(campaign.generator)) as generator:
             sender = RequestSender(generator, ledger, store, pending)
             drawn += draw(waiting, sender, rules, budget.caps, budget.estimator, progress)
+    return drawn
+
+
+def _report(
+    ledger: Ledger,
+    planned: Collection[str],
+    drawn: DrawCounts,
+    rules: Rules,
+    written: writing.WriteReport,
+) -> GenerateReport:
     lacking = [sample for sample in ledger.to_generate() if sample.key in planned]
     abandoned = given_up(lacking, rules)
-    report = GenerateReport(
+    return GenerateReport(
         planned=len(planned),
         generated=drawn.generated,
         refused=drawn.refused,
@@ -160,11 +191,8 @@ def generate(
         given_up=abandoned,
         caps_reached=drawn.caps_reached,
         missing=len(lacking) - len(abandoned),
-        in_batch=len(in_batch),
+        in_batch=len(ledger.batches.keys_in_flight()),
         cost_usd=drawn.cost_usd,
         unpriced=drawn.unpriced,
         write=written,
     )
-    if drawn.interrupted:
-        raise GenerationStopped(report)
-    return report

@@ -10,6 +10,7 @@ import requests
 
 from importers.label_studio.backend import ask_backend
 from importers.label_studio.connect import basic_auth, our_backend, registered_backends
+from importers.label_studio.diagnosis import connect_command
 from importers.label_studio.project import read_project
 from importers.label_studio.queries import ProjectTasks
 from ls_backend.errors import LsClipError
@@ -91,7 +92,7 @@ class Installation:
     @property
     def connect_command(self) -> str:
         """The command that registers the backend, or mends its registration."""
-        return f"ls-clip connect --project {self.project_id} --url {self.url}"
+        return connect_command(self.project["id"], self.url)
 
     def ask(self, method: str, route: str, **options: Any) -> requests.Response:
         """The ML backend's answer; raises like `ask_backend`."""
