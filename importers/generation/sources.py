@@ -58,7 +58,7 @@ class NotLookedAt:
     """A technique whose source images can be found by a run alone.
 
     Attributes:
-        technique: Its name.
+        technique: Name of the technique.
         source: Folder or project that has the images.
         known: Number of images that earlier runs have found.
     """

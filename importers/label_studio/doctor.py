@@ -24,7 +24,7 @@ class Finding:
     """One line of the doctor's report.
 
     Attributes:
-        number: Of the check, from 1; where this is the first that failed, the exit code is
+        number: Number of the check, from 1; of the first that failed, the exit code is
             10 more.
         message: Finding of the check, in a sentence.
         fix: Next step; empty where nothing is to do.

@@ -41,7 +41,7 @@ class FileState:
 
     Attributes:
         path: Path of the file, or repository and name where it is missing from the cache.
-        state: What a check found; `unchecked` where nothing says what the file must be.
+        state: Finding of the check; `unchecked` where nothing says what the file must be.
         sha256: SHA-256 of its bytes in hex; "" where it is missing.
     """
 
