@@ -7,6 +7,7 @@ files and rooms further down in `FLOORS`, and no file imports itself by way of o
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,17 @@ def test_every_file_stands_in_a_room() -> None:
     assert not strays, f"{strays} stand in no room: move them, or name the room in FLOORS"
     empty = set(FLOORS) - {room(module) for module in arrows()}
     assert not empty, f"{sorted(empty)} are named in FLOORS and are not there"
+
+
+def test_the_page_of_the_architecture_names_what_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folders = ("importers", "ls_backend", "tests", "docs")
+    there = ["/pyproject.toml"]
+    there += [f"/{file}" for folder in folders for file in (ROOT / folder).rglob("*.*")]
+    named = re.findall(r"`([\w/]+\.(?:py|toml|md))`", page)
+    gone = [name for name in named if not any(path.endswith(f"/{name}") for path in there)]
+    assert len(named) > 30
+    assert not gone, f"docs/architecture.md names {gone}, which are not there"
 
 
 def test_few_modules_lie_loose() -> None:
