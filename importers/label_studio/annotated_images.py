@@ -25,8 +25,8 @@ from ls_backend.label_studio import (
     credentials_from_env,
 )
 from ls_backend.label_studio_types import Task
-from ls_backend.labels.control import field_of
 from ls_backend.settings import Settings, settings_from_env
+from ls_backend.task_data import field_of
 
 BATCH = 128
 

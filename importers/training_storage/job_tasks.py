@@ -16,10 +16,10 @@ from importers.label_studio.project import campaign_project, read_project
 from importers.label_studio.queries import is_later
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
-from ls_backend.errors import LabelConfigError, LabelStudioError
+from ls_backend.errors import ImageError, LabelConfigError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import Project, Task
-from ls_backend.labels.control import field_of
+from ls_backend.task_data import field_of, image_address
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,10 @@ class JobTasks:
 
     def source(self, task: Task, control: str) -> str:
         """The task's value for the image that this control labels; "" where it has none."""
-        value = task["data"].get(_image_field(self.settings["label_config"], control))
-        return value.strip() if isinstance(value, str) else ""
+        try:
+            return image_address(task, _image_field(self.settings["label_config"], control))
+        except ImageError:
+            return ""
 
     def key(self, task: Task, known: str | None) -> str | None:
         """The sample key of a task; None where it is another one with a number of ours.

@@ -32,6 +32,7 @@ from ls_backend.images.pixels import decode_image
 from ls_backend.images.sockets import in_time
 from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.settings import Settings
+from ls_backend.task_data import image_address
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -111,14 +112,7 @@ class TaskImages:
         Raises:
             ImageError: There is none, or it cannot be fetched.
         """
-        source = task["data"].get(field)
-        if not isinstance(source, str) or not source.strip():
-            raise ImageError(
-                f"The task's data has no image in {field!r}.",
-                hint=f"The labeling config shows ${field}: give every task that field.",
-                code="no_image",
-            )
-        source = source.strip()
+        source = image_address(task, field)
         scheme = cloud_scheme_of(source)
         if scheme in self._settings.cloud_direct:
             return self._cloud_files.read(source)
@@ -133,12 +127,12 @@ class TaskImages:
 
         Uploads of Label Studio have one: it never gives the same path to another file.
         """
-        source = task["data"].get(field)
-        if not isinstance(source, str) or not source.startswith(("/", "http")):
-            return None
         if self._label_studio is None:
             return None
         try:
+            source = image_address(task, field)
+            if not source.startswith(("/", "http")):
+                return None
             url = self._address(source)
             uploads = f"{self._label_studio.url}{UPLOADS}"
             return url if url.startswith(uploads) and ".." not in url else None

@@ -22,13 +22,14 @@ whose regions people draw. Attributes of ours, which Label Studio keeps and igno
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from ls_backend.errors import LabelConfigError
-from ls_backend.labels.control import LABEL_TAGS, field_of, is_true, read_control
+from ls_backend.labels.control import LABEL_TAGS, is_true, read_control
 from ls_backend.labels.target import LabelTarget
+from ls_backend.task_data import field_of
 
 
 def read_label_config(xml: str) -> LabelTarget:
@@ -38,19 +39,18 @@ def read_label_config(xml: str) -> LabelTarget:
         LabelConfigError: None can be filled, or several can and no `clip_target` says which.
     """
     root = parse_label_config(xml)
-    image_fields = {
-        image.get("name", ""): field_of(image.get("value")) for image in root.iter("Image")
-    }
+    images = {image.get("name", ""): image for image in root.iter("Image")}
     controls = [element for element in root.iter() if element.tag in LABEL_TAGS]
     considered = [control for control in controls if is_true(control, "clip_target")] or controls
-    obstacles = {control: _obstacle(control, image_fields) for control in considered}
+    obstacles = {control: _obstacle(control, images) for control in considered}
     others = [element for element in root.iter() if _answers_elsewhere(element)]
     usable = [control for control in considered if obstacles[control] is None]
     if not usable:
         raise _nothing_to_fill({**obstacles, **dict.fromkeys(others, "CLIP does not fill these")})
     if len(usable) > 1:
         raise _several(usable)
-    return read_control(usable[0], image_fields[usable[0].get("toName", "")] or "")
+    image = images[usable[0].get("toName", "")]
+    return read_control(usable[0], field_of(image.get("value")) or "")
 
 
 def parse_label_config(xml: str) -> Element:
@@ -73,14 +73,14 @@ def _answers_elsewhere(element: Element) -> bool:
     return bool(element.get("name") and element.get("toName")) and element.tag not in LABEL_TAGS
 
 
-def _obstacle(control: Element, image_fields: dict[str, str | None]) -> str | None:
+def _obstacle(control: Element, images: Mapping[str, Element]) -> str | None:
     """Why CLIP cannot fill this control, or None."""
     labels = list(control.iter(LABEL_TAGS[control.tag]))
-    image = control.get("toName", "")
-    if image not in image_fields:
-        return f"its toName={image!r} is not an Image"
-    if image_fields[image] is None:
-        return f'the Image {image!r} has no value="$field"'
+    name = control.get("toName", "")
+    if name not in images:
+        return f"its toName={name!r} is not an Image"
+    if shows := _several_or_none(images[name]):
+        return f"the Image {name!r} {shows}"
     if is_true(control, "perItem"):
         return "it is answered per item"
     if control.get("value") is not None or control.get("apiUrl") is not None:
@@ -90,6 +90,16 @@ def _obstacle(control: Element, image_fields: dict[str, str | None]) -> str | No
     if all(is_true(label, "clip_none") or is_true(label, "clip_ignore") for label in labels):
         return "it has no labels"
     return None
+
+
+def _several_or_none(image: Element) -> str | None:
+    """What an Image shows where that is not one image of the task; None where it is."""
+    value = image.get("value")
+    if image.get("valueList"):
+        return f"shows a list of images (valueList={image.get('valueList')!r})"
+    if value and "{{" in value:
+        return "stands once for each item of a Repeater"
+    return None if field_of(value) else 'has no value="$field"'
 
 
 def _nothing_to_fill(obstacles: dict[Element, str | None]) -> LabelConfigError:

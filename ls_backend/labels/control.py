@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
@@ -23,6 +22,7 @@ from ls_backend.labels.texts import (
     readable,
     split_texts,
 )
+from ls_backend.task_data import field_of
 from ls_backend.zero_shot import TEMPLATES
 
 _ON_CONTROL = (
@@ -40,7 +40,6 @@ LABEL_TAGS = {
 _DEFAULT_THRESHOLD = 0.5
 _DEEPEST = 50
 
-_FIELD = re.compile(r"\$(\w[\w.\-]*)")
 _PREFILLS = ("claim", "clip", "none")
 
 _Path = tuple[Element, ...]
@@ -98,12 +97,6 @@ def is_true(element: Element, attribute: str) -> bool:
     return element.get(attribute, "").strip().lower() == "true"
 
 
-def field_of(value: str | None) -> str | None:
-    """The task field that "$field" names, or None."""
-    match = _FIELD.fullmatch(value.strip()) if value else None
-    return match.group(1) if match else None
-
-
 def _check_attributes(control: Element, labels: Iterable[Element]) -> None:
     """Refuse attributes of ours that mean nothing where they stand.
 
@@ -139,7 +132,7 @@ def _named_field(control: Element, attribute: str) -> str | None:
     if not value:
         return None
     field = field_of(value)
-    if field is None:
+    if field is None or "$" in field:
         raise LabelConfigError(
             f"{attribute}={value!r} on {control.get('name')!r} names no task field.",
             hint=f'Write a dollar sign and the field\'s name, such as {attribute}="$label".',

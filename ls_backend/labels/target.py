@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ls_backend.labels.texts import is_opaque
 from ls_backend.metrics import CLAIMS
+from ls_backend.task_data import value_of
 from ls_backend.zero_shot import TEMPLATES
 
 Control = Literal["choices", "taxonomy", "rectanglelabels", "ellipselabels"]
@@ -24,7 +25,7 @@ class LabelTarget:
     Attributes:
         from_name: Name of the control.
         to_name: Name of the Image that it labels.
-        image_field: Field of a task's data with the image's address.
+        image_field: Field of a task's data with the image's address, as `field_of` returns it.
         labels: Labels that a prediction may have, without `none_label`: a choice's alias where it
             has one, the path of a Taxonomy's choice joined by " / ".
         texts: Readable words of each label, in the same order.
@@ -119,7 +120,7 @@ def count_claims(tasks: Sequence[Task], target: LabelTarget) -> None:
 
 
 def _claimed(task: Task, target: LabelTarget) -> list[str]:
-    value = task["data"].get(target.claim_field) if target.claim_field else None
+    value = value_of(task["data"], target.claim_field) if target.claim_field else None
     listed = value if isinstance(value, list) else [value]
     if len(listed) > 1 and not target.takes_several:
         return []

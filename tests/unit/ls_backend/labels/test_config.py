@@ -184,12 +184,12 @@ def test_readable_words(value: str, words: str) -> None:
         (config(choices='<Choice value="a" clip_none="true"/>'), "no labels"),
         (config(choices='<Choice value="a" clip_ignore="true"/>'), "no labels"),
         (config(choices='<Choice value="a"><Choice value="b"/></Choice>'), "nested"),
-        (config(image='valueList="$images"'), 'value="$field"'),
-        (config(image='value="http://example.com/$image"'), 'value="$field"'),
+        (config(image='valueList="$images"'), "shows a list of images (valueList='$images')"),
+        (config(image='value="http://example.com/a.png"'), 'value="$field"'),
         (config().replace('toName="img"', 'toName="text"'), "not an Image"),
         (config().replace('toName="img"', 'toName="img,text"'), "toName='img,text' is not"),
         (config().replace("Image", "Video"), "'label': its toName='img' is not an Image"),
-        (config(image='value="$images[{{idx}}]"'), 'value="$field"'),
+        (config(image='value="$images[{{idx}}]"'), "once for each item of a Repeater"),
         (config('value="$options"'), "come from the task data"),
         (config().replace("Choices", "Labels"), "Labels 'label': CLIP does not fill these"),
         (config().replace("Choices", "Pairwise"), "Pairwise 'label': CLIP does not fill these"),
@@ -236,6 +236,20 @@ def test_a_marked_control_that_cannot_be_filled_is_not_passed_over() -> None:
     assert "Choices 'verdict': it is answered per item" in reason(xml)
 
 
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        ("$image", "image"),
+        ("$meta.image", "meta.image"),
+        ("$images[0].url", "images[0].url"),
+        ("https://host/$file", "https://host/$file"),
+        ("$Image URL", "$Image URL"),
+    ],
+)
+def test_an_image_may_come_from_anywhere_in_the_data(value: str, field: str) -> None:
+    assert read_label_config(config(image=f'value="{value}"')).image_field == field
+
+
 @pytest.mark.parametrize("attributes", ['clip_background="a tree"', 'clip_fit="$prompt"'])
 def test_one_label_needs_something_to_be_compared_with(attributes: str) -> None:
     assert read_label_config(config(attributes, '<Choice value="cat"/>')).labels == ("cat",)
@@ -246,6 +260,7 @@ def test_one_label_needs_something_to_be_compared_with(attributes: str) -> None:
     [
         (config('clip_claim="label"'), "clip_claim='label'"),
         (config('clip_fit="a $b c"'), "clip_fit='a $b c'"),
+        (config('clip_claim="$my label"'), "clip_claim='$my label'"),
         (config(choices=CHOICES + '<Choice value="cat"/>'), "same answer: cat"),
         (config(choices=CHOICES + '<Choice value="tom" alias="cat"/>'), "same answer: cat"),
         (config(choices=CHOICES + "<Choice/>"), "has no value"),
