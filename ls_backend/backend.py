@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
@@ -16,11 +17,15 @@ from typing import Any, Literal
 from ls_backend.errors import LsClipError, ModelError
 from ls_backend.images.image_vectors import ImageVectors
 from ls_backend.images.task_images import TaskImages
+from ls_backend.label_studio_access import REFUSED_CODES, LabelStudioAccess
+from ls_backend.label_studio_types import NewPrediction
 from ls_backend.labels.target import LabelTarget
 from ls_backend.labels.vectors import LabelStudy
 from ls_backend.metrics import MODEL_STATE
 from ls_backend.model import ClipModel
+from ls_backend.projects import Projects
 from ls_backend.settings import Settings
+from ls_backend.unanswered import last_reason
 
 PREDICTIONS_AT_ONCE = 16
 """Further requests are refused at once, so that threads stay free for /health and /setup."""
@@ -53,6 +58,9 @@ class Backend:
         self.settings = settings
         self.since = time.time()
         self.events = Events()
+        self.projects = Projects()
+        self.access = LabelStudioAccess(settings.label_studio) if settings.label_studio else None
+        """Whether Label Studio accepts our token; None where none is configured."""
         self.versions: dict[str, LabelStudy | None] = {}
         """The model versions given out last, each with what is odd about its labels, once known."""
         self._images = TaskImages(settings)
@@ -71,8 +79,19 @@ class Backend:
         """Predictions that are being made."""
         return self._under_way
 
-    def setup(self, target: LabelTarget, hostname: str | None, token: str | None) -> str:
+    def setup(
+        self,
+        target: LabelTarget,
+        hostname: str | None,
+        token: str | None,
+        project: str | None = None,
+    ) -> str:
         """The model version for a labeling config; its texts are encoded in the background.
+
+        Args:
+            hostname: What Label Studio calls itself.
+            token: A token that it offers.
+            project: Number of the project that asks.
 
         Raises:
             NotReady: The model is still loading.
@@ -81,7 +100,7 @@ class Backend:
         model = self.loader.wait()
         if hostname:
             self._images.learn(hostname, token or "")
-        version = self._given(model, target)
+        version = self._given(model, target, project)
         if self.versions.get(version) is None and self._studying.acquire(blocking=False):
             # What it logs still belongs to this request.
             study = partial(copy_context().run, self._study_apart, model, target)
@@ -94,12 +113,14 @@ class Backend:
         target: LabelTarget,
         deadline: float,
         context: Mapping[str, Any] | None = None,
+        project: str | None = None,
     ) -> list[Any]:
-        """One item per task, in order.
+        """One item per task, in order: its prediction, or [] where there is none.
 
         Args:
-            context: In interactive mode, what a person has just drawn.
             deadline: `time.monotonic()` at which to answer with what is there.
+            context: In interactive mode, what a person has just drawn.
+            project: Number of the project that asks.
 
         Raises:
             BusyError: Enough predictions are under way, or the backend is stopping.
@@ -110,19 +131,14 @@ class Backend:
         self._begin()
         try:
             model = self.loader.wait(deadline - began)
+            self._given(model, target, project)
             self._study(model, target, deadline)
             encode = partial(self._vectors_of(model).encode, deadline=deadline)
-            results = list(model.predict(tasks, target, encode, context))
+            answers = model.answers(tasks, target, encode, context)
         finally:
             self._end()
-        counts = {"predicted": sum(1 for item in results if item), "tasks": len(tasks)}
-        seconds = round(time.monotonic() - began, 3)
-        log.info(
-            "predicted %(predicted)d of %(tasks)d tasks",
-            counts,
-            extra={**counts, "seconds": seconds},
-        )
-        return results
+        self._note(tasks, answers, project, time.monotonic() - began)
+        return [[] if isinstance(answer, LsClipError) else answer for answer in answers]
 
     def stop(self) -> None:
         """Take no more predictions; those under way answer soon, with what they have by then."""
@@ -146,8 +162,32 @@ class Backend:
             self._under_way -= 1
         self._slots.release()
 
-    def _given(self, model: ClipModel, target: LabelTarget) -> str:
+    def _note(
+        self,
+        tasks: Sequence[Mapping[str, Any]],
+        answers: Sequence[NewPrediction | LsClipError],
+        project: str | None,
+        seconds: float,
+    ) -> None:
+        """Log and count what came of a request; where a token was refused, ask about ours."""
+        errors = [answer if isinstance(answer, LsClipError) else None for answer in answers]
+        failed = Counter(error.code for error in errors if error is not None)
+        predicted = len(tasks) - failed.total()
+        log.info(
+            "predicted %d of %d tasks", predicted, len(tasks),
+            extra={"predicted": predicted, "tasks": len(tasks), "seconds": round(seconds, 3)},
+        )  # fmt: skip
+        if project is not None:
+            last = last_reason(list(zip(tasks, errors, strict=True)))
+            self.projects.answered(project, predicted, failed, last)
+        if self.access is not None and REFUSED_CODES & failed.keys():
+            self.access.ask()
+
+    def _given(self, model: ClipModel, target: LabelTarget, project: str | None = None) -> str:
+        """The version of a labeling config, which is remembered, as is the project that asks."""
         version = model.version(target)
+        if project is not None and self.projects.asked(project, version):
+            log.info("model version %s for %r", version, target.from_name)
         with self._lock:
             self.versions.setdefault(version, None)
             if len(self.versions) > VERSIONS_KEPT:

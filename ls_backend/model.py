@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ls_backend.clip.clip import Clip
-from ls_backend.errors import ImageError
-from ls_backend.images.image_vectors import OUT_OF_TIME, ImageParts
+from ls_backend.errors import ImageError, LsClipError
+from ls_backend.images.image_vectors import ImageParts
 from ls_backend.images.pixels import Box
 from ls_backend.label_studio_types import NewPrediction
 from ls_backend.labels.regions import OUR_VERSIONS, Region, drawn_in, regions_of
@@ -29,6 +28,8 @@ from ls_backend.predictions import (
     region_prediction,
     several_labels,
 )
+from ls_backend.task_data import value_of
+from ls_backend.unanswered import log_unanswered, no_region
 from ls_backend.zero_shot import (
     Score,
     Vectors,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 
 Task = Mapping[str, Any]
 EncodeImages = Callable[[Sequence[ImageParts]], Sequence[Vectors | ImageError]]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -131,8 +130,20 @@ class ClipModel:
         encode: EncodeImages,
         context: Mapping[str, Any] | None = None,
     ) -> list[NewPrediction | list[Any]]:
-        """One item per task, in order: its prediction; [] where its image failed (logged), or
-        where it has no region to label.
+        """As `answers`, with [] where there is no prediction."""
+        answers = self.answers(tasks, target, encode, context)
+        return [[] if isinstance(answer, LsClipError) else answer for answer in answers]
+
+    def answers(
+        self,
+        tasks: Sequence[Task],
+        target: LabelTarget,
+        encode: EncodeImages,
+        context: Mapping[str, Any] | None = None,
+    ) -> list[NewPrediction | LsClipError]:
+        """One item per task, in order: its prediction, or why there is none (logged).
+
+        That is an ImageError, or a NoRegion where regions are to be labelled and it has none.
 
         Args:
             encode: The vectors of each image's parts, in order, or why there are none.
@@ -143,14 +154,23 @@ class ClipModel:
         shown = [view for view in views if view.boxes]
         parts = [ImageParts(view.task, target.image_field, view.boxes) for view in shown]
         found = encode(parts) if parts else []
-        _log_failures([view.task for view in shown], found)
+        failed: dict[int, LsClipError] = {
+            id(view): vectors
+            for view, vectors in zip(shown, found, strict=True)
+            if isinstance(vectors, ImageError)
+        }
+        failed |= {id(view): no_region(target) for view in views if not view.boxes}
+        log_unanswered([(view.task, failed.get(id(view))) for view in views])
         seen = [
             (view, vectors)
             for view, vectors in zip(shown, found, strict=True)
             if not isinstance(vectors, ImageError)
         ]
         answers = self._answers(seen, target)
-        return [_predicted(view, answers.get(id(view)), target, version) for view in views]
+        return [
+            failed.get(id(view)) or _predicted(view, answers[id(view)], target, version)
+            for view in views
+        ]
 
     def _answers(
         self, seen: Sequence[tuple[_TaskView, Vectors]], target: LabelTarget
@@ -224,38 +244,14 @@ def _places(
 
 
 def _predicted(
-    view: _TaskView, answers: list[PredictedLabels] | None, target: LabelTarget, version: str
-) -> NewPrediction | list[Any]:
-    if answers is None:
-        return []
+    view: _TaskView, answers: list[PredictedLabels], target: LabelTarget, version: str
+) -> NewPrediction:
     if target.per_region:
         said = list(zip(view.regions, answers, strict=True))
         return region_prediction(target, said, version)
     return prediction(target, answers[0], version)
 
 
-def _log_failures(tasks: Sequence[Task], found: Sequence[object]) -> None:
-    left_over = 0
-    for task, error in zip(tasks, found, strict=True):
-        if not isinstance(error, ImageError):
-            continue
-        if error.code == OUT_OF_TIME:
-            left_over += 1
-            continue
-        log.warning(
-            "task %s: no prediction [%s] %s %s",
-            task.get("id"), error.code, error.message, error.hint,
-            extra={"task": task.get("id"), "code": error.code, "hint": error.hint},
-        )  # fmt: skip
-    if left_over:
-        hint = "For more than a few tasks use: ls-clip prelabel --project N"
-        log.warning(
-            "%d of %d tasks were left over when the time was up (CLIP_PREDICT_SECONDS). %s",
-            left_over, len(tasks), hint,
-            extra={"hint": hint},
-        )  # fmt: skip
-
-
 def _text(task: Task, field: str | None) -> str | None:
-    value = task["data"].get(field) if field else None
+    value = value_of(task["data"], field) if field else None
     return value if isinstance(value, str) else None

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ls_backend.backend import Backend, ModelLoader, NotReady
 from ls_backend.errors import ModelError
 from ls_backend.labels.config import read_label_config
-from ls_backend.logs import name_requests
+from ls_backend.logs import name_project, name_requests
 from ls_backend.metrics import LATENCY, REGISTRY, REQUESTS
 from ls_backend.server.page import render_page
 from ls_backend.server.protocol import (
@@ -70,18 +70,20 @@ def _protocol(app: Flask, backend: Backend) -> None:
     @app.post("/setup")
     def setup() -> dict[str, str]:
         body = read_body(SETUP, request.get_data())
+        project = name_project(body.get("project"))
         target = read_label_config(body["schema"])
-        version = backend.setup(target, body.get("hostname"), body.get("access_token"))
+        version = backend.setup(target, body.get("hostname"), body.get("access_token"), project)
         return {"model_version": version}
 
     @app.post("/predict")
     def predict() -> dict[str, list[Any]]:
         body = read_body(PREDICT, request.get_data())
+        project = name_project(body.get("project"))
         target = read_label_config(body["label_config"])
         deadline = g.began + backend.settings.predict_seconds
         params = body.get("params")
         context = params.get("context") if params else None
-        return {"results": backend.predict(body["tasks"], target, deadline, context)}
+        return {"results": backend.predict(body["tasks"], target, deadline, context, project)}
 
     @app.post("/webhook")
     def webhook() -> dict[str, str] | Response:
@@ -116,17 +118,19 @@ def _watching(app: Flask, backend: Backend) -> None:
         return render_page(backend)
 
     @app.get("/ready")
-    def ready() -> dict[str, str] | Response:
+    def ready() -> dict[str, Any] | Response:
         loader = backend.loader
+        reads = _access(backend)
         try:
             clip = loader.wait().clip
         except (NotReady, ModelError) as error:
-            return refused(error, state=loader.state)
+            return refused(error, state=loader.state, **reads)
         return {
             "state": loader.state,
             "model": clip.name,
             "device": clip.device,
             "precision": clip.precision,
+            **reads,
         }
 
     @app.get("/metrics")
@@ -135,6 +139,15 @@ def _watching(app: Flask, backend: Backend) -> None:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
         return Response(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+
+
+def _access(backend: Backend) -> dict[str, Any]:
+    """Whether Label Studio accepts the token, where one is configured."""
+    access = backend.access
+    if access is None:
+        return {}
+    access.ask_if_refused()
+    return {"label_studio": {"url": access.url, **asdict(access.last)}}
 
 
 def _count_requests(app: Flask) -> None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ls_backend.backend import NotReady
 from ls_backend.errors import ModelError
+from ls_backend.label_studio_access import Access
 from ls_backend.logs import LAST_WARNINGS
 from ls_backend.metrics import CACHE, IMAGE_RATE, IMAGES, QUEUE_DEPTH, REQUESTS, by_label
 
 if TYPE_CHECKING:
     from ls_backend.backend import Backend
+    from ls_backend.projects import Project
 
 REFRESH_SECONDS = 5
 
@@ -46,7 +48,9 @@ def render_page(backend: Backend) -> str:
         state=backend.loader.state,
         trouble=_trouble(backend),
         figures=[*_work(backend), *_so_far(images)],
+        access=_access(backend),
         facts=_facts(backend),
+        projects=[_project_row(project) for project in backend.projects.latest_first()],
         versions={
             version: study and study.lines()
             for version, study in reversed(backend.versions.items())
@@ -74,11 +78,34 @@ def _trouble(backend: Backend) -> tuple[str, str] | None:
     return None
 
 
+def _access(backend: Backend) -> Access | None:
+    """Why images of Label Studio cannot be read; None where nothing is known to be wrong."""
+    access = backend.access
+    if access is None:
+        return None
+    access.ask_if_refused()
+    return access.last if access.last.message else None
+
+
+def _project_row(project: Project) -> dict[str, str]:
+    """A project, as the page shows it."""
+    reasons = sorted(project.failed.items(), key=lambda item: -item[1])
+    return {
+        "number": project.number,
+        "version": project.version,
+        "asked": _clock(project.asked),
+        "answered": f"{project.answered:,}",
+        "failed": f"{sum(project.failed.values()):,}",
+        "reasons": ", ".join(f"{code} {count:,}" for code, count in reasons),
+        "last": project.last,
+    }
+
+
 def _facts(backend: Backend) -> dict[str, Any]:
-    settings = backend.settings
-    reads = settings.label_studio
+    access = backend.access
+    reads = f"{access.url} (token: {access.last.state})" if access else "public addresses only"
     facts = {
-        "Reads images of": reads.url if reads else "public addresses only",
+        "Reads images of": reads,
         "Running since": _clock(backend.since),
     }
     if backend.loader.state != "ready":

@@ -75,6 +75,7 @@ class SetupBody(TypedDict):
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     schema: str
+    project: NotRequired[Any]
     hostname: NotRequired[str | None]
     access_token: NotRequired[str | None]
 
@@ -85,6 +86,7 @@ class PredictBody(TypedDict):
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     tasks: list[TaskBody]
     label_config: str
+    project: NotRequired[Any]
     params: NotRequired[ParamsBody | None]
 
 
@@ -141,7 +143,7 @@ def answer_errors_in_json(app: Flask) -> None:
         return _refusal(500, "internal", "The CLIP backend failed.", hint)
 
 
-def refused(error: LsClipError, **more: str) -> Response:
+def refused(error: LsClipError, **more: Any) -> Response:
     """The answer to an error of ours."""
     status = STATUS.get(type(error), 500)
     response = _refusal(status, error.code, error.message, error.hint, **more)
@@ -187,7 +189,7 @@ def _log_refusal(status: int, code: str, message: str, hint: str) -> None:
     )  # fmt: skip
 
 
-def _refusal(status: int, code: str, message: str, hint: str, **more: str) -> Response:
+def _refusal(status: int, code: str, message: str, hint: str, **more: Any) -> Response:
     """A JSON answer whose reason phrase says it too."""
     from flask import jsonify
 

@@ -65,6 +65,9 @@ def _app(model: str, settings: Settings, url: str, failed: Failed) -> Flask:
 
     loader = ModelLoader(partial(_loaded, model, settings), settled)
     app = create_app(loader, settings)
+    access = app.extensions["clip"].access
+    if access is not None:
+        access.ask()
     loader.start()
     return app
 

@@ -24,6 +24,7 @@ from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
 from ls_backend.model import ClipModel
 from ls_backend.predictions import one_label, prediction
+from ls_backend.unanswered import NoRegion
 from ls_backend.zero_shot import Score
 
 LABELS = ("cat", "dog", "bus", "fish")
@@ -281,6 +282,42 @@ def test_tasks_left_over_are_counted_in_one_line(
         answers = model.predict(tasks, target(), Reader(model.clip, drawing))
 
     assert [bool(answer) for answer in answers] == [True, False, False]
-    assert [message.partition(" when")[0] for message in caplog.messages] == [
-        "2 of 3 tasks were left over"
+    assert caplog.messages == [
+        "2 of 3 tasks were left over when the time was up (CLIP_PREDICT_SECONDS): tasks 1 and 2. "
+        "For more than a few tasks use: ls-clip prelabel --project N"
     ]
+
+
+def test_tasks_without_a_region_are_said_to_have_none(
+    model: ClipModel, drawing: Draw, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks = [task(number, "cat") for number in range(3, 10)]
+
+    with caplog.at_level(logging.INFO, "ls_backend"):
+        answers = model.answers(tasks, target('perRegion="true"'), Reader(model.clip, drawing))
+
+    assert {answer.code for answer in answers if isinstance(answer, NoRegion)} == {"no_region"}
+    assert len(answers) == 7
+    assert caplog.messages == [
+        "tasks 3, 4, 5, 6, 7 and 2 more: no prediction [no_region] It has no region to label: "
+        "'label' answers for regions, and none is drawn."
+    ]
+    assert caplog.records[0].levelname == "INFO"
+
+
+def test_nested_data_is_read_for_image_claim_and_prompt(model: ClipModel, drawing: Draw) -> None:
+    data = {"meta": {"label": "dog", "prompts": ["a photo of a red cat in a park"]}}
+    tasks = [task(1, "cat", **data)]
+
+    [verified] = model.predict(
+        tasks, target('clip_claim="$meta.label"'), Reader(model.clip, drawing)
+    )
+    [fitted] = model.predict(
+        tasks, target('clip_fit="$meta.prompts[0]"'), Reader(model.clip, drawing)
+    )
+
+    assert isinstance(verified, dict)
+    assert isinstance(fitted, dict)
+    assert verified["result"][0]["value"]["choices"] == ["dog"]
+    expected = score(model, drawing("cat"), None, prompt=data["meta"]["prompts"][0])
+    assert fitted["score"] == pytest.approx(expected.similarity, abs=1e-5)

@@ -18,6 +18,7 @@ from ls_backend.errors import ModelError
 from ls_backend.metrics import IMAGES, by_label
 from ls_backend.model import ClipModel
 from ls_backend.server.app import create_app
+from ls_backend.unanswered import NoRegion
 
 KEY_POINTS = (
     '<View><Image name="image" value="$image"/><KeyPointLabels name="point" toName="image">'
@@ -151,7 +152,7 @@ class Failing(ClipModel):
         super().__init__(clip)
         self.error = error
 
-    def predict(self, *_: object) -> list[Any]:
+    def answers(self, *_: object) -> list[Any]:
         raise self.error
 
 
@@ -181,10 +182,10 @@ class Waiting(ClipModel):
         self.started = threading.Semaphore(0)
         self.go = threading.Event()
 
-    def predict(self, tasks: Sequence[Any], *_: object) -> list[Any]:
+    def answers(self, tasks: Sequence[Any], *_: object) -> list[Any]:
         self.started.release()
         self.go.wait(60)
-        return [[] for _ in tasks]
+        return [NoRegion("None.", hint="Draw one.") for _ in tasks]
 
 
 def test_when_all_slots_are_taken_further_predictions_are_refused_at_once(clip: Clip) -> None:

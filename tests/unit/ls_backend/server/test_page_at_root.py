@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from ls_backend.backend import PREDICTIONS_AT_ONCE, ModelLoader
 from ls_backend.errors import ModelError
-from ls_backend.logs import LAST_WARNINGS, WARNINGS_KEPT
+from ls_backend.logs import LAST_WARNINGS
 from ls_backend.model import ClipModel
 from ls_backend.server.app import create_app
 
@@ -95,14 +95,51 @@ def test_what_is_refused_is_a_warning_with_its_hint_once(client: FlaskClient) ->
     assert "no-such-route" not in page
 
 
+REGIONS = CONFIG.replace("<Choices", '<Choices perRegion="true"')
+
+
 @pytest.mark.usefixtures("last_warnings")
-def test_only_the_last_warnings_are_kept() -> None:
-    for number in range(WARNINGS_KEPT + 1):
-        logging.getLogger("ls_backend").warning("trouble %d", number)
+def test_the_page_names_projects_tasks_and_reasons(client: FlaskClient, drawing: Draw) -> None:
+    for project, schema in (("3.1795336526", CONFIG), ("4.1795336999", REGIONS)):
+        client.post("/setup", json={"schema": schema, "project": project})
+        tasks = [
+            {"id": 41, "data": {"image": inline(drawing, "cat")}},
+            {"id": 42, "data": {"image": "http://10.0.0.1/a.png"}},
+        ]
+        body = {"tasks": tasks, "label_config": schema, "project": project}
+        assert client.post("/predict", json=body).status_code == 200
+    version = client.post("/setup", json={"schema": CONFIG}).get_json()["model_version"]
 
-    kept = [warned.text for warned in LAST_WARNINGS.newest_first()]
+    page = client.get("/").text
 
-    assert kept == [f"trouble {number}" for number in range(WARNINGS_KEPT, 0, -1)]
+    regions, choices = projects_on(page)
+    assert choices[:2] == ["3", version]
+    assert choices[3:] == [
+        "1",
+        "1 private_address 1 last: task 42: 10.0.0.1 lies on the private address "
+        "10.0.0.1, where no image is read.",
+    ]
+    assert regions[0] == "4"
+    assert regions[3:] == [
+        "0",
+        "2 no_region 2 last: task 42: It has no region to label: 'label' answers for regions, and "
+        "none is drawn.",
+    ]
+    said = re.sub(r"<[^>]+>", "", unescape(page))
+    assert "project 3: task 42: no prediction [private_address]" in " ".join(said.split())
+
+
+def projects_on(page: str) -> list[list[str]]:
+    """The rows of the page's table of projects, each as the words of its cells."""
+    table = re.search(r'<table id="projects">(.*?)</table>', page, re.DOTALL)
+    assert table, "there are no projects on the page"
+    return [
+        [
+            " ".join(unescape(re.sub(r"<[^>]+>", " ", cell)).split())
+            for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+        ]
+        for row in re.findall(r"<tr>(.*?)</tr>", table.group(1), re.DOTALL)[1:]
+    ]
 
 
 def figure(page: str, name: str) -> tuple[str, str]:
