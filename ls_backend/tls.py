@@ -1,4 +1,7 @@
-"""Which certificates are trusted over https: this machine's, certifi's, and CLIP_CA_BUNDLE's."""
+"""Which certificates are trusted over https: this machine's, certifi's, and CLIP_CA_BUNDLE's.
+
+Owns what is checked of them, and the words for what is wrong.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +43,26 @@ def ca_bundle_from_env(environ: Mapping[str, str]) -> Path | None:
 
 
 def tls_context(bundle: Path | None) -> ssl.SSLContext:
-    """A client's context that checks names and certificates; `bundle` adds authorities."""
+    """A client's context that checks names and certificates; `bundle` adds authorities.
+
+    Signatures, names and dates are checked. What an authority says of itself beyond that is not:
+    Python 3.13 refuses one without keyUsage, as many companies have, and browsers take it.
+    """
     import certifi
 
     context = ssl.create_default_context()
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.load_verify_locations(certifi.where())
     if bundle is not None:
         context.load_verify_locations(bundle)
     return context
+
+
+def tls_fault(error: ssl.SSLError) -> str:
+    """What is wrong with a certificate or a connection, in OpenSSL's words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return (error.reason or "handshake failed").replace("_", " ").lower()
 
 
 class TrustingAdapter(HTTPAdapter):

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +93,11 @@ def exclusive(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         guard = _connect(path.with_suffix(".lock"), timeout=0.2)
-        guard.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
+        with _closed_on_failure(guard):
+            guard.execute("BEGIN EXCLUSIVE")
+    except sqlite3.DatabaseError as error:
         if "locked" not in str(error):
             raise unwritable(path, error) from error
-        guard.close()
         raise LedgerError(
             f"The ledger {path} is in use by another ls-clip.",
             hint="Wait for it to end, or stop it; then run this again.",
@@ -106,7 +106,7 @@ def exclusive(path: Path) -> sqlite3.Connection:
     return guard
 
 
-def unwritable(path: Path, error: sqlite3.OperationalError) -> LedgerError:
+def unwritable(path: Path, error: sqlite3.DatabaseError) -> LedgerError:
     """The error for a disk that is full, or a folder that may not be written."""
     return LedgerError(
         f"The ledger {path} cannot be written: {error}.",
@@ -140,8 +140,8 @@ def _open(path: Path, *, writing: bool, copy: bool) -> sqlite3.Connection:
 
 def _in_memory(database: sqlite3.Connection) -> sqlite3.Connection:
     """A copy of a database, which is closed."""
-    copy = _connect(":memory:")
-    database.backup(copy)
+    with _closed_on_failure(_connect(":memory:")) as copy:
+        database.backup(copy)
     database.close()
     return copy
 
@@ -161,8 +161,8 @@ def _keep_copy(database: sqlite3.Connection, copy: Path) -> None:
 
 
 def _empty() -> sqlite3.Connection:
-    database = _connect(":memory:")
-    _fill(database)
+    with _closed_on_failure(_connect(":memory:")) as database:
+        _fill(database)
     return database
 
 
@@ -170,10 +170,9 @@ def _make(path: Path) -> None:
     # Under another name first: whoever reads meanwhile finds a whole ledger or none.
     unfinished = path.with_suffix(".new")
     unfinished.unlink(missing_ok=True)
-    database = _connect(unfinished)
-    database.execute("PRAGMA journal_mode = WAL")
-    _fill(database)
-    database.close()
+    with closing(_connect(unfinished)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        _fill(database)
     put_in_place(unfinished, path)
 
 
@@ -185,3 +184,13 @@ def _fill(database: sqlite3.Connection) -> None:
 
 def _connect(database: Path | str, timeout: float = 5.0) -> sqlite3.Connection:
     return sqlite3.connect(database, timeout=timeout, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def _closed_on_failure(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """The connection, which is closed where the block fails."""
+    try:
+        yield database
+    except BaseException:
+        database.close()
+        raise

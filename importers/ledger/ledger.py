@@ -12,9 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-from typing_extensions import Self
+from typing import Any, Self
 
 from importers.ledger.database import Database
 from importers.ledger.inputs import Sources, Writings
@@ -49,8 +47,12 @@ class Ledger:
         self.vectors = Vectors(self._db)
         self.writings = Writings(self._db)
         if writing:
-            self.requests.end_abandoned()
-            self.writings.end_abandoned()
+            try:
+                self.requests.end_abandoned()
+                self.writings.end_abandoned()
+            except BaseException:
+                self.close()
+                raise
 
     def __enter__(self) -> Self:
         return self

@@ -18,7 +18,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from ls_backend.addresses import PROXY_VARIABLE, Origin, Proxy, host_header, origin_of, shown
 from ls_backend.errors import ImageError
 from ls_backend.images.sockets import connect, exchange
-from ls_backend.tls import TRUST_HINT
+from ls_backend.tls import TRUST_HINT, tls_fault
 
 MAX_REDIRECTS = 3
 CHUNK = 64 * 1024
@@ -174,7 +174,7 @@ def _failure(url: str, error: Exception, limits: Limits) -> ImageError:
         return too_slow(url, limits)
     if isinstance(error, ssl.SSLError):
         return ImageError(
-            f"{shown(url)} has no valid TLS certificate: {error.reason or 'handshake failed'}.",
+            f"{shown(url)} has no valid TLS certificate: {tls_fault(error)}.",
             hint=TRUST_HINT,
             code="tls",
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from ledger_samples import planned
 
-from importers.ledger import Ledger
+from importers.ledger import Ledger, database
 from ls_backend.errors import LedgerError
 
 
@@ -50,6 +52,55 @@ def test_a_damaged_or_newer_ledger_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "ledger.lock").mkdir()
     with pytest.raises(LedgerError, match="cannot be written"):
+        Ledger(tmp_path / "ledger.sqlite")
+
+
+def _no_lock(path: Path) -> None:
+    path.with_suffix(".lock").write_bytes(b"not a database, not at all" * 100)
+
+
+def _not_a_ledger(path: Path) -> None:
+    path.write_bytes(b"not a database, not at all" * 100)
+
+
+def _cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:4096])
+
+
+def _without_requests(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TABLE requests")
+
+
+@pytest.mark.parametrize("damage", [_no_lock, _not_a_ledger, _cut_off, _without_requests])
+@pytest.mark.parametrize("copy", [False, True])
+def test_what_cannot_be_opened_leaves_no_connection_open(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: Callable[[Path], None],
+    copy: bool,
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    Ledger(path).close()
+    damage(path)
+    connect, connections = database._connect, []
+
+    def noted(*given: object, **options: object) -> sqlite3.Connection:
+        connections.append(connect(*given, **options))
+        return connections[-1]
+
+    monkeypatch.setattr(database, "_connect", noted)
+    with suppress(LedgerError, sqlite3.OperationalError):
+        Ledger(path, copy=copy).close()
+    assert connections
+    for connection in connections:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+
+
+def test_a_lock_that_is_none_is_named(tmp_path: Path) -> None:
+    _no_lock(tmp_path / "ledger.sqlite")
+    with pytest.raises(LedgerError, match="cannot be written: file is not a database"):
         Ledger(tmp_path / "ledger.sqlite")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,38 @@ def test_a_certificate_is_for_the_name_that_is_asked(studio: ImageHost, ours: Au
         images.fetch({"id": 1, "data": {"image": source}}, "image")
 
     assert refusal.value.code == "tls"
+    assert studio.asked == []
+
+
+@pytest.fixture
+def as_python_3_13(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contexts are strict by default, as from Python 3.13 on: an authority must say keyUsage."""
+    lenient = ssl.create_default_context
+
+    def strict() -> ssl.SSLContext:
+        context = lenient()
+        context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+
+
+@pytest.mark.usefixtures("as_python_3_13")
+def test_an_authority_that_says_no_key_usage_is_taken_as_browsers_do(
+    connect: Connect, studio: ImageHost, ours: Authority, tmp_path: Path
+) -> None:
+    pem = tmp_path / "ca.pem"  # a context is kept for each file
+    pem.write_bytes(ours.pem.read_bytes())
+    assert upload(studio, pem) == b"the file"
+    assert projects(connect(pem)) == []
+
+
+@pytest.mark.usefixtures("as_python_3_13")
+def test_a_stranger_is_still_refused_and_the_picture_says_why(
+    studio: ImageHost, tmp_path: Path
+) -> None:
+    with pytest.raises(ImageError, match="unable to get local issuer certificate"):
+        upload(studio, authority(tmp_path).pem)
     assert studio.asked == []
 
 
