@@ -9,6 +9,8 @@ from pathlib import Path
 from bench.sketch_training.dataset import build
 from bench.sketch_training.train import VOCABULARY_FILE, Recipe, save, train
 from bench.sketch_training.vocabulary import cut_vocabulary, load_tokenizer
+from ls_backend.clip.model_source import CONFIG_FILE, WEIGHTS_FILE
+from ls_backend.clip.weights_files import write_sums
 
 
 def main() -> None:
@@ -29,6 +31,7 @@ def main() -> None:
     dataset = build(arguments.images, str(vocabulary), arguments.processes)
     model = train(dataset, size, Recipe(steps=arguments.steps))
     save(model, size, folder)
+    write_sums(folder, [CONFIG_FILE, WEIGHTS_FILE, VOCABULARY_FILE])
     print(f"wrote {folder} after {time.monotonic() - started:.0f} s")
 
 

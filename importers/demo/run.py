@@ -5,7 +5,6 @@ Owns the life of the processes: whatever happens, those that it started are gone
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
@@ -19,7 +18,12 @@ from types import FrameType
 
 from importers.demo.loop import REVIEWED, YOURS, Loop, Services
 from importers.demo.service import ServiceError, loopback_without_proxy
-from importers.demo.services import BackendServer, LabelStudioServer, SketchServer
+from importers.demo.services import (
+    BackendServer,
+    LabelStudioServer,
+    SketchServer,
+    find_label_studio,
+)
 from importers.demo.steps import Steps
 from importers.demo.summary import Places, show_next_steps, show_open, show_summary
 from ls_backend.errors import ConfigError, LsClipError
@@ -65,6 +69,7 @@ def run_demo(options: DemoOptions) -> None:
             f"The demo cannot draw {options.images} images.",
             hint=f"Ask for 1 to {MOST_IMAGES}, for example: ls-clip demo --images 120",
         )
+    _look_before()
     # Our own requests to the services, too, must not go through a proxy.
     os.environ.update(loopback_without_proxy(os.environ))
     console = Console(stderr=options.as_json, highlight=False)
@@ -92,9 +97,22 @@ def run_demo(options: DemoOptions) -> None:
                 show_next_steps(console)
 
 
+def _look_before() -> None:
+    """Raise for a machine on which the demo could not go on; nothing is made or started before."""
+    if sys.platform == "win32":
+        raise ConfigError(
+            "The demo does not run on Windows: its servers are ended with signals that only Unix "
+            "has.",
+            hint="Run it in the Windows Subsystem for Linux (WSL).",
+        )
+    find_label_studio()
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep a second demo out of the folder while the block runs."""
+    import fcntl  # Windows has none
+
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:

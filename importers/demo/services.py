@@ -23,6 +23,8 @@ from ls_backend.label_studio import Credentials, LabelStudio
 
 EXECUTABLE_VARIABLE = "LABEL_STUDIO_EXECUTABLE"
 ENVIRONMENT_FOLDER = ".venv-label-studio"
+LABEL_STUDIO_VERSION = "1.23.2"
+"""The one that the tests run against."""
 LOGIN_FILE = "login.json"
 # Settings of the person's own servers, which must not become those of ours.
 OTHER_LABEL_STUDIO = r"LABEL_STUDIO_|HEARTEX_|DJANGO_|POSTGRE_|PYTHON(PATH|HOME)$"
@@ -250,8 +252,11 @@ def find_label_studio() -> Path:
     raise ServiceError(
         f"Label Studio is not installed: no {ENVIRONMENT_FOLDER}/bin/label-studio here, "
         "no label-studio on PATH.",
-        hint="Run `make setup`, or install label-studio in an environment of its own and set "
-        f"{EXECUTABLE_VARIABLE} to its executable.",
+        hint="Install it here with these two commands, then run this again (in a clone, `make "
+        f"setup` does it):\n"
+        f"  python3 -m venv {ENVIRONMENT_FOLDER}\n"
+        f"  {ENVIRONMENT_FOLDER}/bin/pip install label-studio=={LABEL_STUDIO_VERSION}\n"
+        f"Where there is one already, set {EXECUTABLE_VARIABLE} to its executable.",
     )
 
 

@@ -120,7 +120,7 @@ def _write_folder(folder: Path, config: Mapping[str, Any], files: Sequence[Path]
         shutil.copyfile(path, part)
         put_in_place(part, folder / name)
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    _write_sums(folder, {name: sha256_of(folder / name) for name in [CONFIG_FILE, *names]})
+    write_sums(folder, [CONFIG_FILE, *names])
 
 
 def keep_golden(folder: Path) -> Path:
@@ -137,8 +137,13 @@ def keep_golden(folder: Path) -> Path:
     clip = Clip.load(f"{PREFIX}{folder}", device="cpu", precision="float32", check_golden=False)
     path = write_golden(folder, measure(clip))
     if sums := read_sums(folder):
-        _write_sums(folder, {**sums, path.name: sha256_of(path)})
+        _put_sums(folder, {**sums, path.name: sha256_of(path)})
     return path
+
+
+def write_sums(folder: Path, names: Sequence[str]) -> None:
+    """Write SHA256SUMS: what these files of a folder are now."""
+    _put_sums(folder, {name: sha256_of(folder / name) for name in names})
 
 
 def read_sums(folder: Path) -> dict[str, str]:
@@ -271,7 +276,7 @@ def _summed_state(path: Path, promised: str) -> FileState:
     return FileState(str(path), "good" if found == promised else "damaged", found)
 
 
-def _write_sums(folder: Path, sums: Mapping[str, str]) -> None:
+def _put_sums(folder: Path, sums: Mapping[str, str]) -> None:
     lines = [f"{promised}  {name}\n" for name, promised in sums.items()]
     (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8")
 

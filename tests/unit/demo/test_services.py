@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from importers.demo.services import (
     find_label_studio,
 )
 from ls_backend.label_studio import Credentials
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -40,6 +43,7 @@ def test_one_that_cannot_be_run_is_named(executable: Path, monkeypatch: pytest.M
 def test_the_environment_here_and_then_path(
     executable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    [tested] = re.findall(r"LABEL_STUDIO_VERSION := (\S+)", (ROOT / "Makefile").read_text())
     monkeypatch.delenv("LABEL_STUDIO_EXECUTABLE", raising=False)
     monkeypatch.setattr("importers.__file__", str(tmp_path / "elsewhere" / "importers" / "x.py"))
     monkeypatch.chdir(tmp_path)
@@ -47,6 +51,8 @@ def test_the_environment_here_and_then_path(
     with pytest.raises(ServiceError, match="not installed") as caught:
         find_label_studio()
     assert "make setup" in caught.value.hint
+    assert "python3 -m venv .venv-label-studio\n" in caught.value.hint
+    assert f".venv-label-studio/bin/pip install label-studio=={tested}\n" in caught.value.hint
     monkeypatch.setenv("PATH", str(executable.parent))
     assert find_label_studio() == executable
     ours = tmp_path / ".venv-label-studio" / "bin" / "label-studio"

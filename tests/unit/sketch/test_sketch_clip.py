@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from bench.sketch_training.evaluate import Judged, draw_request, judge, requests, target
 from bench.sketch_training.texts import plural
+from importers.cli import app
 from importers.sketch import MODEL_FOLDER, resolve_model
 from importers.sketch.spec import OBJECTS
 from ls_backend.clip.clip import Clip
@@ -39,9 +42,26 @@ def test_sketch_is_the_name_of_the_model_folder() -> None:
 def test_the_model_folder_is_complete_small_and_readable() -> None:
     names = {path.name for path in MODEL_FOLDER.iterdir()}
     wanted = {"open_clip_config.json", "open_clip_model.safetensors", "sketch_bpe.txt.gz"}
-    assert names == {*wanted, "golden.json", "README.md"}
+    assert names == {*wanted, "golden.json", "README.md", "SHA256SUMS"}
     assert (MODEL_FOLDER / "open_clip_model.safetensors").stat().st_size < 5_000_000
     assert all(path.stat().st_mode & 0o444 == 0o444 for path in MODEL_FOLDER.iterdir())
+
+
+def test_every_file_of_it_is_verified() -> None:
+    done = CliRunner().invoke(app, ["weights", "verify", "sketch", "--json"])
+    states = {Path(f["path"]).name: f["state"] for f in json.loads(done.output)["files"]}
+    assert done.exit_code == 0
+    assert set(states.values()) == {"good"}
+    assert states.keys() == {path.name for path in MODEL_FOLDER.iterdir()} - {
+        "README.md",
+        "SHA256SUMS",
+    }
+
+
+def test_its_card_states_the_licence() -> None:
+    card = (MODEL_FOLDER / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlicense: apache-2.0\n")
+    assert "Copyright (c) 2021 OpenAI" in card
 
 
 @pytest.mark.parametrize("texts", [OBJECTS, tuple(map(plural, OBJECTS))], ids=["one", "many"])
