@@ -181,12 +181,16 @@ def run(
 ) -> RunReport:
     """Generate, score, select and push.
 
-    Before anything is paid for, Label Studio is asked who we are, and the CLIP model is loaded.
+    Before anything is paid for, Label Studio is asked who we are and how old it is, and the CLIP
+    model is loaded.
 
     Args:
         watch: Gives the progress of a stage, named "Generating", "Scoring" or "Pushing".
     """
+    from importers.label_studio.version import check_version
+
     ls.request("GET", "/api/current-user/whoami", what="sign in")
+    check_version(ls)
     model = open_model(campaign.score.model)
     return RunReport(
         generate(campaign, ledger, watch("Generating"), model),

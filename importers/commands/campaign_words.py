@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from importers.generation.stage import GenerateReport
     from importers.label_studio.push import PushReport
+    from importers.label_studio.tabs import TabCount
     from importers.pipeline import ScoreReport
     from importers.scoring.prune import PruneReport
     from importers.status import CampaignStatus, Counts, ProjectStatus
@@ -110,8 +111,24 @@ def push_lines(report: PushReport) -> list[str]:
     if report.order is not None:
         color = "green" if report.order.as_promised else "yellow"
         lines.append(line("", f"[{color}]{plain(report.order.explanation)}[/]"))
+    lines += tab_lines(report.tabs)
     if report.project_url is not None:
         lines.append(line("", plain(report.project_url)))
+    return lines
+
+
+def tab_lines(tabs: Sequence[TabCount]) -> list[str]:
+    """How many tasks each tab shows, and which do not show what they should."""
+    shown = [f"{tab.shown:,} in {plain(tab.title)}" for tab in tabs if not tab.is_sheet]
+    sheets = [tab.shown for tab in tabs if tab.is_sheet]
+    if sheets:
+        shown.append(f"{sum(sheets):,} on {count(len(sheets), 'sheet')}, one for each label")
+    lines = [line("" if number else "tabs", words) for number, words in enumerate(shown)]
+    lost = [tab for tab in tabs if tab.lost]
+    if lost:
+        names = "; ".join(f"{plain(tab.title)}, {tab.lost:,} of {tab.new:,}" for tab in lost)
+        lines.append(line("", f"[yellow]Label Studio's filters lose new tasks: {names}.[/]"))
+        lines.append(line("", "[yellow]It may be too old: ls-clip doctor says so.[/]"))
     return lines
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from importers.config.campaign import NONE_OF_THESE, UNUSABLE
 from importers.label_studio.project import read_project
 from importers.label_studio.queries import ProjectTasks
-from importers.label_studio.queue import AUDIT_TAB
+from importers.label_studio.tabs import AUDIT_TAB
 from importers.progress import Progress, silent
 from ls_backend.errors import LabelStudioError
 

@@ -30,6 +30,7 @@ from importers.label_studio.project import (
     stored_versions,
     use_model_version,
 )
+from importers.label_studio.version import check_version
 from importers.label_studio.webhook import delete_others, mend_webhook
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
@@ -173,6 +174,7 @@ def _connect(
     ls: LabelStudio, project: Project, backend_url: str, trusted: str | None, *, must_answer: bool
 ) -> ConnectReport:
     """Connect under the version that the backend answers with from here, or else a trusted one."""
+    check_version(ls)
     config, number = project["label_config"], project["id"]
     version = trusted
     try:

@@ -9,6 +9,8 @@ import requests
 from importers.label_studio.backend import ask_backend, is_refused_address, not_a_backend, said_in
 from importers.label_studio.diagnosis import Fault, unreached
 from importers.label_studio.installation import Concern, Installation, NotNow
+from importers.label_studio.version import ROUTE as VERSION_ROUTE
+from importers.label_studio.version import checked_version
 from importers.label_studio.webhook import is_no_address, webhook_needs_a_dot, webhook_url
 from ls_backend.errors import ConfigError, LabelStudioError
 from ls_backend.label_studio_errors import no_answer, not_label_studio
@@ -20,15 +22,17 @@ _WEBHOOK_SWITCH = "SSRF_PROTECTION_ENABLED=false"
 
 
 def label_studio_answers(installation: Installation) -> str:
-    """Asks without a token, so that a wrong one is told apart."""
+    """Asks without a token, so that a wrong one is told apart; names a version that is too old."""
     url = installation.credentials.url
     try:
         answer = said_in(requests.get(f"{url}/health", timeout=_TIMEOUT_S))
+        version = said_in(requests.get(f"{url}{VERSION_ROUTE}", timeout=_TIMEOUT_S))
     except requests.RequestException as error:
         raise no_answer(error, url, "ask how it is") from None
     if answer.get("status") != "UP":
         raise not_label_studio(url, "ask how it is")
-    return f"{url} answers"
+    named = f"Label Studio {checked_version(version, url)}".rstrip()
+    return f"{named} answers at {url}"
 
 
 def token(installation: Installation) -> str:

@@ -30,7 +30,8 @@ from importers.label_studio.project import (
     use_model_version,
 )
 from importers.label_studio.queries import ProjectTasks
-from importers.label_studio.queue import OrderReport, check_order, ensure_tabs
+from importers.label_studio.queue import OrderReport, check_order
+from importers.label_studio.tabs import TabCount, count_tabs, ensure_tabs
 from importers.label_studio.tasks import TaskBuilder, queue_position
 from importers.label_studio.uploads import upload
 from importers.ledger import Ledger
@@ -63,6 +64,7 @@ class PushReport:
         dropped: Number of samples that are not, since `drop` says so.
         held: Reason for which samples with an image are kept from people → how many.
         order: Order in which Label Studio serves them; None when there is no project.
+        tabs: Tabs of the Data Manager, with how many tasks each shows.
     """
 
     project_id: int | None = None
@@ -75,6 +77,7 @@ class PushReport:
     dropped: int = 0
     held: dict[str, int] = field(default_factory=dict)
     order: OrderReport | None = None
+    tabs: tuple[TabCount, ...] = ()
 
 
 def push(
@@ -123,6 +126,7 @@ def push(
         rescored=rescored,
         audit=sum(bool(sample.audit) for sample in ledger.pushed() if sample.key in waiting),
         order=check_order(ls, project_id, campaign),
+        tabs=count_tabs(ls, project_id, campaign, [pusher.builder.data(s) for s in audited]),
     )
 
 
@@ -165,14 +169,14 @@ class Pusher:
             LedgerNote(ledger, Note.PREDICTIONS_IMPORT), self._is_predicted
         )
         self._images = ImageStore(campaign.images_path)
-        self._builder = TaskBuilder(campaign, review_config(campaign))
+        self.builder = TaskBuilder(campaign, review_config(campaign))
 
     def push(self, batch: Sequence[Sample]) -> int:
         """Make tasks of those samples that are none yet; returns how many that were."""
         self._task_imports.wait()
         missing = self._without_known(batch)
         if missing:
-            tasks = [self._builder.task(sample) for sample in self._uploaded(missing)]
+            tasks = [self.builder.task(sample) for sample in self._uploaded(missing)]
             keys = [sample.key for sample in missing]
             with self._task_imports.noted(keys[0]):
                 task_ids, version = self._import(tasks)
@@ -189,12 +193,12 @@ class Pusher:
         if missing:
             with self._prediction_imports.noted(missing[0].key):
                 self._import_predictions(
-                    [{"task": there[s.key], **self._builder.prediction(s)} for s in missing]
+                    [{"task": there[s.key], **self.builder.prediction(s)} for s in missing]
                 )
         open_tasks = self._tasks.find_samples(keys, unlabelled=True)
         for sample in batch:
             if sample.key in open_tasks:
-                self._replace_data(open_tasks[sample.key], self._builder.data(sample))
+                self._replace_data(open_tasks[sample.key], self.builder.data(sample))
         self._ledger.record_tasks(
             {sample.key: sample.task_id for sample in batch if sample.task_id is not None},
             self.model_version,

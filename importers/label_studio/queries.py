@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ls_backend.errors import LabelStudioError
@@ -119,6 +119,12 @@ class ProjectTasks:
         query = {"filters": all_of(*conditions), "ordering": [ordering]}
         return self._ask(query, count, _SCORES)["tasks"]
 
+    def count(self, *conditions: Condition, view: int | None = None) -> int:
+        """How many tasks meet the conditions; with the number of a tab, how many that shows."""
+        query = {} if view is not None else {"filters": all_of(*conditions)}
+        fields = _TIMES if view is None else {**_TIMES, "view": str(view)}
+        return int(self._ask(query, 1, fields)["total"])
+
     def newest(self) -> Newest:
         """The newest time among all tasks, by Label Studio's clock."""
         page = self._ask({"ordering": ["-tasks:updated_at"]}, 1, _TIMES)
@@ -127,7 +133,7 @@ class ProjectTasks:
 
     def count_changed(self, since: str | None, until: str | None) -> int:
         """How many tasks `changed` has."""
-        return int(self._ask({"filters": all_of(*_between(since, until))}, 1, _TIMES)["total"])
+        return self.count(*_between(since, until))
 
     def changed(
         self, since: str | None = None, until: str | None = None, *, after: int = LONG_AGO
@@ -248,7 +254,7 @@ def read_time(text: str) -> datetime:
     Raises:
         ValueError: it says none.
     """
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not read the Z
+    return datetime.fromisoformat(text)
 
 
 def _sample(task: Task) -> str:
@@ -270,4 +276,4 @@ def _between(since: str | None, until: str | None) -> list[Condition]:
 
 def _sent(time: str) -> str:
     """As a query of the Data Manager must have it: in UTC, always with six decimals."""
-    return read_time(time).astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return read_time(time).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -19,7 +19,7 @@ from review_world import (
 
 from importers.demo.services import LabelStudioServer
 from importers.label_studio import uploads
-from importers.label_studio.queue import AUDIT_TAB, REVIEW_TAB
+from importers.label_studio.tabs import AUDIT_TAB, REVIEW_TAB
 from ls_backend.errors import LabelStudioError, LedgerError
 from ls_backend.label_studio import Credentials, LabelStudio
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from review_world import MakeWorld, World
 
-from importers.label_studio.queue import CONFIDENT_TAB
+from importers.label_studio.tabs import CONFIDENT_TAB
 
 
 def selecting(world: World, **selection: object) -> World:

@@ -16,7 +16,7 @@ from importers.config.campaign import Campaign
 from importers.demo.campaigns import LABELS
 from importers.demo.reviewer import AnsweredTask, review
 from importers.demo.services import BackendServer, LabelStudioServer
-from importers.label_studio.queue import REVIEW_TAB
+from importers.label_studio.tabs import REVIEW_TAB
 from ls_backend.label_studio import Credentials, LabelStudio
 
 SAMPLES = 24
