@@ -6,6 +6,7 @@ The database and the two addresses are all that differs from what compose starts
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 from command_line import CommandLine
-from docker_files import environment_of, example, image_environment, steps
+from docker_files import ROOT, environment_of, example, image_environment, steps
 from own_backend import OwnBackend, metric
 from plain_projects import add_tasks, new_project, task_ids, uploaded
 
@@ -31,6 +32,16 @@ from importers.demo.services import (
 from ls_backend.label_studio import Credentials, LabelStudio
 
 PORT = "9090"
+IMAGE_CLASSIFICATION = """
+<View>
+  <Image name="image" value="$image"/>
+  <Choices name="choice" toName="image">
+    <Choice value="cat"/>
+    <Choice value="dog" />
+  </Choices>
+</View>
+"""
+"""Label Studio's template of that name, with labels of one's own."""
 FILLED = {
     **example(),
     "POSTGRES_PASSWORD": "unused",
@@ -154,6 +165,31 @@ def test_the_backend_of_compose_is_connected_predicts_and_hears_of_tasks(
         assert 0 <= prediction["score"] <= 1
     doctor = inside("doctor", "--project", project_id)
     assert doctor.returncode == 0, doctor.stdout
+
+
+def test_the_commands_of_the_walk_lead_to_predictions(
+    ls: LabelStudio, backend: ComposedBackend, tmp_path: Path
+) -> None:
+    """Those of docs/ml-backend.md in their order, after a project as its pages make it."""
+    page = (ROOT / "docs" / "ml-backend.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^docker compose exec backend ls-clip (.+)$", page, re.M)
+    assert [command.split()[0] for command in commands] == ["connect", "prelabel"]
+    project = {"title": "Pets", "label_config": IMAGE_CLASSIFICATION}
+    project_id = int(ls.json("POST", "/api/projects", json=project)["id"])
+    add_tasks(ls, project_id, uploaded(ls, project_id, tmp_path, 2))
+    inside = CommandLine(**backend.variables)
+    for command in commands:
+        here = command.replace("--project 1", f"--project {project_id}")
+        done = inside(*here.replace("http://backend.internal:9090", backend.url).split())
+        assert done.returncode == 0, done.stdout + done.stderr
+    for number in task_ids(ls, project_id):
+        (prediction,) = ls.json("GET", f"/api/tasks/{number}")["predictions"]
+        assert prediction["result"][0]["value"]["choices"][0] in {"cat", "dog"}
+        assert 0 <= prediction["score"] <= 1
+    login = (backend.variables["BASIC_AUTH_USER"], backend.variables["BASIC_AUTH_PASS"])
+    for route in ("/", "/metrics"):
+        assert requests.get(backend.url + route, timeout=10).status_code == 401
+        assert requests.get(backend.url + route, auth=login, timeout=10).ok
 
 
 def test_a_backend_learns_label_studios_own_name(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
-import sys
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +21,7 @@ from ls_backend.errors import ConfigError
 from ls_backend.server.servers import STOP_WITHIN_S
 from ls_backend.settings import Settings, settings_from_env
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+BACKENDS = ("backend", "backend-gpu")
 FILLED = {name: value or "a" * 40 for name, value in example().items()}
 # Read by Python, pip and the Hugging Face hub.
 OTHERS = {"PYTHONUNBUFFERED", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_CACHE_DIR", "HF_HOME"}
@@ -75,7 +74,7 @@ def test_no_secret_has_a_default(compose: dict[str, Any]) -> None:
 def test_every_variable_that_must_be_filled_in_stands_in_the_example() -> None:
     text = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
 
-    assert set(re.findall(r"\$\{(\w+):\?", text)) == set(example())
+    assert set(re.findall(r"\$\{(\w+):\?", text)) == set(example()) - {"COMPOSE_PROFILES"}
 
 
 def test_nothing_is_published_beyond_this_machine(compose: dict[str, Any]) -> None:
@@ -83,6 +82,29 @@ def test_nothing_is_published_beyond_this_machine(compose: dict[str, Any]) -> No
 
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_backends_page_and_metrics_are_published(
+    compose: dict[str, Any], steps: list[tuple[str, str]]
+) -> None:
+    port = dict(steps)["EXPOSE"]
+    for name in BACKENDS:
+        assert compose["services"][name]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_one_profile_computes_on_the_processor_and_one_on_a_gpu(compose: dict[str, Any]) -> None:
+    cpu, gpu = (compose["services"][name] for name in BACKENDS)
+    assert (cpu["profiles"], gpu["profiles"]) == (["cpu"], ["gpu"])
+    assert example()["COMPOSE_PROFILES"] in cpu["profiles"]
+    (device,) = gpu["deploy"]["resources"]["reservations"]["devices"]
+    assert (device["driver"], device["count"], device["capabilities"]) == ("nvidia", 1, ["gpu"])
+    assert gpu["build"]["args"]["TORCH_INDEX"] == "${CUDA_INDEX:-}"
+    # Where the GPU is not seen it must not compute on the processor in silence.
+    assert settings_from_env(environment_of("backend-gpu", FILLED)).device == "cuda"
+    differs = {"profiles", "build", "environment", "deploy"}
+    assert {k: v for k, v in cpu.items() if k not in differs} == {
+        k: v for k, v in gpu.items() if k not in differs
+    }
 
 
 def test_every_named_volume_is_declared_and_used(compose: dict[str, Any]) -> None:
@@ -139,6 +161,29 @@ def test_the_command_of_the_image_is_one_that_ls_clip_has(steps: list[tuple[str,
     assert command[2:] == ["--host", "0.0.0.0", "--port", dict(steps)["EXPOSE"]]
 
 
+@pytest.mark.parametrize("index", ["", "https://index.example.org/cpu"])
+def test_pytorch_comes_alone_from_an_index_that_has_nothing_else(
+    steps: list[tuple[str, str]], tmp_path: Path, index: str
+) -> None:
+    """Such an index has other versions of what constraints.txt pins besides, or none."""
+    [command] = [given for name, given in steps if name == "RUN" and "TORCH_INDEX" in given]
+    shutil.copy(ROOT / "constraints.txt", tmp_path)
+
+    installed = subprocess.run(
+        ["sh", "-c", f'pip() {{ echo "$@"; }}; {command}'],
+        env={**os.environ, "TORCH_INDEX": index},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    given = f"--index-url {index} " if index else ""
+    assert installed.stdout == f"install {given}--requirement torch.txt\n"
+    asked = (tmp_path / "torch.txt").read_text().splitlines()
+    assert [line.partition("==")[0] for line in asked] == ["torch", "torchvision"]
+    assert set(asked) < set((ROOT / "constraints.txt").read_text().splitlines())
+
+
 def test_pip_is_given_no_index_of_its_own(steps: list[tuple[str, str]]) -> None:
     assert ("ARG", 'TORCH_INDEX=""') in steps
     assert not [given for name, given in steps if name == "RUN" and "://" in given]
@@ -157,7 +202,8 @@ def test_a_build_argument_adds_extras(
 
     assert installed.stdout.strip() == asked
     assert ("ARG", 'EXTRAS=""') in steps
-    assert compose["services"]["backend"]["build"]["args"]["EXTRAS"] == "${EXTRAS:-}"
+    for name in BACKENDS:
+        assert compose["services"][name]["build"]["args"]["EXTRAS"] == "${EXTRAS:-}"
 
 
 def test_the_extras_that_the_documents_name_exist() -> None:
@@ -209,9 +255,10 @@ def test_every_variable_of_label_studio_is_one_that_it_reads(compose: dict[str, 
 
 def test_label_studio_takes_the_backends_name_for_webhooks_too(compose: dict[str, Any]) -> None:
     """It wants a dot in a host name there; the documents name the same one."""
-    [alias] = compose["services"]["backend"]["networks"]["default"]["aliases"]
+    [alias], also = (compose["services"][b]["networks"]["default"]["aliases"] for b in BACKENDS)
 
     assert "." in alias
+    assert also == [alias]
     for document in ("README.md", "docs/ml-backend.md"):
         assert f"http://{alias}:9090" in (ROOT / document).read_text(encoding="utf-8")
 
