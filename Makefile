@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench bench-backend bench-sketch bench-sync bench-campaign docs clean
+.PHONY: help setup demo test test-lowest lint types bench bench-backend bench-sketch bench-sync bench-campaign docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,14 @@ demo: setup ## run the whole loop on this machine: offline, without keys
 
 test: setup ## run all tests, against a real Label Studio
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+
+test-lowest: .venv-label-studio/.ready ## run the unit tests with the lowest versions that pyproject.toml allows
+	@test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	@.venv-lowest/bin/pip install --quiet --disable-pip-version-check packaging
+	@.venv-lowest/bin/python -m scripts.lowest > .venv-lowest/lowest.txt
+	@.venv-lowest/bin/pip install --quiet --no-compile --disable-pip-version-check \
+		--constraint .venv-lowest/lowest.txt --editable '.[dev]'
+	@.venv-lowest/bin/python -m pytest tests/unit
 
 lint: .venv/.ready ## check style
 	@$(BIN)/ruff check .
@@ -50,12 +58,12 @@ docs: .venv/.ready ## write docs/commands.md and docs/campaign.md from the code
 	@$(BIN)/python -m scripts.reference
 
 clean: ## remove both environments, caches and the demo's data
-	rm -rf .venv .venv-label-studio .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo
+	rm -rf .venv .venv-label-studio .venv-lowest .compat .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready: pyproject.toml constraints.txt
 	@echo "Setting up .venv (once; a few minutes, most of it PyTorch)"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; choose one with: make PYTHON=python3.11 setup")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with: make PYTHON=python3.12 setup")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

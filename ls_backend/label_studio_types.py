@@ -5,9 +5,9 @@ Where a key is missing depends on what was asked for: see `importers.label_studi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired
 
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 ResultItem = dict[str, Any]
 """One item of a result: which keys its `value` has depends on the control."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from zlib import crc32
 
 from importers.ledger import Ledger
 from importers.review import WAITING, Review, ReviewedTask
 
-DECIDED_AT = datetime(2026, 11, 24, tzinfo=timezone.utc)
+DECIDED_AT = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def decided(outcome: str, label: str | None = None) -> Review:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import string
 from collections.abc import Collection
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
-from typing_extensions import Self
 
 from importers.config.storage_sections import Cosine, Section, Share
 

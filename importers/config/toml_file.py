@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -11,11 +11,6 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from ls_backend.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 Location = tuple[int | str, ...]
 Sections = Callable[[Location], type[BaseModel]]

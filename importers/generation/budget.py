@@ -12,7 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
 from urllib.parse import urlsplit
@@ -250,7 +250,7 @@ def show_terms_once(settings: GeneratorSettings, ledger: Ledger) -> None:
         return
     if ledger.note(Note.TERMS) is None:
         log.warning("%s", NOTICE)
-        ledger.set_note(Note.TERMS, datetime.now(timezone.utc).date().isoformat())
+        ledger.set_note(Note.TERMS, datetime.now(UTC).date().isoformat())
     ledger.set_note(Note.TERMS, TERMS, of=settings.model)
 
 
@@ -280,4 +280,4 @@ def _fits(limit: Decimal, spent: Decimal, usd: Decimal | None) -> bool:
 
 
 def _day(entry: RequestEntry | WritingEntry) -> date:
-    return entry.started.astimezone(timezone.utc).date()
+    return entry.started.astimezone(UTC).date()

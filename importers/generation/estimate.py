@@ -10,7 +10,7 @@ import json
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from importers.config.sections import GeneratorSettings
@@ -165,7 +165,7 @@ def is_free(settings: GeneratorSettings) -> bool:
 
 
 def utc_today() -> date:
-    return datetime.now(timezone.utc).date()
+    return datetime.now(UTC).date()
 
 
 def _images_in(sample: PlannedSample) -> int:

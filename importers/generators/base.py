@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,7 +52,7 @@ class Answer:
 
     body: bytes
     request_id: str | None = None
-    received: str = field(default_factory=lambda: timestamp(datetime.now(timezone.utc)))
+    received: str = field(default_factory=lambda: timestamp(datetime.now(UTC)))
     tier: Tier = "standard"
 
 

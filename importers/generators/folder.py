@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +73,7 @@ class FolderGenerator:
             raise _refused(path, "has changed since it was planned")
         if not is_image(data):
             raise _refused(path, "is not an image that can be read")
-        taken = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+        taken = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         return Answer(data, received=timestamp(taken))
 
     def read(self, request: GenerationRequest, answer: Answer) -> GeneratedImage:  # noqa: ARG002

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from importers.generators.answers import FetchFailed, image_of, unusable_answer
@@ -187,7 +187,7 @@ class OpenAIImages:
         received, created = datetime.fromisoformat(answer.received), body.get("created")
         drawn = received
         if isinstance(created, int) and created > 0:
-            drawn = datetime.fromtimestamp(created, timezone.utc)
+            drawn = datetime.fromtimestamp(created, UTC)
         return GeneratedImage(
             data=data,
             request_id=answer.request_id,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Note(str, Enum):
+class Note(StrEnum):
     """The name of a single value that belongs to the campaign or job, always text."""
 
     CAMPAIGN_ID = "campaign_id"

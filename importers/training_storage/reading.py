@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from importers.config.job import Job
 from importers.label_studio.queries import LONG_AGO, PAGE, Newest, ProjectTasks, earlier
@@ -166,7 +166,7 @@ class _Reader:
         swept = self.ledger.note(Note.SWEPT_AT)
         if swept is None:
             return True
-        passed = datetime.now(timezone.utc) - datetime.fromisoformat(swept)
+        passed = datetime.now(UTC) - datetime.fromisoformat(swept)
         return not 0 <= passed.total_seconds() < minutes * 60
 
     def sweep(self) -> None:
@@ -186,7 +186,7 @@ class _Reader:
         gone = sorted(self._expected() - there.keys())
         lost = [task for number in gone for task in self._gone(number)]
         notes = {
-            Note.SWEPT_AT: datetime.now(timezone.utc).isoformat(),
+            Note.SWEPT_AT: datetime.now(UTC).isoformat(),
             Note.OTHER_TASKS: str(len(there) - len(self._expected()) + len(gone)),
         }
         self._record(lost, notes)

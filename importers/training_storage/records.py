@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
@@ -215,7 +215,7 @@ def _unknown(task: ReviewedTask) -> dict[str, Any]:
 
 def _utc(time: datetime | None) -> str:
     assert time is not None, "what happened has a time"
-    return time.astimezone(timezone.utc).isoformat()
+    return time.astimezone(UTC).isoformat()
 
 
 def name_of_source(source: str) -> str | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 
 from importers.config.job import Job
@@ -256,7 +256,7 @@ def _draft(
 
 def _tombstones(last: _Last, wanted: _Wanted, removed: Sequence[Change]) -> list[Tombstone]:
     reviews = {task.key: task.review for task in wanted.tasks}
-    noticed = datetime.now(timezone.utc)
+    noticed = datetime.now(UTC)
     return [
         Tombstone(
             sample=change.sample,
@@ -265,7 +265,7 @@ def _tombstones(last: _Last, wanted: _Wanted, removed: Sequence[Change]) -> list
             reason=change.reason or "",
             reviewers=last.records[change.sample].reviewers,
             by=review.changed_by,
-            at=(review.decided_at or noticed).astimezone(timezone.utc).isoformat(),
+            at=(review.decided_at or noticed).astimezone(UTC).isoformat(),
         )
         for change in removed
         for review in [reviews.get(change.sample, Review(UNDECIDED))]

@@ -7,10 +7,10 @@ sends is let through. Every error becomes JSON, and a reason phrase that Label S
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NotRequired, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from ls_backend.backend import BusyError, NotReady
 from ls_backend.errors import LabelConfigError, LsClipError, ModelError

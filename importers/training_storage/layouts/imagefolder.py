@@ -121,8 +121,7 @@ def _time(text: str | None) -> str:
         return ""
     if _IN_FULL(text):
         return text
-    # Python 3.10 does not read the Z.
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).isoformat(timespec="microseconds")
+    return datetime.fromisoformat(text).isoformat(timespec="microseconds")
 
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode

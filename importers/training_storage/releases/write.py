@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from importers.progress import Progress, silent
 from importers.training_storage.card.facts import CardRelease
@@ -159,7 +159,7 @@ def _write(
     progress: Progress,
 ) -> Release:
     """Everything of a release but release.json, which is returned."""
-    created_at = datetime.now(timezone.utc).replace(microsecond=0)
+    created_at = datetime.now(UTC).replace(microsecond=0)
     layouts, records = new.contents.settings.layout, new.contents.records
     pictures = missing_pictures(storage, records, new.contents.before, present)
     steps = len(pictures) + len(layouts)

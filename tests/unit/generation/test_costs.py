@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def test_caps_count_what_was_spent_and_what_may_have_been(campaign: Campaign) ->
     of = {label: sum(c.usd for c in made if c.label == label) for label in ("cat", "dog")}
     # Spent and unanswered, not what failed; the dog without a price keeps its reservation.
     assert of == {"cat": Decimal("0.09"), "dog": Decimal("0.04")}
-    assert {c.day for c in made} == {datetime.now(timezone.utc).date()}
+    assert {c.day for c in made} == {datetime.now(UTC).date()}
     assert [(c.label, c.usd) for c in with_writing[len(made) :]] == [(None, Decimal(1))]
 
 

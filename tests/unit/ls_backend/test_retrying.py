@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -125,5 +125,5 @@ def test_what_a_server_asks_for(headers: dict[str, str], seconds: float | None) 
 
 
 def test_a_date_to_come_is_waited_for() -> None:
-    date = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=60), usegmt=True)
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     assert retry_after_s({"retry-after": date}) == pytest.approx(60, abs=5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from importers.training_storage.records import describe, doubles_among
 from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.zero_shot import Score
 
-NOON = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 NOBODY = LabelStudio(Credentials("http://127.0.0.1:1", "0" * 40))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,8 +23,8 @@ def test_the_claimed_label_is_approved_with_who_and_when() -> None:
         outcome="approved",
         label="cat",
         annotation_id=5,
-        annotated_at=datetime(2026, 5, 4, 11, 30, tzinfo=timezone.utc),
-        decided_at=datetime(2026, 5, 4, 12, 0, 0, 250000, tzinfo=timezone.utc),
+        annotated_at=datetime(2026, 5, 4, 11, 30, tzinfo=UTC),
+        decided_at=datetime(2026, 5, 4, 12, 0, 0, 250000, tzinfo=UTC),
         reviewers=(3,),
         changed_by=3,
         reviewed="one by one",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -27,7 +27,7 @@ project = 12
 url = "s3://key:secret@bucket/birds"
 layout = ["parquet", "csv"]
 """
-NOON = datetime(2026, 5, 6, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 5, 6, 12, tzinfo=UTC)
 FILES = {
     "parquet": ["parquet/test-all-1.parquet", "parquet/train-0-1.parquet", "releases/r/train.txt"],
     "csv": ["releases/r/csv/samples.csv"],
