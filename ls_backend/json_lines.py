@@ -15,7 +15,7 @@ import re
 import signal
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,7 +56,7 @@ def as_json(line: str, stream: str) -> str | None:
     event = {
         "event": said[-1],
         "level": LEVELS[stream],
-        "timestamp": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "stream": stream,
     }
     return json.dumps(event)
