@@ -254,4 +254,5 @@ def _predicted(
 
 def _text(task: Task, field: str | None) -> str | None:
     value = value_of(task["data"], field) if field else None
-    return value if isinstance(value, str) else None
+    # JSON can hold half a character, which no tokenizer takes: it becomes a question mark.
+    return value.encode(errors="replace").decode() if isinstance(value, str) else None

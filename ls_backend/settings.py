@@ -7,7 +7,8 @@ LABEL_STUDIO_API_KEY                                    its token, personal or l
 LABEL_STUDIO_HOST                                       what it calls itself in tasks, as it has
                                                         it; the ML backend learns it from /setup
 BASIC_AUTH_USER, _PASS                                  what Label Studio must present here
-CLIP_IMAGE_SECONDS       10                             for one image: connect, redirects, body
+CLIP_IMAGE_SECONDS       10                             for one image: connect, redirects, body;
+                                                        and as much again to decode it
 CLIP_IMAGE_MAX_BYTES     33554432 (32 MiB)              of one image file
 CLIP_IMAGE_MAX_PIXELS    50000000                       of one image, width x height
 CLIP_ALLOWED_HOSTS                                      hosts whose images may lie on private

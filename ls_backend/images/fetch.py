@@ -71,7 +71,8 @@ def fetch(
                 location = response.getheader("Location")
                 if response.status not in (301, 302, 303, 307, 308) or not location:
                     return _body(response, url, limits.max_bytes)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # A ValueError is http.client's: it takes "-5" for a size of a chunk, and then not.
             raise _failure(url, error, limits) from error
         url = _target(url, location)
     raise ImageError(

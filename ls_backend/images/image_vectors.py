@@ -1,28 +1,30 @@
 """Images of tasks → unit vectors, many at a time.
 
-Owns the threads that fetch and decode, and the common batches in which images of all requests meet
-the model. Each request has a few images under way and no more, so one open task is not held up
-behind a thousand, and full-size pixels are in memory for as many images as there are processors.
+Owns the threads that fetch, and the common batches in which images of all requests meet the model.
+Each request has a few images under way and no more, so one open task is not held up behind
+a thousand. Whatever goes wrong with an image, short of the model's failing, is that image's error.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ls_backend.clip.clip import Clip
-from ls_backend.clip.devices import cpu_quota
 from ls_backend.errors import ImageError
+from ls_backend.images.decoding import Decoding, Take
 from ls_backend.images.pixels import Box, cropped
 from ls_backend.images.task_images import TaskImages
 from ls_backend.images.vector_cache import VectorCache
@@ -32,6 +34,8 @@ from ls_backend.zero_shot import Vectors
 
 OUT_OF_TIME = "out_of_time"
 """Code of an image whose turn did not come before the deadline."""
+UNFORESEEN = "unforeseen"
+"""Code of an image that failed in a way that nobody thought of; the log has where."""
 
 THREADS = 128
 UNDER_WAY = 48
@@ -48,6 +52,8 @@ SMOOTHING = 0.8
 
 Vector = NDArray[np.float32]
 _Waiting = tuple[Any, "Future[Vector]"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class ImageVectors:
         self._batcher = Batcher(clip.encode_pixels)
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="image")
         self._cache = VectorCache(settings.cache_dir, settings.cache_max_bytes)
-        self._decoders = threading.BoundedSemaphore(cpu_quota())
+        self._decoding = Decoding()
 
     def encode(
         self, images: Sequence[ImageParts], deadline: float = float("inf")
@@ -97,7 +103,7 @@ class ImageVectors:
         Raises:
             ModelError: The model fails.
         """
-        names = [self._images.lasting_name(image.task, image.field) for image in images]
+        names = [self._lasting_name(image) for image in images]
         answers: dict[int, Vectors | ImageError] = {**self._remembered(images, names)}
         missing = [
             (number, image, name)
@@ -120,6 +126,7 @@ class ImageVectors:
     def close(self) -> None:
         """End all threads; what waits is dropped."""
         self._readers.shutdown(cancel_futures=True)
+        self._decoding.close()
         self._batcher.close()
         self._cache.close()
 
@@ -135,6 +142,11 @@ class ImageVectors:
 
     def _share(self) -> int:
         return max(LEAST_UNDER_WAY, UNDER_WAY // self._requests)
+
+    def _lasting_name(self, image: ImageParts) -> str | None:
+        with suppress(Exception):  # which comes again when the image is read, as its error
+            return self._images.lasting_name(image.task, image.field)
+        return None
 
     def _remembered(
         self, images: Sequence[ImageParts], names: Sequence[str | None]
@@ -175,33 +187,43 @@ class ImageVectors:
 
     def _read(self, image: ImageParts, name: str | None, deadline: float) -> Vectors:
         """The image's vectors, and the cache keeps them: under its content, and its name."""
+        with _its_own_fault():
+            keys, known, coming = self._started(image, deadline)
+        for key, future in coming.items():
+            known[key] = future.result()  # the model's fault, if any
+        with _its_own_fault():
+            for box, key in zip(image.boxes, keys, strict=True):
+                self._cache.put(known[key], key, *([self._key(name, box)] if name else []))
+            return np.stack([known[key] for key in keys])
+
+    def _started(
+        self, image: ImageParts, deadline: float
+    ) -> tuple[list[str], dict[str, Vector], dict[str, Future[Vector]]]:
+        """The key of each box, the vectors that are remembered, and those that are on their way."""
         _check_time(deadline)
         with self._batcher.expecting():
             data = self._images.fetch(image.task, image.field)
             content = hashlib.sha256(data).hexdigest()
             keys = [self._key(content, box) for box in image.boxes]
             known = self._cache.get(keys)
-            missing = [number for number, key in enumerate(keys) if key not in known]
+            missing = {
+                key: box for key, box in zip(keys, image.boxes, strict=True) if key not in known
+            }
             CACHE.labels("miss" if missing else "hit").inc()
-            coming = self._submitted(data, [image.boxes[number] for number in missing], deadline)
-        for number, future in zip(missing, coming, strict=True):
-            known[keys[number]] = future.result()
-        for box, key in zip(image.boxes, keys, strict=True):
-            self._cache.put(known[key], key, *([self._key(name, box)] if name else []))
-        return np.stack([known[key] for key in keys])
+            if not missing:
+                return keys, known, {}
+            submitted = partial(self._submitted, data, missing, deadline)
+            return keys, known, self._decoding.submit(submitted).result()
 
     def _submitted(
-        self, data: bytes, boxes: Sequence[Box | None], deadline: float
-    ) -> list[Future[Vectors]]:
-        if not boxes:
-            return []
-        with self._decoders:
-            _check_time(deadline)
-            image = self._images.decode(data)
-            return [
-                self._batcher.submit(self._clip.preprocess(cropped(image, box) if box else image))
-                for box in boxes
-            ]
+        self, data: bytes, boxes: Mapping[str, Box | None], deadline: float, take: Take
+    ) -> dict[str, Future[Vector]]:
+        _check_time(deadline)
+        image = self._images.decode(data, take)
+        return {
+            key: self._batcher.submit(self._clip.preprocess(cropped(image, box) if box else image))
+            for key, box in boxes.items()
+        }
 
     def _key(self, what: str, box: Box | None) -> str:
         place = "" if box is None else " {:.6f} {:.6f} {:.6f} {:.6f}".format(*box)
@@ -292,9 +314,28 @@ def _outcome(future: Future[Vectors]) -> Vectors | ImageError:
         vectors = future.result()
     except ImageError as error:
         count_images(error.code)
-        return error
+        # It is kept until the request is answered; its file, which its trace holds, is not.
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)
     count_images("ok")
     return vectors
+
+
+@contextmanager
+def _its_own_fault() -> Iterator[None]:
+    """Whatever is raised within becomes the error of one image."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except Exception as error:
+        log.error("an image failed in a way that was not foreseen", exc_info=error)
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")[:200]
+        raise ImageError(
+            f"The image cannot be used: {reason}.",
+            hint="The log has the place of it: please report both.",
+            code=UNFORESEEN,
+        ) from error
 
 
 def _check_time(deadline: float) -> None:

@@ -1,27 +1,33 @@
-"""Bytes of an image file → upright RGB pixels, within a bound.
+"""Bytes of an image file → upright RGB pixels, within bounds.
 
 Owns which formats are read, what transparent pixels become, and how grey levels of more than eight
-bits become eight.
+bits become eight. `ls_backend.images.headers` bounds what a file costs beside its pixels.
 """
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ls_backend.errors import ImageError
+from ls_backend.images.headers import BoundedFile, check_costs, check_parts, too_many_pixels
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image, Transpose
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, each a share in [0, 1] of the upright image."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+"""Read everywhere; AVIF where Pillow has it, HEIF (HEIC) with the extra `heif`."""
 MAX_PIXELS = 50_000_000
+DECODE_SECONDS = 10.0
 ORIENTATION = 0x0112
+STRIP_PIXELS = 1_000_000
+"""Pixels that are laid on white at a time."""
 
 _LEVELS = 65_536
 _TRANSPARENCY = "transparency"
@@ -29,15 +35,26 @@ _BITS, _PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
 _PNG_BITS = 24
 """Where a PNG file says how many bits a channel has."""
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
-def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image:
+def decode_image(
+    data: bytes,
+    max_pixels: int = MAX_PIXELS,
+    seconds: float = DECODE_SECONDS,
+    before_pixels: Callable[[int], object] | None = None,
+) -> Image:
     """Bytes of an image file → RGB pixels: upright, first frame, transparency on white.
 
     The size is read from the header and checked before anything is decoded.
 
+    Args:
+        seconds: For the header, and again for the pixels.
+        before_pixels: Called with the number of pixels before they take memory; may wait.
+
     Raises:
-        ImageError: No image, a format that is not read, too many pixels, or a damaged file.
+        ImageError: No image, a format that is not read, too many pixels or other parts, too slow
+            to decode, or a damaged file.
     """
     import PIL.Image
 
@@ -48,20 +65,15 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image:
     _allow(max_pixels)
     too_many = (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning)
     try:
-        with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                raise PIL.Image.DecompressionBombError
-            return _upright_rgb(image, data)
+        check_parts(data)
+        rgb, turn = _decoded(data, max_pixels, seconds, before_pixels)
+        return rgb if turn is None else rgb.transpose(turn)
     except too_many as error:
-        raise ImageError(
-            f"The image has more than {max_pixels} pixels.",
-            hint="Use a smaller image, or raise CLIP_IMAGE_MAX_PIXELS.",
-            code="too_many_pixels",
-        ) from error
+        raise too_many_pixels(max_pixels) from error
     except ImageError:
         raise
     except PIL.UnidentifiedImageError as error:
-        raise _undecodable("The file is no image that can be read.", "not_an_image") from error
+        raise _unknown(data) from error
     except Exception as error:  # damaged files make Pillow raise nearly anything
         reason = str(error).rstrip(".") or type(error).__name__
         raise _undecodable(f"The image is damaged: {reason}.", "damaged") from error
@@ -83,22 +95,78 @@ def _allow(pixels: int) -> None:
         PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS, pixels)
 
 
-def _upright_rgb(image: Image, data: bytes) -> Image:
-    import PIL.Image
-    import PIL.ImageOps
+@cache
+def _formats() -> tuple[str, ...]:
+    """What is read here, with this Pillow."""
+    found = list(FORMATS)
+    if find_spec("PIL._avif") is not None:
+        found.append("AVIF")
+    if find_spec("pillow_heif") is not None:
+        import pillow_heif
 
-    image.load()
-    turned = image.getexif().get(ORIENTATION, 1) != 1
-    upright = PIL.ImageOps.exif_transpose(image) if turned else image
-    if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
-        return _grey_of(upright, getattr(image, "tag_v2", {})).convert("RGB")
-    if not upright.has_transparency_data:
-        return upright.convert("RGB")
+        pillow_heif.register_heif_opener()
+        found.append("HEIF")
+    return tuple(found)
+
+
+def _decoded(
+    data: bytes, max_pixels: int, seconds: float, before_pixels: Callable[[int], object] | None
+) -> tuple[Image, Transpose | None]:
+    """The pixels as they are stored, and how to turn them upright."""
+    import PIL.Image
+
+    file = BoundedFile(data, seconds)
+    with PIL.Image.open(file, formats=_formats()) as image:
+        pixels = image.width * image.height
+        if pixels > max_pixels:
+            raise PIL.Image.DecompressionBombError
+        check_costs(image, data, max_pixels)
+        if before_pixels is not None:
+            before_pixels(pixels)
+        file.begin_pixels()
+        image.load()
+        # Pillow's exif_transpose writes all of EXIF anew, which a small bomb in it makes endless.
+        turn = _turns().get(image.getexif().get(ORIENTATION, 1))
+        return _rgb(image, data), turn
+
+
+def _turns() -> Mapping[int, Transpose]:
+    """What undoes each orientation of EXIF."""
+    from PIL.Image import Transpose
+
+    return {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+
+
+def _rgb(image: Image, data: bytes) -> Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _grey_of(image, getattr(image, "tag_v2", {})).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
     if image.format == "PNG":
-        _clear_as_decoded(upright, data)
-    layered = upright.convert("RGBA")
-    white = PIL.Image.new("RGBA", layered.size, "white")
-    return PIL.Image.alpha_composite(white, layered).convert("RGB")
+        _clear_as_decoded(image, data)
+    return _on_white(image)
+
+
+def _on_white(image: Image) -> Image:
+    """Strip by strip: a copy of the whole in each mode between would be half a gigabyte."""
+    import PIL.Image
+
+    rgb = PIL.Image.new("RGB", image.size)
+    rows = max(1, STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        layered = image.crop(box).convert("RGBA")
+        white = PIL.Image.new("RGBA", layered.size, "white")
+        rgb.paste(PIL.Image.alpha_composite(white, layered).convert("RGB"), box)
+    return rgb
 
 
 def _grey_of(image: Image, tags: Mapping[int, Any]) -> Image:
@@ -153,7 +221,17 @@ def _no_white(numbers: str) -> ImageError:
     )
 
 
+def _unknown(data: bytes) -> ImageError:
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and "HEIF" not in _formats():
+        return ImageError(
+            "The image is HEIC, as phones take them, and what reads it is not installed.",
+            hint="pip install 'label-studio-clip[heif]', or save the image as JPEG.",
+            code="heif_package",
+        )
+    return _undecodable("The file is no image that can be read.", "not_an_image")
+
+
 def _undecodable(message: str, code: str) -> ImageError:
     return ImageError(
-        message, hint=f"Readable are {', '.join(FORMATS)}: replace the file.", code=code
+        message, hint=f"Readable are {', '.join(_formats())}: replace the file.", code=code
     )

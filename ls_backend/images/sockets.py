@@ -11,15 +11,14 @@ import http.client
 import io
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from ls_backend.addresses import PROXY_VARIABLE, Origin, Proxy, check_public, host_header
 from ls_backend.errors import ImageError
+from ls_backend.images.names import Addresses, addresses_of, left
 from ls_backend.tls import tls_context
 
 CONNECT_SECONDS = 4.0
@@ -27,12 +26,7 @@ KNOWN_WITHIN_SECONDS = 2.0
 """How long a name is looked up that a proxy will look up itself."""
 PROXY_HINT = f"{PROXY_VARIABLE} names it; see that it runs, and whom it lets through."
 
-T = TypeVar("T")
-
 _tls = lru_cache(maxsize=4)(tls_context)
-
-# getaddrinfo knows no timeout: it waits here, and its caller no longer than the deadline.
-_resolver = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
 
 
 def connect(
@@ -58,7 +52,7 @@ def connect(
         _check_what_is_known(origin, deadline)
         sock = _through(proxy, origin, deadline)
     else:
-        found = _resolved(origin, deadline)
+        found = addresses_of(origin.host, origin.port, deadline)
         if not is_trusted:
             _check(origin, found)
         sock = _opened(origin, found, deadline)
@@ -77,13 +71,14 @@ def exchange(
 
 def _check_what_is_known(origin: Origin, deadline: float) -> None:
     try:
-        found = _resolved(origin, min(deadline, time.monotonic() + KNOWN_WITHIN_SECONDS))
+        soon = min(deadline, time.monotonic() + KNOWN_WITHIN_SECONDS)
+        found = addresses_of(origin.host, origin.port, soon)
     except (socket.gaierror, TimeoutError):  # behind a proxy, names of the world are often unknown
         return
     _check(origin, found)
 
 
-def _check(origin: Origin, found: Sequence[tuple[Any, ...]]) -> None:
+def _check(origin: Origin, found: Addresses) -> None:
     for *_, address in found:
         check_public(origin, str(address[0]))
 
@@ -92,7 +87,7 @@ def _through(proxy: Proxy, origin: Origin, deadline: float) -> socket.socket:
     """A socket to the proxy; for https, one on which `origin` answers."""
     name = host_header(proxy.origin)
     try:
-        sock = _opened(proxy.origin, _resolved(proxy.origin, deadline), deadline)
+        sock = _opened(proxy.origin, addresses_of(*proxy.origin[1:], deadline), deadline)
         if origin.scheme == "http":
             return sock
         target = f"{host_header(origin).removesuffix(f':{origin.port}')}:{origin.port}"
@@ -117,7 +112,7 @@ def _proxy_error(message: str) -> ImageError:
     return ImageError(message, hint=PROXY_HINT, code="proxy")
 
 
-def _opened(origin: Origin, found: Sequence[tuple[Any, ...]], deadline: float) -> socket.socket:
+def _opened(origin: Origin, found: Addresses, deadline: float) -> socket.socket:
     problem: OSError = OSError(f"{origin.host} has no address")
     for family, kind, protocol, _, address in found:
         sock = socket.socket(family, kind, protocol)
@@ -132,14 +127,6 @@ def _opened(origin: Origin, found: Sequence[tuple[Any, ...]], deadline: float) -
     raise problem
 
 
-def _resolved(origin: Origin, deadline: float) -> Sequence[tuple[Any, ...]]:
-    lookup = _resolver.submit(socket.getaddrinfo, origin.host, origin.port, type=socket.SOCK_STREAM)
-    try:
-        return in_time(lookup, deadline)
-    except ValueError as error:  # no name at all: a null byte, a label of more than 63 letters
-        raise OSError(f"{origin.host[:80]!r} is no host name") from error
-
-
 def _secured(
     sock: socket.socket, origin: Origin, deadline: float, ca_bundle: Path | None
 ) -> socket.socket:
@@ -151,31 +138,6 @@ def _secured(
     except BaseException:
         sock.close()
         raise
-
-
-def in_time(answer: Future[T], deadline: float) -> T:
-    """What another thread comes up with.
-
-    Raises:
-        TimeoutError: Nothing until the deadline.
-    """
-    try:
-        return answer.result(timeout=left(deadline))
-    except NotYet:
-        answer.cancel()  # if it still waits for its turn: others wait behind it
-        raise TimeoutError from None
-
-
-def left(deadline: float) -> float:
-    """Seconds until the deadline.
-
-    Raises:
-        TimeoutError: None.
-    """
-    seconds = deadline - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds
 
 
 class _DeadlineSocket:

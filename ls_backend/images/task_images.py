@@ -28,8 +28,8 @@ from ls_backend.images.label_studio_paths import (
     name_in,
     presign_path,
 )
+from ls_backend.images.names import in_time
 from ls_backend.images.pixels import decode_image
-from ls_backend.images.sockets import in_time
 from ls_backend.label_studio import Credentials, LabelStudio
 from ls_backend.settings import Settings
 from ls_backend.task_data import image_address
@@ -113,14 +113,20 @@ class TaskImages:
             ImageError: There is none, or it cannot be fetched.
         """
         source = image_address(task, field)
+        _check_text(source)
         scheme = cloud_scheme_of(source)
         if scheme in self._settings.cloud_direct:
             return self._cloud_files.read(source)
         return self._presigned(source, task) if scheme else self._bytes_of(source)
 
-    def decode(self, data: bytes) -> Image:
-        """The pixels of an image file, as `decode_image` reads them, within the settings' bound."""
-        return decode_image(data, self._settings.image_max_pixels)
+    def decode(self, data: bytes, before_pixels: Callable[[int], object] | None = None) -> Image:
+        """The pixels of an image file, as `decode_image` reads them, within the settings' bounds.
+
+        Raises:
+            ImageError: It cannot be decoded.
+        """
+        bounds = self._settings
+        return decode_image(data, bounds.image_max_pixels, bounds.image_seconds, before_pixels)
 
     def lasting_name(self, task: Mapping[str, Any], field: str) -> str | None:
         """An address that stands for the same bytes for ever, or None.
@@ -133,6 +139,7 @@ class TaskImages:
             source = image_address(task, field)
             if not source.startswith(("/", "http")):
                 return None
+            _check_text(source)
             url = self._address(source)
             uploads = f"{self._label_studio.url}{UPLOADS}"
             return url if url.startswith(uploads) and ".." not in url else None
@@ -263,6 +270,18 @@ class _RememberedHeaders:
     def __call__(self, origin: Origin, deadline: float) -> Mapping[str, str]:
         self.last = self._headers(origin, deadline)
         return self.last
+
+
+def _check_text(source: str) -> None:
+    """JSON can hold halves of characters, which no address has, and no server takes."""
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        raise ImageError(
+            f"The image's address has half a character at place {error.start + 1}.",
+            hint="Import the task again: what wrote it cut a character (a surrogate pair) in two.",
+            code="url",
+        ) from None
 
 
 def _data_uri(uri: str, max_bytes: int) -> bytes:

@@ -6,7 +6,9 @@ sends is let through. Every error becomes JSON, and a reason phrase that Label S
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from typing import TYPE_CHECKING, Any, NotRequired, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -31,6 +33,7 @@ HINTS = {
 }
 
 BodyKind = TypeVar("BodyKind")
+_HALF = re.compile("[\ud800-\udfff]")
 _OPEN = ConfigDict(extra="allow")
 
 log = logging.getLogger(__name__)
@@ -108,7 +111,10 @@ def read_body(kind: TypeAdapter[BodyKind], body: bytes) -> BodyKind:
         RequestError: It is no JSON, or not of that shape; the message names the first fault.
     """
     try:
-        return kind.validate_json(body)
+        try:
+            return kind.validate_json(body)
+        except ValidationError:
+            return kind.validate_json(_in_whole_characters(body))
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"]) or "the body"
@@ -117,6 +123,15 @@ def read_body(kind: TypeAdapter[BodyKind], body: bytes) -> BodyKind:
             hint="Send what Label Studio sends: POST /setup {schema}, /predict {tasks, "
             "label_config}.",
         ) from None
+
+
+def _in_whole_characters(body: bytes) -> bytes:
+    """JSON can hold half a character, from a text cut in two; pydantic would refuse all of it."""
+    try:
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return body
+    return _HALF.sub("\ufffd", text).encode()
 
 
 def answer_errors_in_json(app: Flask) -> None:

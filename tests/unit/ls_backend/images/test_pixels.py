@@ -11,7 +11,8 @@ from image_files import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, encoded, grey_tiff
 from PIL import Image, ImageOps
 
 from ls_backend.errors import ImageError
-from ls_backend.images.pixels import ORIENTATION, decode_image
+from ls_backend.images import pixels
+from ls_backend.images.pixels import FORMATS, ORIENTATION, decode_image
 
 WHITE = (255, 255, 255)
 
@@ -248,3 +249,25 @@ def test_of_several_frames_or_pages_the_first_is_shown(kind: str) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1)])
 def test_odd_shapes_are_images_too(size: tuple[int, int], kind: str) -> None:
     assert decode_image(encoded(Image.new("RGB", size), kind)).size == size
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "shown"),
+    [("RGB", (255, 0, 0), (255, 0, 0)), ("RGBA", (255, 0, 0, 0), WHITE)],
+)
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_what_phones_and_browsers_save_is_read(
+    kind: str, mode: str, colour: tuple[int, ...], shown: tuple[int, int, int]
+) -> None:
+    assert pixel(encoded(Image.new(mode, (32, 24), colour), kind)) == near(shown)
+
+
+def test_heic_names_the_extra_that_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(Image.new("RGB", (32, 24)), "HEIF")
+    monkeypatch.setattr(pixels, "_formats", lambda: FORMATS)
+
+    with pytest.raises(ImageError, match="HEIC") as refusal:
+        decode_image(data)
+
+    assert refusal.value.code == "heif_package"
+    assert "pip install 'label-studio-clip[heif]'" in refusal.value.hint
