@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-lowest lint types bench bench-backend bench-sketch bench-sync bench-campaign docs clean
+.PHONY: help setup demo test test-lowest lint types bench bench-backend bench-memory bench-sketch bench-sync bench-campaign docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,10 +40,13 @@ lint: .venv/.ready ## check style
 types: .venv/.ready ## check types
 	@$(BIN)/mypy
 
-bench: bench-backend bench-sketch bench-sync ## measure everything, beside yardsticks of the same run
+bench: bench-backend bench-memory bench-sketch bench-sync ## measure everything, beside yardsticks of the same run
 
 bench-backend: .venv/.ready ## measure the ML backend: images a second, waiting times, memory
 	@$(BIN)/python -m bench.backend
+
+bench-memory: .venv/.ready ## measure what the ML backend keeps of large images; fails above the bound
+	@$(BIN)/python -m bench.memory
 
 bench-sketch: .venv/.ready ## measure the tiny CLIP and the review queue on fresh drawings
 	@$(BIN)/python -m bench.sketch_training.evaluate

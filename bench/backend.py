@@ -58,7 +58,7 @@ def main() -> None:
     report = Report()
     with tempfile.TemporaryDirectory() as folder:
         model = random_model(Path(folder) / "vit-b-32")
-        with served(pictures) as images, _backend(Path(folder), model, images) as (url, pid):
+        with served(pictures) as images, backend(Path(folder), model, images) as (url, pid):
             for kind in KINDS:
                 _measure(report, kind, model, images, url, pid)
     Console(width=None if sys.stdout.isatty() else 120).print(
@@ -93,7 +93,7 @@ def _add(
 ) -> None:  # fmt: skip
     report.predictions += seen.images
     report.health += seen.health
-    held = _memory(pid)
+    held = memory_of(pid)
     report.memory.append((report.predictions, held))
     report.table.add_row(
         "", name, str(callers), f"{seen.rate:.1f}", f"{seen.rate / plain:.2f}",
@@ -117,7 +117,8 @@ def _notes(report: Report) -> list[str]:
 
 
 @contextmanager
-def _backend(base: Path, model: Path, images: str) -> Iterator[tuple[str, int]]:
+def backend(base: Path, model: Path, images: str) -> Iterator[tuple[str, int]]:
+    """Address and process of a backend, its model loaded."""
     environment = {
         **os.environ,
         "CLIP_CACHE_DIR": str(base / "vectors"),
@@ -173,14 +174,19 @@ def _ceiling(model: Path, kind: str) -> float:
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def _memory(pid: int) -> float:
+def memory_of(pid: int) -> float:
     """MiB that the process and its children hold, shared pages counted once (Linux)."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     found = (
         re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.M)
-        for one in [str(pid), *children]
+        for one in processes_of(pid)
     )
     return sum(int(match[1]) for match in found if match) / 1024
+
+
+def processes_of(pid: int) -> list[int]:
+    """The process and its children (Linux)."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
 
 
 if __name__ == "__main__":

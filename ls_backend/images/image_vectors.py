@@ -199,16 +199,15 @@ class ImageVectors:
     def _started(
         self, image: ImageParts, deadline: float
     ) -> tuple[list[str], dict[str, Vector], dict[str, Future[Vector]]]:
-        """The key of each box, the vectors that are remembered, and those that are on their way."""
+        """The key of each box, the vectors that are remembered, and those on their way."""
         _check_time(deadline)
         with self._batcher.expecting():
             data = self._images.fetch(image.task, image.field)
             content = hashlib.sha256(data).hexdigest()
             keys = [self._key(content, box) for box in image.boxes]
             known = self._cache.get(keys)
-            missing = {
-                key: box for key, box in zip(keys, image.boxes, strict=True) if key not in known
-            }
+            boxes = dict(zip(keys, image.boxes, strict=True))
+            missing = {key: box for key, box in boxes.items() if key not in known}
             CACHE.labels("miss" if missing else "hit").inc()
             if not missing:
                 return keys, known, {}
