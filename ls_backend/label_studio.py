@@ -48,6 +48,10 @@ class Credentials:
         url: Address of the server, without a slash at its end.
         token: A Personal Access Token or a legacy token; never shown.
         ca_bundle: PEM file of authorities to trust besides the public ones.
+
+    Raises:
+        ConfigError: The address or the token cannot be one.
+        LabelStudioUnauthorized: The token is an access token, which no server takes for long.
     """
 
     url: str
@@ -57,6 +61,7 @@ class Credentials:
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", _checked_url(self.url))
         object.__setattr__(self, "token", _checked_token(self.token))
+        _is_refresh_token(self.token)
 
 
 def credentials_from_env(url: str | None = None) -> Credentials:
@@ -67,6 +72,7 @@ def credentials_from_env(url: str | None = None) -> Credentials:
 
     Raises:
         ConfigError: one is missing, or cannot be an address, a token or such a file.
+        LabelStudioUnauthorized: the token is an access token.
     """
     address = url or os.environ.get(URL_VARIABLE, "")
     if not address.strip():

@@ -92,6 +92,7 @@ def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         ConfigError: A value is out of range, one of a pair is missing, or a file or package that
             is named cannot be used.
+        LabelStudioUnauthorized: The token for Label Studio is an access token of five minutes.
     """
     given = {k: v.strip() for k, v in (os.environ if environ is None else environ).items()}
     url, token = _pair(given, "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY")

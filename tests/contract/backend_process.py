@@ -47,6 +47,12 @@ class Uploads:
         app = Flask("uploads")
         drawings = {label: draw(f"a photo of a red {label}", 1, 64).png for label in LABELS}
 
+        @app.get("/api/current-user/whoami")
+        def whoami() -> dict[str, str]:
+            if request.headers.get("Authorization") != f"Token {TOKEN}":
+                abort(401)
+            return {"email": "admin@example.org"}
+
         @app.get("/data/upload/3/<name>.png")
         def upload(name: str) -> Response:
             if request.headers.get("Authorization") != f"Token {TOKEN}":

@@ -5,14 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from studio_answers import jwt
 
-from ls_backend.errors import ConfigError
+from ls_backend.errors import ConfigError, LabelStudioUnauthorized
 from ls_backend.settings import Settings, settings_from_env
 
 
 def test_nothing_set_is_the_default() -> None:
     assert settings_from_env({}) == Settings()
     assert settings_from_env({"CLIP_MODEL": " ", "CLIP_IMAGE_SECONDS": ""}) == Settings()
+
+
+def test_an_access_token_is_refused_before_anything_starts() -> None:
+    token = jwt(token_type="access", exp=1, iat=1)
+
+    with pytest.raises(LabelStudioUnauthorized, match="five minutes") as refused:
+        settings_from_env({"LABEL_STUDIO_URL": "http://ls", "LABEL_STUDIO_API_KEY": token})
+
+    assert "Personal Access Token" in refused.value.hint
 
 
 def test_everything_set() -> None:
