@@ -146,14 +146,21 @@ class Backend:
         if self._vectors is not None:
             self._vectors.answer_by(time.monotonic() + STOP_SECONDS)
 
-    def _begin(self) -> None:
+    def check_room(self) -> None:
+        """Do nothing where a prediction could begin now.
+
+        Raises:
+            BusyError: Enough of them are under way, or the backend is stopping.
+        """
         if self._stopping:
             raise BusyError("The CLIP backend is stopping.", hint="Try again when it is back.")
+        if self._under_way >= PREDICTIONS_AT_ONCE:
+            raise _busy()
+
+    def _begin(self) -> None:
+        self.check_room()
         if not self._slots.acquire(blocking=False):
-            raise BusyError(
-                f"{PREDICTIONS_AT_ONCE} requests for predictions are under way already.",
-                hint="Try again soon. For many tasks at once: ls-clip prelabel --project N",
-            )
+            raise _busy()
         with self._lock:
             self._under_way += 1
 
@@ -226,6 +233,13 @@ class Backend:
             if self._vectors is None:
                 self._vectors = ImageVectors(model.clip, self._images, self.settings)
             return self._vectors
+
+
+def _busy() -> BusyError:
+    return BusyError(
+        f"{PREDICTIONS_AT_ONCE} requests for predictions are under way already.",
+        hint="Try again soon. For many tasks at once: ls-clip prelabel --project N",
+    )
 
 
 class ModelLoader:

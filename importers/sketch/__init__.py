@@ -1,18 +1,16 @@
-"""The offline world: drawings of prompts, and the tiny CLIP that understands them.
-
-Owns the name `sketch` under which that model is known to people.
-"""
+"""The offline world: drawings of prompts, and the tiny CLIP that understands them."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ls_backend.clip.model_source import SKETCH, SKETCH_FOLDER
 
 if TYPE_CHECKING:
     from ls_backend.model import ClipModel
 
-MODEL_NAME = "sketch"
-MODEL_FOLDER = Path(__file__).parent / "sketch-clip"
+MODEL_NAME = SKETCH
+MODEL_FOLDER = SKETCH_FOLDER
 
 
 def resolve_model(name: str) -> str:

@@ -19,7 +19,7 @@ from importers.sketch.failures import ALL
 from importers.sketch.images_api import ImageModel, add_image_routes
 from importers.sketch.images_wire import model_answer, models_answer
 from importers.sketch.text_api import add_text_routes
-from ls_backend.server.servers import bound, url_of
+from ls_backend.server.listening import bound, url_of
 
 if TYPE_CHECKING:
     from flask import Flask, Response

@@ -1,6 +1,6 @@
 """Which model a name means, how open_clip is asked for it, and whether a folder's config is sound.
 
-A model is named "ARCH/PRETRAINED" as open_clip lists them, or by a folder in open_clip's
+A model is named "ARCH/PRETRAINED" as open_clip lists them, "sketch", or by a folder in open_clip's
 `local-dir:` layout: `open_clip_config.json` ({"model_cfg", "preprocess_cfg"}), a weights file, and
 the tokenizer files: those that `text_cfg.tokenizer_kwargs` names relative to the folder, or, with
 `text_cfg.hf_tokenizer_name`, those of that repository.
@@ -20,6 +20,9 @@ from ls_backend.clip.weights import TOKENIZER_FILES, TOKENIZERS, tokenizer_files
 from ls_backend.errors import ModelError
 
 PREFIX = "local-dir:"
+SKETCH = "sketch"
+"""The tiny CLIP that knows drawings; it comes with this package."""
+SKETCH_FOLDER = Path(__file__).parents[2] / "importers" / "sketch" / "sketch-clip"
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
 LAYOUT = (
@@ -62,7 +65,7 @@ class ModelSource:
 
 
 def source_of(model: str) -> ModelSource:
-    """How to ask open_clip for a model folder, or for "ARCH/PRETRAINED".
+    """How to ask open_clip for a model folder, "sketch", or "ARCH/PRETRAINED".
 
     Raises:
         ModelError: No such model, or its weights are not on this machine and cannot be brought.
@@ -72,7 +75,9 @@ def source_of(model: str) -> ModelSource:
 
 
 def folder_of(model: str) -> Path | None:
-    """The folder that "local-dir:PATH" or a path names; None for a published model."""
+    """The folder that "local-dir:PATH", a path or "sketch" names; None for a published model."""
+    if model == SKETCH:
+        return SKETCH_FOLDER
     folder = Path(model.removeprefix(PREFIX)).expanduser()
     named = model.startswith(PREFIX) or (model and folder.is_dir())
     return folder.resolve() if named else None

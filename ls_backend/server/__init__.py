@@ -1,1 +1,1 @@
-"""HTTP: the routes and what goes over them, the page for people, the servers and their sockets."""
+"""HTTP: the routes and what goes over them, the page for people, the server and its connections."""

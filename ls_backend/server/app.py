@@ -13,8 +13,8 @@ GET  /metrics    for Prometheus
 
 from __future__ import annotations
 
-import hmac
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from ls_backend.errors import ModelError
 from ls_backend.labels.config import read_label_config
 from ls_backend.logs import name_project, name_requests
 from ls_backend.metrics import LATENCY, REGISTRY, REQUESTS
+from ls_backend.server.access import is_let_in, is_secret
 from ls_backend.server.page import render_page
 from ls_backend.server.protocol import (
     PREDICT,
@@ -38,7 +39,8 @@ from ls_backend.settings import SECRET_HEADER, Settings
 if TYPE_CHECKING:
     from flask import Flask, Response
 
-LARGEST_BODY = 256 * 1024 * 1024
+LARGEST_BODIES = {"/setup": 16 * 1024 * 1024, "/predict": 256 * 1024 * 1024}
+"""In bytes; what is sent to another route is not read."""
 
 
 def create_app(loader: ModelLoader, settings: Settings) -> Flask:
@@ -49,15 +51,30 @@ def create_app(loader: ModelLoader, settings: Settings) -> Flask:
     from flask import Flask
 
     app = Flask("ls_backend", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     backend = app.extensions["clip"] = Backend(loader, settings)
     name_requests(app)
     _count_requests(app)
+    _bound_bodies(app)
     answer_errors_in_json(app)
     _ask_who(app, settings)
     _protocol(app, backend)
+    add_state_routes(app, backend)
     _watching(app, backend)
     return app
+
+
+def kept_of_bodies(settings: Settings) -> Callable[[str, str, str | None], int]:
+    """For the server: how many bytes of a request's body the app will read.
+
+    None of those who are not let in.
+    """
+
+    def kept(method: str, path: str, authorization: str | None) -> int:
+        route = "/" + path.lstrip("/")  # as the server has it
+        largest = LARGEST_BODIES.get(route, 0) if method == "POST" else 0
+        return largest if largest and is_let_in(settings, authorization) else 0
+
+    return kept
 
 
 def _protocol(app: Flask, backend: Backend) -> None:
@@ -77,6 +94,7 @@ def _protocol(app: Flask, backend: Backend) -> None:
 
     @app.post("/predict")
     def predict() -> dict[str, list[Any]]:
+        backend.check_room()  # before a large body is read
         body = read_body(PREDICT, request.get_data())
         project = name_project(body.get("project"))
         target = read_label_config(body["label_config"])
@@ -87,17 +105,42 @@ def _protocol(app: Flask, backend: Backend) -> None:
 
     @app.post("/webhook")
     def webhook() -> dict[str, str] | Response:
-        secret = backend.settings.webhook_secret
-        given = request.headers.get(SECRET_HEADER, "")
-        if secret and not hmac.compare_digest(given.encode(), secret.encode()):
-            return refused_with_a_line(
-                401,
-                "webhook_secret",
-                f"The header {SECRET_HEADER} is not this backend's.",
-                "Run `ls-clip connect` again, with CLIP_WEBHOOK_SECRET as the backend has it.",
-            )
-        backend.events.count()
-        return {"status": "OK"}
+        refusal = refused_webhook(backend.settings)
+        if refusal is None:
+            backend.events.count()
+        return refusal or {"status": "OK"}
+
+
+def refused_webhook(settings: Settings) -> Response | None:
+    """The answer to an event without the webhook's secret; None for one that is taken."""
+    from flask import request
+
+    secret = settings.webhook_secret
+    if not secret or is_secret(request.headers.get(SECRET_HEADER, ""), secret):
+        return None
+    return refused_with_a_line(
+        401,
+        "webhook_secret",
+        f"The header {SECRET_HEADER} is not this backend's.",
+        "Run `ls-clip connect` again, with CLIP_WEBHOOK_SECRET as the backend has it.",
+    )
+
+
+def _watching(app: Flask, backend: Backend) -> None:
+    @app.get("/")
+    def page() -> str:
+        return render_page(backend)
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        from flask import Response
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+        return Response(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+
+
+def add_state_routes(app: Flask, backend: Backend) -> None:
+    """/ready, /versions and /events: what `ls-clip` asks beside Label Studio's protocol."""
 
     @app.get("/events")
     def events() -> dict[str, Any]:
@@ -110,12 +153,6 @@ def _protocol(app: Flask, backend: Backend) -> None:
             "versions": list(backend.versions),
             "labels": {version: asdict(study) for version, study in studies.items()},
         }
-
-
-def _watching(app: Flask, backend: Backend) -> None:
-    @app.get("/")
-    def page() -> str:
-        return render_page(backend)
 
     @app.get("/ready")
     def ready() -> dict[str, Any] | Response:
@@ -132,13 +169,6 @@ def _watching(app: Flask, backend: Backend) -> None:
             "precision": clip.precision,
             **reads,
         }
-
-    @app.get("/metrics")
-    def metrics() -> Response:
-        from flask import Response
-        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
-        return Response(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
 
 
 def _access(backend: Backend) -> dict[str, Any]:
@@ -166,24 +196,21 @@ def _count_requests(app: Flask) -> None:
         return response
 
 
+def _bound_bodies(app: Flask) -> None:
+    from flask import request
+
+    @app.before_request
+    def bound() -> None:
+        request.max_content_length = LARGEST_BODIES.get(request.path, 0)
+
+
 def _ask_who(app: Flask, settings: Settings) -> None:
     from flask import request
 
     @app.before_request
     def ask() -> Response | None:
         # The webhook that Label Studio adds by itself carries no credentials.
-        if request.endpoint in {"webhook", "ready"} or _is_known(settings, request.authorization):
+        open_to_all = request.endpoint in {"webhook", "ready"}
+        if open_to_all or is_let_in(settings, request.headers.get("Authorization")):
             return None
         return unauthorized()
-
-
-def _is_known(settings: Settings, given: Any) -> bool:
-    if settings.basic_auth_user is None:
-        return True
-    presented = (given.username, given.password) if given else (None, None)
-    expected = (settings.basic_auth_user, settings.basic_auth_pass)
-    matches = [
-        hmac.compare_digest((a or "").encode(), (b or "").encode())
-        for a, b in zip(presented, expected, strict=True)
-    ]
-    return all(matches)

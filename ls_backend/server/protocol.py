@@ -138,11 +138,7 @@ def answer_errors_in_json(app: Flask) -> None:
     """Every error of every route becomes a refusal; what nobody foresaw is logged and a 500."""
     from werkzeug.exceptions import HTTPException
 
-    @app.errorhandler(LsClipError)
-    def ours(error: LsClipError) -> Response:
-        response = refused(error)
-        _log_refusal(response.status_code, error.code, error.message, error.hint)
-        return response
+    app.register_error_handler(LsClipError, logged_refusal)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
@@ -167,6 +163,13 @@ def refused(error: LsClipError, **more: Any) -> Response:
     return response
 
 
+def logged_refusal(error: LsClipError) -> Response:
+    """The answer to an error of ours, of which the log tells, too."""
+    response = refused(error)
+    _log_refusal(response.status_code, error.code, error.message, error.hint)
+    return response
+
+
 def refused_with_a_line(status: int, code: str, message: str, hint: str) -> Response:
     """A refusal of which the log tells, too."""
     _log_refusal(status, code, message, hint)
@@ -180,7 +183,7 @@ def unauthorized() -> Response:
     # A browser presents none until it is asked.
     say = (
         _refusal
-        if request.endpoint == "page" and not request.authorization
+        if request.endpoint == "page" and "Authorization" not in request.headers
         else refused_with_a_line
     )
     response = say(
@@ -189,7 +192,7 @@ def unauthorized() -> Response:
         "The CLIP backend does not know this user and password.",
         "Enter BASIC_AUTH_USER and BASIC_AUTH_PASS of the backend in the model's settings.",
     )
-    response.headers["WWW-Authenticate"] = 'Basic realm="ls-clip"'
+    response.headers["WWW-Authenticate"] = 'Basic realm="ls-clip", charset="UTF-8"'
     return response
 
 

@@ -1,27 +1,25 @@
-"""`ls-clip serve`: the app behind gunicorn, or waitress where that is not to be had.
+"""`ls-clip serve`: the app, its model on the way, behind one HTTP server in one process.
 
-gunicorn runs one worker process, which loads the model and answers in threads; a worker that
-crashes is replaced. SIGTERM stops either cleanly: no new requests, what is under way is finished.
+SIGTERM stops it cleanly: no new connections, what is under way is finished. A crash ends the
+process; who supervises it starts it anew.
 """
 
 from __future__ import annotations
 
 import gc
-import importlib.util
+import logging
+import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ls_backend.backend import PREDICTIONS_AT_ONCE
-from ls_backend.server.servers import bound, url_of
+from ls_backend.server.listening import bound, url_of
 from ls_backend.settings import Settings
 
 if TYPE_CHECKING:
-    from flask import Flask
-
     from ls_backend.backend import ModelLoader
     from ls_backend.model import ClipModel
-    from ls_backend.server.servers import Failed
 
 THREADS = PREDICTIONS_AT_ONCE + 8
 
@@ -35,44 +33,51 @@ def serve(model: str, host: str, port: int, settings: Settings) -> None:
         ConfigError: The address cannot be used.
         ModelError: The model cannot be loaded.
     """
-    from ls_backend.logs import log_to_stderr
-    from ls_backend.server.servers import run_gunicorn, run_waitress
-
-    with bound(host, port) as sock:
-        log_to_stderr(settings.log_format, "gunicorn.error")
-        make_app = partial(_app, model, settings, url_of(sock))
-        run = run_gunicorn if _has_gunicorn() else run_waitress
-        run(make_app, sock, THREADS)
-
-
-def _has_gunicorn() -> bool:
-    return sys.platform != "win32" and importlib.util.find_spec("gunicorn") is not None
-
-
-def _app(model: str, settings: Settings, url: str, failed: Failed) -> Flask:
-    """The app, its model on the way; made in the process that answers."""
     from ls_backend.backend import ModelLoader
-    from ls_backend.server.app import create_app
+    from ls_backend.logs import log_to_stderr
+    from ls_backend.server.app import create_app, kept_of_bodies
+    from ls_backend.server.http_server import HttpServer, stopped_by_signals
 
     def settled(loader: ModelLoader) -> None:
         if loader.error is not None:
-            failed(loader.error)
-        else:
-            # What is loaded stays. To look through it for garbage stopped all threads, /health
-            # too, for up to 0.2 s at a time.
-            gc.freeze()
-            print(_ready(loader.wait().name, url, settings), flush=True)
+            server.stop()
+            return
+        # What is loaded stays. To look through it for garbage stopped all threads, /health
+        # too, for up to 0.2 s at a time.
+        gc.freeze()
+        print(_ready(loader.wait().name, url, settings), flush=True)
 
-    loader = ModelLoader(partial(_loaded, model, settings), settled)
-    app = create_app(loader, settings)
-    access = app.extensions["clip"].access
-    if access is not None:
-        access.ask()
-    loader.start()
-    return app
+    with bound(host, port) as sock:
+        url = url_of(sock)
+        log_to_stderr(settings.log_format, "waitress")
+        loader = ModelLoader(partial(load_model, model, settings), settled)
+        app = create_app(loader, settings)
+        backend = app.extensions["clip"]
+        if backend.access is not None:
+            backend.access.ask()
+        server = HttpServer(app, sock, kept_of_bodies(settings), THREADS, backend.stop)
+        with stopped_by_signals(server.stop):
+            loader.start()
+            is_finished = server.run()
+    if loader.error is not None:
+        raise loader.error
+    if loader.state == "loading" or not is_finished:
+        _leave_at_once()
 
 
-def _loaded(model: str, settings: Settings) -> ClipModel:
+def _leave_at_once() -> None:
+    """End the process without Python's own end, which crashes in what other threads compute."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def load_model(model: str, settings: Settings) -> ClipModel:
+    """A CLIP model on the device that the settings name.
+
+    Raises:
+        ModelError: It cannot be found or loaded.
+    """
     from ls_backend.clip.clip import Clip
     from ls_backend.model import ClipModel
 

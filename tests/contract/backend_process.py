@@ -29,7 +29,7 @@ MAIN = """
 import sys
 from ls_backend.server.serve import serve
 from ls_backend.settings import settings_from_env
-serve(sys.argv[1], "127.0.0.1", 0, settings_from_env())
+serve(sys.argv[1], "127.0.0.1", int(sys.argv[2]), settings_from_env())
 """
 
 
@@ -107,10 +107,11 @@ def serve_backend(
     *,
     main: str = MAIN,
     model: str = str(MODEL_FOLDER),
+    port: int = 0,
     **more: str,
 ) -> Iterator[Served]:
     """The backend, ready to answer; at the end it is asked to stop, and must do so cleanly."""
-    with start_backend(folder, label_studio, main=main, model=model, **more) as served:
+    with start_backend(folder, label_studio, main=main, model=model, port=port, **more) as served:
         assert served.process.stdout is not None
         try:
             ready = served.process.stdout.readline()
@@ -129,6 +130,7 @@ def start_backend(
     *,
     main: str = MAIN,
     model: str = str(MODEL_FOLDER),
+    port: int = 0,
     **more: str,
 ) -> Iterator[Served]:
     """The backend's process, whatever becomes of it."""
@@ -140,11 +142,10 @@ def start_backend(
         "CLIP_CACHE_DIR": str(folder),
         **more,
     }
-    warnings = ["-W", "error", "-W", "ignore::ResourceWarning"]  # gunicorn leaves a socket open
     with (
         log.open("w") as stderr,
         subprocess.Popen(
-            [sys.executable, *warnings, "-c", main, model],
+            [sys.executable, "-W", "error", "-c", main, model, str(port)],
             env={**os.environ, **settings},
             stdout=subprocess.PIPE,
             stderr=stderr,

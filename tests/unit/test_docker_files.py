@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from importers.cli import app
 from importers.demo.services import find_label_studio
 from ls_backend.errors import ConfigError
-from ls_backend.server.servers import STOP_WITHIN_S
+from ls_backend.server.http_server import STOP_WITHIN_S
 from ls_backend.settings import Settings, settings_from_env
 
 BACKENDS = ("backend", "backend-gpu")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
+import importlib.util
+import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from flask.testing import FlaskClient
 
 from importers.sketch import MODEL_FOLDER
 from ls_backend.clip.clip import Clip
-from ls_backend.errors import LabelConfigError
+from ls_backend.errors import LabelConfigError, ModelError
 from ls_backend.labels.config import read_label_config
 from ls_backend.model import ClipModel
 
@@ -28,27 +29,49 @@ REGIONS = """<View><Image name="image" value="$image"/><RectangleLabels name="bo
 <Label value="cat"/><Label value="bus"/></RectangleLabels></View>"""
 
 
+SECRET = "gehört"
+
+
+class Adapter:
+    """Imports our module as that server does: each time in a server of its own."""
+
+    def __init__(self) -> None:
+        self.imported: list[Any] = []
+
+    def __call__(self, name: str = "ls_backend.label_studio_ml_adapter") -> FlaskClient:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the package's own
+            api = importlib.import_module("label_studio_ml.api")
+            ours = importlib.import_module(name)
+        self.imported.append(ours)
+        client: FlaskClient = api.init_app(ours.ClipBackend).test_client()
+        return client
+
+    def forget(self) -> None:
+        for ours in self.imported:
+            if ours.backend._vectors is not None:
+                ours.backend._vectors.close()
+            sys.modules.pop(ours.__name__)
+        for name in [name for name in sys.modules if name.startswith("label_studio_ml")]:
+            del sys.modules[name]
+
+
 @pytest.fixture
-def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    monkeypatch.setenv("CLIP_MODEL", str(MODEL_FOLDER))
+def adapter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Adapter]:
+    monkeypatch.setenv("CLIP_MODEL", "sketch")
     monkeypatch.setenv("CLIP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("CLIP_WEBHOOK_SECRET", SECRET)
     monkeypatch.setenv("MODEL_DIR", str(tmp_path))
     if not ml_server.IS_INSTALLED:
         ml_server.stand_in(monkeypatch)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package's own
-        importlib.import_module("label_studio_ml.api")
-        ours = importlib.import_module("ls_backend.label_studio_ml")
-    yield ours.ClipBackend
-    for loaded in ours._loaded:
-        loaded.vectors.close()
-    sys.modules.pop("ls_backend.label_studio_ml", None)
+    adapter = Adapter()
+    yield adapter
+    adapter.forget()
 
 
 @pytest.fixture
-def client(backend: Callable[..., Any]) -> FlaskClient:
-    client: FlaskClient = sys.modules["label_studio_ml.api"].init_app(backend).test_client()
-    return client
+def client(adapter: Adapter) -> FlaskClient:
+    return adapter()
 
 
 def setup(client: FlaskClient, project: str, config: str) -> str:
@@ -100,20 +123,85 @@ def test_a_region_that_is_being_drawn_is_labelled(client: FlaskClient, drawing: 
 
 
 def test_what_does_not_fit_into_the_time_is_left_over(
-    client: FlaskClient, drawing: Draw, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, adapter: Adapter, drawing: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setup(client, "1", CONFIG)
-    ours = sys.modules["ls_backend.label_studio_ml"]
-    assert ours._loaded[0].predict_seconds == 80
-    in_no_time = [dataclasses.replace(loaded, predict_seconds=0.0) for loaded in ours._loaded]
-    monkeypatch.setattr(ours, "_loaded", in_no_time)
+    assert predict(client, inline(drawing, "cat")) != [[]]
+    [ours] = adapter.imported
+    assert ours.backend.settings.predict_seconds == 80
+    in_no_time = dataclasses.replace(ours.backend.settings, predict_seconds=0.0)
+    monkeypatch.setattr(ours.backend, "settings", in_no_time)
 
-    assert predict(client, inline(drawing, "cat"), inline(drawing, "bus")) == [[], []]
+    assert predict(client, inline(drawing, "tree"), inline(drawing, "bus")) == [[], []]
 
 
-def test_without_a_labeling_config_predict_is_refused(backend: Callable[..., Any]) -> None:
-    model = backend(project_id="none yet")
+def test_without_a_labeling_config_predict_is_refused(adapter: Adapter) -> None:
+    adapter()
+    model = adapter.imported[0].ClipBackend(project_id="none yet")
 
     assert str(model.model_version) == "0.0.1"
     with pytest.raises(LabelConfigError):
         model.predict([], context={})
+
+
+def test_the_model_is_there_before_the_first_request(client: FlaskClient) -> None:
+    ready = client.get("/ready").get_json()
+
+    assert (ready["state"], ready["model"]) == ("ready", "sketch-clip")
+    version = setup(client, "1", CONFIG)
+    assert client.get("/versions").get_json()["versions"] == [version]
+
+
+def test_a_model_that_cannot_be_loaded_stops_the_server_at_its_start(
+    adapter: Adapter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CLIP_MODEL", str(tmp_path))
+
+    with pytest.raises(ModelError, match=r"it has no open_clip_config\.json"):
+        adapter()
+
+
+@pytest.mark.parametrize("config", ["<View/>", "<View>", "", CONFIG.replace("Choices", "Rating")])
+def test_a_labeling_config_that_clip_cannot_answer_is_refused_in_plain_words(
+    client: FlaskClient, config: str
+) -> None:
+    body = {"project": "1.1795336526", "schema": config, "label_config": config, "tasks": []}
+    before = setup(client, "1", CONFIG)
+
+    for route in ("/setup", "/predict"):
+        answer = client.post(route, json=body)
+
+        assert answer.status_code == 400
+        assert answer.get_json()["error"] == "label_config"
+        assert answer.get_json()["hint"]
+        assert "Traceback" not in answer.text
+    assert setup(client, "1", CONFIG) == before
+
+
+@pytest.mark.parametrize("event", ["ANNOTATION_CREATED", "TASKS_CREATED"])
+@pytest.mark.parametrize(
+    ("given", "is_taken"),
+    [(SECRET, True), ("geh\xc3\xb6rt", True), ("other", False), (None, False)],
+)
+def test_the_webhook_asks_for_its_secret(
+    client: FlaskClient, event: str, given: str | None, is_taken: bool
+) -> None:
+    body = {"action": event, "project": {"id": 1, "label_config": CONFIG}}
+    headers = {"X-Clip-Secret": given} if given else {}
+
+    answer = client.post("/webhook", json=body, headers=headers)
+
+    assert answer.status_code in ({200, 201} if is_taken else {401})
+    assert client.get("/events").get_json()["events"] == (1 if is_taken else 0)
+
+
+def test_a_copy_of_the_module_in_a_folder_of_its_own_starts(
+    adapter: Adapter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As `label-studio-ml create --script` makes it."""
+    module = Path(importlib.util.find_spec("ls_backend.label_studio_ml_adapter").origin)
+    shutil.copy(module, tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    client = adapter(module.stem)
+
+    assert setup(client, "1", CONFIG).startswith("clip:sketch-clip@")

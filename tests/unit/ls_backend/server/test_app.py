@@ -17,7 +17,7 @@ from ls_backend.clip.clip import Clip
 from ls_backend.errors import ModelError
 from ls_backend.metrics import IMAGES, by_label
 from ls_backend.model import ClipModel
-from ls_backend.server.app import create_app
+from ls_backend.server.app import LARGEST_BODIES, create_app
 from ls_backend.unanswered import NoRegion
 
 KEY_POINTS = (
@@ -136,7 +136,7 @@ def test_unknown_routes_and_methods_are_answered_in_json(client: FlaskClient) ->
 
 
 def test_a_body_over_the_limit_is_refused(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ls_backend.server.app.LARGEST_BODY", 100)
+    monkeypatch.setitem(LARGEST_BODIES, "/predict", 100)
     client = create_app(loaded(ClipModel(clip)), PLAIN).test_client()
 
     answer = client.post("/predict", data=b"x" * 101)
@@ -206,12 +206,13 @@ def test_when_all_slots_are_taken_further_predictions_are_refused_at_once(clip: 
         model.started.acquire()
 
     refused = app.test_client().post("/predict", json={"tasks": [], "label_config": CONFIG})
+    unread = app.test_client().post("/predict", data=b"no JSON")
     health = app.test_client().get("/health")
     model.go.set()
     for caller in callers:
         caller.join()
 
-    assert refused.status_code == 503
+    assert refused.status_code == unread.status_code == 503
     assert refused.headers["Retry-After"]
     assert health.status_code == 200
     assert statuses == [200] * PREDICTIONS_AT_ONCE
