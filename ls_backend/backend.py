@@ -115,7 +115,19 @@ class Backend:
         context: Mapping[str, Any] | None = None,
         project: str | None = None,
     ) -> list[Any]:
-        """One item per task, in order: its prediction, or [] where there is none.
+        """As `answers`, with [] where there is no prediction."""
+        answers = self.answers(tasks, target, deadline, context, project)
+        return [[] if isinstance(answer, LsClipError) else answer for answer in answers]
+
+    def answers(
+        self,
+        tasks: Sequence[Mapping[str, Any]],
+        target: LabelTarget,
+        deadline: float,
+        context: Mapping[str, Any] | None = None,
+        project: str | None = None,
+    ) -> list[NewPrediction | LsClipError]:
+        """One item per task, in order: its prediction, or why there is none.
 
         Args:
             deadline: `time.monotonic()` at which to answer with what is there.
@@ -138,7 +150,7 @@ class Backend:
         finally:
             self._end()
         self._note(tasks, answers, project, time.monotonic() - began)
-        return [[] if isinstance(answer, LsClipError) else answer for answer in answers]
+        return answers
 
     def stop(self) -> None:
         """Take no more predictions; those under way answer soon, with what they have by then."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from http.client import BadStatusLine, RemoteDisconnected
 from typing import Any
 
 import requests
@@ -31,6 +33,14 @@ _ADDRESS_HINT = (
     "Give the address as in the browser, up to the port, for example "
     "LABEL_STUDIO_URL=http://localhost:8080"
 )
+_EXPIRED_HINT = (
+    "Make a new one: your initials > Account & Settings > Personal Access Token > Create New "
+    "Token. Copy it whole into LABEL_STUDIO_API_KEY."
+)
+_ENDED = re.compile(r"\b(?:expired|blacklisted|no longer valid)\b", re.IGNORECASE)
+"""What Label Studio says of a token that was right once."""
+_WANTS_HTTPS = re.compile(r"HTTP request (?:was sent )?to (?:an )?HTTPS|speaking plain HTTP", re.I)
+"""What nginx, Apache, Go and others say to http on an https port."""
 _LONGEST_REASON = 400
 _SECRETS = re.compile(r"\b[0-9a-f]{40}\b|\beyJ[\w-]+\.[\w-]+\.[\w-]*")
 
@@ -60,6 +70,12 @@ def refusal(status: int, body: str, url: str, what: str) -> LabelStudioError:
             hint=f"Is it https instead of http? {_ADDRESS_HINT}",
             code="label_studio_moved",
         )
+    if status == 400 and _WANTS_HTTPS.search(body) and url.startswith("http:"):
+        return LabelStudioError(
+            f"Could not {what}: the server at {url} answers https alone.",
+            hint=f"Give its address as https:{url.partition(':')[2]}",
+            code="label_studio_moved",
+        )
     if not isinstance(answer, dict) and status < 500:
         return not_label_studio(url, what)
     return _REFUSALS.get(status, _other)(status, reason, url, what)
@@ -80,9 +96,11 @@ def unauthorized(message: str, hint: str) -> LabelStudioUnauthorized:
 
 def no_answer(error: requests.RequestException, url: str, what: str) -> LabelStudioUnreachable:
     """The error for a request that got no answer."""
-    reason = "it took too long" if isinstance(error, requests.Timeout) else _root_reason(error)
+    reason = reason_of(error)
     hint, code = "Start it, or correct its address in LABEL_STUDIO_URL or [review] url.", None
-    if "SSL" in reason or "certificate" in reason:
+    if may_speak_https(error, url):
+        hint = f"Is it https instead of http? If not: {hint}"
+    elif "SSL" in reason or "certificate" in reason:
         hint, code = f"Is it http instead of https? If not: {TRUST_HINT}", "tls"
     return LabelStudioUnreachable(
         f"Could not {what}: Label Studio at {url} does not answer ({reason}).",
@@ -91,12 +109,28 @@ def no_answer(error: requests.RequestException, url: str, what: str) -> LabelStu
     )
 
 
+def reason_of(error: requests.RequestException) -> str:
+    """Why there was no answer, in a few words without addresses."""
+    return "it took too long" if isinstance(error, requests.Timeout) else _root_reason(error)
+
+
+def may_speak_https(error: requests.RequestException, url: str) -> bool:
+    """Whether a server that was asked over http hung up, or answered what is no HTTP."""
+    signs = (BadStatusLine, ConnectionResetError)
+    return url.startswith("http:") and any(isinstance(link, signs) for link in _chain(error))
+
+
 def _who_are_you(reason: str, url: str, what: str) -> LabelStudioUnauthorized:
     if "legacy token" in reason:
         return unauthorized(
             f"Could not {what}: {url} does not accept legacy tokens; its organization has "
             "disabled them.",
             _LEGACY_OFF_HINT,
+        )
+    if _ENDED.search(reason):
+        return unauthorized(
+            f"Could not {what}: the token for {url} has expired or was revoked ({reason}).",
+            _EXPIRED_HINT,
         )
     return unauthorized(
         f"Could not {what}: {url} does not know the token ({reason or 'HTTP 401'}).",
@@ -142,13 +176,25 @@ _REFUSALS = {403: _forbidden, 404: _not_found}
 
 
 def _root_reason(error: BaseException) -> str:
+    chain = _chain(error)
+    if any(isinstance(link, BadStatusLine) for link in chain):
+        return "it hung up" if _hung_up(chain) else "what it says is not HTTP"
+    words = next((e.strerror for e in chain if isinstance(e, OSError) and e.strerror), None)
+    return _scrubbed(words or type(chain[-1]).__name__)
+
+
+def _hung_up(chain: Sequence[BaseException]) -> bool:
+    return any(isinstance(link, RemoteDisconnected) for link in chain)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error, its cause, the cause of that, and so on."""
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in chain:
         chain.append(link)
         link = _cause(link)
-    words = next((e.strerror for e in chain if isinstance(e, OSError) and e.strerror), None)
-    return _scrubbed(words or type(chain[-1]).__name__)
+    return chain
 
 
 def _cause(error: BaseException) -> BaseException | None:

@@ -11,10 +11,13 @@ from importers.demo.services import ls_clip
 
 
 class CommandLine:
-    """`ls-clip` in a process of its own, with Label Studio in its environment."""
+    """`ls-clip` in a process of its own, with Label Studio in its environment.
+
+    Its lines are as long as they come, so that tests find what they look for in one.
+    """
 
     def __init__(self, **environment: str) -> None:
-        self._environment = {**os.environ, **environment}
+        self._environment = {**os.environ, "COLUMNS": "1000", **environment}
 
     def with_environment(self, **environment: str) -> CommandLine:
         """The same with more in its environment."""

@@ -83,6 +83,12 @@ def pytest_terminal_summary(
         terminalreporter.write_line(line, yellow=True)
 
 
+@pytest.fixture(autouse=True)
+def long_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What commands say stands in one line, where tests find it; people have 80 columns."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 @pytest.fixture(scope="session")
 def migrated_data_dir(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory

@@ -12,7 +12,6 @@ from importers.commands.prompts import not_looked_at_lines
 from ls_backend.words import count, dollars
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from rich.table import Table
 
     from importers.generation.budget import CapReached
@@ -45,12 +44,12 @@ _MOST_LISTED = 10
 _CAP_OF = {"per_run_usd": "this run", "per_day_usd": "today (UTC)", "per_label_usd": "a label"}
 
 
-def cost_lines(report: CostReport) -> list[RenderableType]:
+def cost_lines(report: CostReport) -> list[str | Table]:
     """A table for models, labels and techniques, and what it does not say."""
     total = report.total
     if not (total.images or total.unknown or report.writers):
         return [f"Nothing of {plain(report.campaign)} is paid for yet."]
-    lines: list[RenderableType] = [_table(report), ""]
+    lines: list[str | Table] = [_table(report), ""]
     for writer, cost in report.writers.items():
         spent = f"{dollars(cost.cost_usd)} for {count(cost.requests, 'answer')}"
         unpriced = f", {cost.unpriced:,} of unknown cost" if cost.unpriced else ""

@@ -15,6 +15,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from importers.commands.fitting import Line, print_line
 from importers.commands.output import err
 from ls_backend.errors import LsClipError
 
@@ -62,7 +63,7 @@ class CommandGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
-            err().print(str(stop) or "Stopped.", markup=False)
+            print_line(err(), str(stop) or "Stopped.", markup=False)
             raise typer.Exit(INTERRUPTED) from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -100,8 +101,8 @@ def wants_json(arguments: Sequence[str]) -> bool:
 def tell_error(message: str, hint: str, code: str, as_json: bool) -> None:
     """Show what went wrong and what to do now."""
     console = err()
-    console.print(f"Error: {message}", markup=False, style="bold red")
-    console.print(f"Hint: {hint}", markup=False)
+    print_line(console, Line(f"Error: {message}", 7), markup=False, style="bold red")
+    print_line(console, Line(f"Hint: {hint}", 6), markup=False)
     if as_json:
         error = {"code": code, "message": message, "hint": hint}
         print(json.dumps({"error": error}, ensure_ascii=False), flush=True)

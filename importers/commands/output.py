@@ -1,7 +1,7 @@
 """What commands show: reports on stdout; progress and messages on stderr.
 
-With `--json` stdout is exactly one JSON object. Progress is a bar in a terminal, and a line for
-every tenth of the way elsewhere.
+With `--json` stdout is exactly one JSON object; what is for people fits the terminal. Progress is a
+bar in a terminal, and a line for every tenth of the way elsewhere.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from importers.commands.fitting import Line, print_line, print_table
 from importers.progress import PaidProgress
 from ls_backend.words import dollars
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
     from rich.progress import Progress as Bar
+    from rich.table import Table
 
 Watch = Callable[[str], PaidProgress]
 """Gives the progress of a named step."""
@@ -35,14 +37,14 @@ def out() -> Console:
     """The console for reports."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False)
 
 
 def err() -> Console:
     """The console for progress, messages and errors."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False)
 
 
 def as_json(report: Any) -> str:
@@ -50,19 +52,24 @@ def as_json(report: Any) -> str:
     return json.dumps(dataclasses.asdict(report), default=_json_value, ensure_ascii=False)
 
 
-def show(lines: Iterable[RenderableType], report: Any = None, json_only: bool = False) -> None:
+def show(lines: Iterable[str | Table], report: Any = None, json_only: bool = False) -> None:
     """Print the lines made for people, or with `json_only` the report alone."""
     if json_only:
         print(as_json(report), flush=True)  # whoever reads a pipe waits for it
         return
+    from rich.table import Table
+
     console = out()
     for line in lines:
-        console.print(line)
+        if isinstance(line, Table):
+            print_table(console, line)
+        else:
+            print_line(console, line)
 
 
 def line(stage: str, text: str) -> str:
     """A line of a report: what it is about, and what there is to say."""
-    return f"[bold]{stage:<10}[/] {text}"
+    return Line(f"[bold]{stage:<10}[/] {text}", indent=11)
 
 
 def plain(text: object) -> str:
@@ -195,7 +202,7 @@ class _ConsoleHandler(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(self.format(record), markup=False)
+        print_line(self._console, self.format(record), markup=False)
 
 
 def _json_value(value: Any) -> Any:

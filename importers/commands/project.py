@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from importers.commands import project_words
 from importers.commands.arguments import AsJson, label_studio_at
-from importers.commands.output import line, next_step, plain, show, watching
-from ls_backend.words import count
+from importers.commands.group import FAILED
+from importers.commands.output import show, watching
 
 if TYPE_CHECKING:
     from importers.config.campaign import Campaign
-    from importers.label_studio.connect import ConnectReport
-    from importers.label_studio.doctor import DoctorReport
-    from importers.label_studio.explain import Explanation
-    from importers.label_studio.prelabel import PrelabelReport
     from ls_backend.label_studio import LabelStudio
 
 OptionalPath = Annotated[
@@ -35,17 +32,6 @@ ProjectNumber = Annotated[
         show_default=False,
     ),
 ]
-
-_CAMPAIGN_CHANGED = (
-    "The backend has another model, or the campaign's labels or texts have changed: serve",
-    "the campaign's model, or run `ls-clip run` so that the queue gets the new scores.",
-)
-
-_WITHOUT_PREDICTION = {
-    "no_region": "no region is drawn",
-    "invalid": "CLIP's answer does not fit the labeling config; named above",
-    "dropped": "Label Studio did not keep it",
-}
 
 
 def prelabel(
@@ -69,7 +55,8 @@ def prelabel(
 ) -> None:
     """Give all tasks of a project a CLIP prediction, in bulk.
 
-    Tasks that have one of the same version are left alone, so it can be stopped and run again.
+    Tasks that have one of the same version are left alone, so it can be stopped and run again. The
+    exit status is 1 where tasks lack one and none of them could be given any.
     """
     from importers.label_studio.prelabel import prelabel_project
     from importers.sketch import resolve_model
@@ -86,7 +73,9 @@ def prelabel(
             model_version,
             watch("Predicting"),
         )
-    show(prelabel_lines(report), report, json)
+    show(project_words.prelabel_lines(report), report, json)
+    if report.in_vain:
+        raise typer.Exit(FAILED)
 
 
 def doctor(
@@ -111,8 +100,8 @@ def doctor(
     """Check Label Studio, the ML backend and a project, and name each fix.
 
     Nothing is changed. Without a campaign or a project, servers alone are looked at. With --task
-    one task is, and the ML backend is not asked for a prediction. The exit status is 0 where
-    nothing failed, else that of the first failure:
+    one task is: the ML backend is asked for its prediction, and none is stored. The exit status is
+    0 where nothing failed, else that of the first failure:
 
     \b
     11 Label Studio    answers, and is one
@@ -125,7 +114,7 @@ def doctor(
     18 backend         answers from here, and its model is loaded
     19 image           of the project's first task can be read from here
     20 prediction      comes for that task
-    21 queue           shows scores and has the lowest first
+    21 queue           shows scores and has the lowest first, where a campaign asks for that
     22 webhook address is not refused: SSRF_PROTECTION_ENABLED
     23 webhook         is there once, active, and accepted
     24 label pairs     CLIP can tell the labels apart (only ever a warning)
@@ -140,7 +129,7 @@ def doctor(
         return
     with watching():
         report = examine(named.known_project(), url, named.review_url)
-    show(doctor_lines(report), report, json)
+    show(project_words.doctor_lines(report), report, json)
     raise typer.Exit(report.exit_code)
 
 
@@ -150,7 +139,7 @@ def _explain(named: NamedProject, task: int, json: bool) -> None:
     with label_studio_at(named.review_url) as ls, watching():
         project = None if named == NamedProject() else named.project_in(ls)
         report = explain_task(ls, task, project)
-    show(explain_lines(report), report, json)
+    show(project_words.explain_lines(report), report, json)
 
 
 def connect(
@@ -175,7 +164,7 @@ def connect(
         else:
             with Ledger(named.campaign.ledger_path, writing=False) as ledger:
                 report = connect_campaign(ls, ledger, url)
-    show(connect_lines(report, url, named.project), report, json)
+    show(project_words.connect_lines(report, url, named.project), report, json)
 
 
 @dataclass(frozen=True)
@@ -233,82 +222,3 @@ def _named(path: Path | None, project: int | None) -> NamedProject:
         return NamedProject(project=project)
     job = load_job(path)
     return NamedProject(job.review_url, job.project, job.campaign)
-
-
-def connect_lines(report: ConnectReport, url: str, project: int | None) -> list[str]:
-    """Whether Label Studio will ask the backend from now on; `project` is None for a campaign."""
-    done = "registered" if report.created else "registered already"
-    lines = [
-        line("backend", f"{plain(url)}, {done}"),
-        line("answers", f"with {plain(report.model_version)}"),
-        *(line("mended", plain(fault)) for fault in report.mended),
-    ]
-    if not report.live:
-        lines += [
-            "",
-            f"[yellow]The queue stays with the scores of {plain(report.queue_version)}.[/]",
-            *(_CAMPAIGN_CHANGED if project is None else _change_over(report, project)),
-        ]
-    elif report.created and project is not None:
-        lines += next_step(
-            f"open a task, or predict all of them: ls-clip prelabel --project {project}. "
-            f"If nothing is shown: ls-clip doctor --project {project}"
-        )
-    return lines
-
-
-def _change_over(report: ConnectReport, project: int) -> list[str]:
-    return [
-        "The backend is not asked for predictions as long as that is so. To change over:",
-        f"ls-clip prelabel --project {project}, then choose {plain(report.model_version)}",
-        "in the project's Settings > Annotation.",
-    ]
-
-
-def prelabel_lines(report: PrelabelReport) -> list[str]:
-    """How many tasks have a prediction now, and what people see of it."""
-    lines = [
-        line("predicted", count(report.done, "task") if report.done else "nothing to do"),
-        line("version", plain(report.model_version)),
-    ]
-    if report.already:
-        lines.append(line("", f"{count(report.already, 'task')} had one of this version"))
-    for reason, number in report.failed.items():
-        why = plain(_WITHOUT_PREDICTION.get(reason, reason))
-        lines.append(line("", f"[yellow]{count(number, 'task')} without: {why}[/]"))
-    if report.queue_version != report.model_version:
-        now = plain(report.queue_version) or "no version"
-        lines.append(line("queue", f"[yellow]goes by the scores of {now}, as before[/]"))
-    elif report.ordered:
-        lines.append(line("queue", "lowest score first"))
-    else:
-        lines.append(line("queue", "scores are shown; to get the lowest first, choose"))
-        lines.append(line("", "Uncertainty sampling in the project's Settings > General"))
-    return [*lines, line("review", plain(report.project_url))]
-
-
-def doctor_lines(report: DoctorReport) -> list[str]:
-    """Each check with what it found, and the fix where something is to do."""
-    colors = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
-    lines = []
-    for found in report.findings:
-        state = f"[{colors[found.state]}]{found.state:<7}[/]"
-        lines.append(f"{state} [bold]{found.name:<15}[/] {plain(found.message)}")
-        if found.fix:
-            lines.append(f"{'':<23} [bold]fix:[/] {plain(found.fix)}")
-    return lines
-
-
-def explain_lines(report: Explanation) -> list[str]:
-    """What the task shows, and each reason why it is not more."""
-    version = plain(report.model_version) or "none"
-    lines = [line("task", f"{report.task} of project {report.project}")]
-    lines.append(line("shown", f"predictions of model version {version}"))
-    for name, score in report.predictions.items():
-        mark = "no score" if score is None else f"score {score:.3f}"
-        lines.append(line("has", f"{plain(name)}, {mark}"))
-    if report.shown:
-        return [*lines, "", "It shows its prediction, with a score."]
-    for reason in report.reasons:
-        lines += ["", f"[yellow]{plain(reason.message)}[/]", f"Next: {plain(reason.next_step)}"]
-    return lines

@@ -15,7 +15,7 @@ from importers.commands.output import show as show_lines
 from ls_backend.words import count
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.table import Table
 
     from importers.training_storage.releases.overview import ReleaseDetails, ReleaseList
     from importers.training_storage.releases.prune import ReleasesPruneReport
@@ -85,7 +85,7 @@ def _no_sync(storage: str) -> Iterator[str]:
         yield job.storage_url
 
 
-def list_lines(report: ReleaseList) -> list[RenderableType]:
+def list_lines(report: ReleaseList) -> list[str | Table]:
     """A table of releases, newest first."""
     from rich.table import Table
 
@@ -106,7 +106,7 @@ def list_lines(report: ReleaseList) -> list[RenderableType]:
             f"{release.removed:,}" if release.removed else "",
             ", ".join(release.layouts),
         )
-    lines: list[RenderableType] = [plain(report.storage), "", table]
+    lines: list[str | Table] = [plain(report.storage), "", table]
     if report.unfinished:
         left = count(len(report.unfinished), "release")
         lines += ["", f"{left} begun and not finished; readers do not see that."]

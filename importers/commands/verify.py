@@ -16,7 +16,6 @@ from importers.commands.output import MOST_LISTED, line, plain, show, size, watc
 from ls_backend.words import count
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from rich.table import Table
 
     from importers.training_storage.releases.split_check import SplitsReport, Torn
@@ -72,7 +71,7 @@ def _splits(storage: str, url: str, release: str) -> SplitsReport | None:
         return None
 
 
-def _splits_shown(report: SplitsReport | None, storage: str) -> list[RenderableType]:
+def _splits_shown(report: SplitsReport | None, storage: str) -> list[str | Table]:
     if report is None:
         return [line("splits", "[yellow]not looked at: the release cannot be read[/]")]
     path = campaign_path(storage)

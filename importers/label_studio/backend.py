@@ -5,18 +5,22 @@ Owns the words for a backend that is not there, is another, or still loads its m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
 
 from ls_backend.errors import ConfigError, LabelStudioError, LsClipError
+from ls_backend.label_studio_errors import may_speak_https, reason_of
 from ls_backend.retrying import retry_after_s, retrying
 
 if TYPE_CHECKING:
     from tenacity import Retrying
 
+    from ls_backend.label_studio_types import NewPrediction, Project, Task
+
 MODEL_MAY_LOAD_S = 180.0
+PREDICT_TIMEOUT_S = 100.0
 LOADING = "backend_loading"
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 _LONGEST_BACKOFF_S = 2.0
@@ -95,9 +99,12 @@ def ask_backend(
             method, f"{address}{route}", auth=basic_auth, timeout=timeout_s, **options
         )
     except requests.RequestException as error:
+        hint = "Start it with `ls-clip serve`, or correct its address."
+        if may_speak_https(error, address):
+            hint = f"Is it https instead of http? If not: {hint}"
         raise ConfigError(
-            f"The ML backend at {address} does not answer ({type(error).__name__}).",
-            hint="Start it with `ls-clip serve`, or correct its address.",
+            f"The ML backend at {address} does not answer ({reason_of(error)}).",
+            hint=hint,
             code="backend_unreachable",
         ) from None
     if response.status_code == 401:
@@ -112,6 +119,39 @@ def said_in(response: requests.Response) -> dict[str, Any]:
     except requests.JSONDecodeError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def answer_for(
+    address: str, project: Project, task: Task, basic_auth: tuple[str, str] | None
+) -> NewPrediction | LsClipError:
+    """The backend's prediction for one task, or its reason for none; nothing is stored.
+
+    Raises:
+        ConfigError: it cannot be asked from here, or refuses.
+    """
+    body = {
+        "tasks": [task],
+        "project": str(project["id"]),
+        "label_config": project["label_config"],
+        "params": {"reasons": True},
+    }
+    address = address.rstrip("/")
+    response = ask_backend(address, "POST", "/predict", basic_auth, PREDICT_TIMEOUT_S, json=body)
+    said = said_in(response)
+    if not response.ok:
+        raise ConfigError(
+            f"The ML backend refuses /predict: {said.get('message', response.status_code)}",
+            hint=str(said.get("hint") or "Its log has the reason."),
+        )
+    answer = next(iter(said.get("results") or []), None)
+    if isinstance(answer, dict):
+        return cast("NewPrediction", answer)
+    reason = next(iter(said.get("reasons") or []), None) or {}
+    return LsClipError(
+        str(reason.get("message", "it does not say why.")),
+        hint=str(reason.get("hint", "Its log has the reason.")),
+        code=str(reason.get("code", "no_reason")),
+    )
 
 
 def not_a_backend(address: str, response: requests.Response) -> ConfigError:

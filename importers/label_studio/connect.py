@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from importers.label_studio.backend import (
     LOADING,
@@ -23,6 +23,13 @@ from importers.label_studio.backend import (
     patiently,
     unauthorized,
 )
+from importers.label_studio.diagnosis import (
+    NOT_CHOSEN,
+    NOT_FIRST,
+    Fault,
+    hidden_control,
+    queue_faults,
+)
 from importers.label_studio.project import (
     belongs_to_campaign,
     campaign_project,
@@ -30,6 +37,7 @@ from importers.label_studio.project import (
     stored_versions,
     use_model_version,
 )
+from importers.label_studio.queries import ProjectTasks
 from importers.label_studio.version import check_version
 from importers.label_studio.webhook import delete_others, mend_webhook
 from importers.ledger import Ledger
@@ -59,6 +67,7 @@ class ConnectReport:
         queue_version: Version whose scores order the queue; live predictions come only where it is
             the backend's.
         mended: Faults that were put right, in words.
+        faults: What is still wrong with the queue, or worth knowing.
     """
 
     backend_id: int
@@ -66,11 +75,13 @@ class ConnectReport:
     model_version: str
     queue_version: str
     mended: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
     @property
     def live(self) -> bool:
         """Label Studio asks the backend for predictions of tasks that have none."""
-        return self.queue_version == self.model_version
+        asks_another = any(fault.code == NOT_FIRST for fault in self.faults)
+        return self.queue_version == self.model_version and not asks_another
 
 
 def connect_project(ls: LabelStudio, project_id: int, backend_url: str) -> ConnectReport:
@@ -118,7 +129,8 @@ def connect(
             begins with "backend_", where about its webhook with "webhook_".
     """
     check_address(backend_url)
-    registered, others = _ours(ls, project_id, backend_url)
+    backends = registered_backends(ls, project_id)
+    registered, others = _ours(backends, backend_url)
     before = read_project(ls, project_id)["model_version"]
     title = model_version or (registered["title"] if registered else backend_url)
     auth = _auth_settings(basic_auth)
@@ -133,12 +145,14 @@ def connect(
     webhook = mend_webhook(ls, project_id, addresses, webhook_secret)
     if registered is not None:
         mended += [f"webhook: {fault}" for fault in webhook]
+    remaining = [backend for backend in backends if backend not in (registered, *others)]
     return ConnectReport(
         backend_id=backend_id,
         created=registered is None,
         model_version=model_version,
         queue_version=queue_version,
         mended=tuple(mended),
+        faults=_faults(ls, project_id, remaining, {**settings, "id": backend_id}),
     )
 
 
@@ -153,10 +167,20 @@ def registered_backends(ls: LabelStudio, project_id: int) -> list[MlBackend]:
     return backends
 
 
+def faults_of_queue(
+    ls: LabelStudio, project: Project, backends: Sequence[MlBackend], backend: MlBackend | None
+) -> list[Fault]:
+    """All that is wrong with the project's queue: see `queue_faults`."""
+    number, version = project["id"], str(project["model_version"] or "")
+    predicted = ProjectTasks(ls, number).predicted(version) if version else 0
+    unscored = max(project["task_number"] - predicted, 0)
+    return queue_faults(project, stored_versions(ls, number), unscored, backends, backend)
+
+
 def our_backend(backends: Sequence[MlBackend]) -> MlBackend | None:
-    """The registration of this ML backend, else the first of another one."""
-    ours = [b for b in backends if (b["title"] or "").startswith(OUR_VERSIONS)]
-    return next(iter([*ours, *backends]), None)
+    """The registration of this ML backend, else the first that may be one."""
+    unknown = [b for b in backends if not b["model_version"]]
+    return next((b for b in [*filter(_is_ours, backends), *unknown]), None)
 
 
 def basic_auth() -> tuple[str, str] | None:
@@ -191,6 +215,18 @@ def _connect(
     return connect(ls, number, backend_url, version, basic_auth(), webhook_secret())
 
 
+def _faults(
+    ls: LabelStudio, project_id: int, others: Sequence[MlBackend], settings: Mapping[str, Any]
+) -> tuple[Fault, ...]:
+    """What is wrong once a backend is registered with these settings; the report itself says which
+    version the queue goes by."""
+    project = read_project(ls, project_id)
+    ours = cast(MlBackend, {"model_version": settings["title"], **settings})
+    faults = faults_of_queue(ls, project, [*others, ours], ours)
+    hidden = hidden_control(project["label_config"])
+    return tuple(fault for fault in [*faults, *hidden] if fault.code != NOT_CHOSEN)
+
+
 def _rename(ls: LabelStudio, backend_id: int, settings: Mapping[str, Any]) -> str:
     """Give the registration the version for its title that Label Studio has asked for."""
     backends = registered_backends(ls, settings["project"])
@@ -200,13 +236,18 @@ def _rename(ls: LabelStudio, backend_id: int, settings: Mapping[str, Any]) -> st
 
 
 def _ours(
-    ls: LabelStudio, project_id: int, backend_url: str
+    backends: Sequence[MlBackend], backend_url: str
 ) -> tuple[MlBackend | None, list[MlBackend]]:
     """The registration to keep, if there is one, and further ones of the same address."""
-    backends = registered_backends(ls, project_id)
     same_address = [b for b in backends if b["url"].rstrip("/") == backend_url.rstrip("/")]
-    same_kind = [b for b in backends if (b["title"] or "").startswith(OUR_VERSIONS)]
+    same_kind = [b for b in backends if _is_ours(b)]
     return next(iter(same_address + same_kind), None), same_address[1:]
+
+
+def _is_ours(backend: MlBackend) -> bool:
+    """Whether it is called as ours are, or answers so."""
+    said = (backend["title"], backend["model_version"])
+    return any((name or "").startswith(OUR_VERSIONS) for name in said)
 
 
 def _drifted(registered: MlBackend | None, settings: Mapping[str, Any]) -> list[str]:

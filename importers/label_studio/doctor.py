@@ -6,13 +6,13 @@ failed is the exit code less ten.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
 from importers.label_studio import doctor_project, doctor_servers
-from importers.label_studio.installation import Concern, Installation, NotNow
+from importers.label_studio.installation import Concern, Installation, NotNow, Several
 from ls_backend.errors import LsClipError
 
 State = Literal["ok", "warning", "failed", "skipped"]
@@ -39,7 +39,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """All findings; `exit_code` is 0, or says which check failed first."""
+    """What all checks found.
+
+    Attributes:
+        findings: In the order of the checks; several of one check that found several faults.
+        exit_code: 0, or 10 more than the number of the first check that failed.
+    """
 
     findings: tuple[Finding, ...]
     exit_code: int
@@ -49,7 +54,8 @@ class DoctorReport:
 class Check:
     """A check and the names of those that it builds on.
 
-    `look` returns what it found; it raises Concern, NotNow, or any LsClipError for a failure.
+    `look` returns what it found; it raises Concern, NotNow, any LsClipError for a failure, or
+    Several of these.
     """
 
     name: str
@@ -86,26 +92,36 @@ def examine(
         label_studio_url: Address of Label Studio; None where the environment names it.
     """
     installation = Installation(project_id, url, label_studio_url)
-    findings: dict[str, Finding] = {}
+    findings: dict[str, list[Finding]] = {}
     with closing(installation):
         for number, check in enumerate(CHECKS, 1):
-            failed = (n for n in check.needs if findings[n].state in {"failed", "skipped"})
-            missing = next(failed, None)
+            missing = next((name for name in check.needs if _is_of_no_use(findings[name])), None)
             if missing:
-                finding = Finding(number, check.name, "skipped", f"first to be mended: {missing}")
+                reason = f"first to be mended: {missing}"
+                findings[check.name] = [Finding(number, check.name, "skipped", reason)]
             else:
-                finding = _run(number, check, installation)
-            findings[check.name] = finding
-    first = next((f.number for f in findings.values() if f.state == "failed"), None)
-    return DoctorReport(tuple(findings.values()), 0 if first is None else _EXIT_CODES_FROM + first)
+                findings[check.name] = _run(number, check, installation)
+    found = tuple(finding for each in findings.values() for finding in each)
+    first = next((finding.number for finding in found if finding.state == "failed"), None)
+    return DoctorReport(found, 0 if first is None else _EXIT_CODES_FROM + first)
 
 
-def _run(number: int, check: Check, installation: Installation) -> Finding:
+def _is_of_no_use(findings: Sequence[Finding]) -> bool:
+    """Whether a check failed, or was left out, so that none can build on it."""
+    return any(finding.state in {"failed", "skipped"} for finding in findings)
+
+
+def _run(number: int, check: Check, installation: Installation) -> list[Finding]:
     try:
-        return Finding(number, check.name, "ok", check.look(installation))
+        return [Finding(number, check.name, "ok", check.look(installation))]
     except NotNow as reason:
-        return Finding(number, check.name, "skipped", str(reason))
-    except Concern as concern:
-        return Finding(number, check.name, "warning", concern.message, concern.hint)
+        return [Finding(number, check.name, "skipped", str(reason))]
+    except Several as several:
+        return [_finding(number, check, error) for error in several.errors]
     except LsClipError as error:
-        return Finding(number, check.name, "failed", error.message, error.hint)
+        return [_finding(number, check, error)]
+
+
+def _finding(number: int, check: Check, error: LsClipError) -> Finding:
+    state: State = "warning" if isinstance(error, Concern) else "failed"
+    return Finding(number, check.name, state, error.message, error.hint)

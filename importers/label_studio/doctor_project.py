@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import requests
 
-from importers.label_studio.backend import backend_version, said_in
-from importers.label_studio.connect import basic_auth, webhook_secret
-from importers.label_studio.diagnosis import (
-    hidden_predictions,
-    not_asked,
-    unordered,
-    vanished_scores,
-)
+from importers.label_studio.backend import PREDICT_TIMEOUT_S, backend_version, said_in
+from importers.label_studio.connect import basic_auth, faults_of_queue, webhook_secret
+from importers.label_studio.diagnosis import Fault, hidden_control
 from importers.label_studio.doctor_servers import reached_from_here
-from importers.label_studio.installation import Concern, Installation, NotNow
-from importers.label_studio.project import stored_versions
+from importers.label_studio.installation import Concern, Installation, NotNow, Several
 from importers.label_studio.webhook import faults, webhook_url, webhooks_of
-from ls_backend.errors import ConfigError, LabelStudioError
-from ls_backend.label_studio_types import Task, Webhook
+from ls_backend.errors import ConfigError, LabelStudioError, LsClipError
+from ls_backend.label_studio_types import NewPrediction, Task, Webhook
 from ls_backend.labels.regions import regions_of
+from ls_backend.words import count
 
-_PREDICT_TIMEOUT_S = 100.0
 _SHOWN = 5
 _WEBHOOK_TIMEOUT_S = 10.0
 
@@ -30,6 +24,9 @@ _WEBHOOK_TIMEOUT_S = 10.0
 def labeling_config(installation: Installation) -> str:
     """Which control CLIP fills."""
     target = installation.target
+    hidden = hidden_control(installation.project["label_config"])
+    if hidden:
+        raise Several([_error(fault) for fault in hidden])
     labels = ", ".join(target.labels[:5]) + (", …" if len(target.labels) > 5 else "")
     return f"CLIP fills {target.from_name!r} on {target.to_name!r} with {labels}"
 
@@ -38,7 +35,10 @@ def label_wording(installation: Installation) -> str:
     """Every label's words say something."""
     opaque = installation.target.opaque_labels
     if not opaque:
-        return f"{len(installation.target.labels)} labels with words that CLIP can know"
+        return (
+            f"{count(len(installation.target.labels), 'label')} in words, none a mere code; most "
+            "models know English words best"
+        )
     named = ", ".join(map(repr, opaque[:_SHOWN])) + (", …" if len(opaque) > _SHOWN else "")
     raise Concern(
         f"No model can know what these labels mean: {named}.",
@@ -47,28 +47,44 @@ def label_wording(installation: Installation) -> str:
 
 
 def image(installation: Installation) -> str:
-    """One image of the project, read as the backend reads it."""
+    """One image of the project, read from here as the backend reads it."""
     from ls_backend.images.task_images import TaskImages
 
     task = _some_task(installation)
-    pixels = TaskImages(installation.settings).read(task, installation.target.image_field)
+    try:
+        pixels = TaskImages(installation.settings).read(task, installation.target.image_field)
+    except LsClipError as error:
+        if not _is_predicted(installation):
+            raise
+        message = f"task {task['id']}: read by the ML backend, not from here: {error.message}"
+        raise Concern(
+            message, hint=f"For prelabel and sync on this machine: {error.hint}"
+        ) from None
     return f"task {task['id']}: {pixels.width}×{pixels.height} pixels"
+
+
+def _is_predicted(installation: Installation) -> bool:
+    """Whether the backend gives that task a prediction: it can read the image."""
+    try:
+        return not isinstance(installation.answer, LsClipError)
+    except (LsClipError, NotNow):
+        return False
 
 
 def prediction(installation: Installation) -> str:
     """The same task through the backend's /predict; Label Studio stores nothing of it."""
     task = _some_task(installation)
+    answer: NewPrediction | LsClipError
     if reached_from_here(installation):
-        answer = _predicted(installation, task)
+        answer = installation.answer
     else:
         task, answer = _predicted_by_label_studio(installation)
-    if not isinstance(answer, dict):
+    if isinstance(answer, LsClipError):
         if installation.target.per_region and not regions_of(task, installation.target):
             raise NotNow(f"task {task['id']} has no region to label yet")
         raise ConfigError(
-            f"The ML backend gives no prediction for task {task['id']}.",
-            hint="Its log has the reason. Where the image could be read from here, start it with "
-            "the same LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY.",
+            f"The ML backend gives no prediction for task {task['id']}: {answer.message}",
+            hint=answer.hint,
         )
     return f"task {task['id']}: score {answer['score']:.3f} by {answer.get('model_version')}"
 
@@ -94,17 +110,10 @@ def label_pairs(installation: Installation) -> str:
 
 def queue(installation: Installation) -> str:
     """Scores are shown, and the lowest comes first."""
-    project, backend = installation.project, installation.backend
-    fault = (
-        hidden_predictions(project)
-        or unordered(project)
-        or vanished_scores(project, stored_versions(installation.ls, project["id"]), backend)
-    )
-    if fault is not None:
-        raise LabelStudioError(fault.message, hint=fault.next_step, code=fault.code)
-    idle = not_asked(project, backend) if backend else None
-    if idle is not None:
-        raise Concern(idle.message, hint=idle.next_step)
+    project = installation.project
+    faults = faults_of_queue(installation.ls, project, installation.backends, installation.backend)
+    if faults:
+        raise Several([_error(fault) for fault in faults])
     return f"lowest score of {project['model_version']} first"
 
 
@@ -129,6 +138,11 @@ def webhook(installation: Installation) -> str:
     return f"{webhook_url(installation.url)} is active"
 
 
+def _error(fault: Fault) -> LsClipError:
+    kind = Concern if fault.is_notice else LabelStudioError
+    return kind(fault.message, hint=fault.next_step, code=fault.code)
+
+
 def _some_task(installation: Installation) -> Task:
     if installation.project.get("evaluate_predictions_automatically"):
         raise NotNow("the project has every look at its tasks ask the ML backend for predictions")
@@ -138,21 +152,9 @@ def _some_task(installation: Installation) -> Task:
     return task
 
 
-def _predicted(installation: Installation, task: Task) -> Any:
-    body = {
-        "tasks": [task],
-        "project": str(installation.project_id),
-        "label_config": installation.project["label_config"],
-        "params": {},
-    }
-    return next(
-        iter(_asked(installation, "POST", "/predict", json=body).get("results") or []), None
-    )
-
-
 def _asked(installation: Installation, method: str, route: str, **options: Any) -> dict[str, Any]:
     """What the backend says, asked from here."""
-    response = installation.ask(method, route, timeout_s=_PREDICT_TIMEOUT_S, **options)
+    response = installation.ask(method, route, timeout_s=PREDICT_TIMEOUT_S, **options)
     answer = said_in(response)
     if not response.ok:
         raise ConfigError(
@@ -162,16 +164,21 @@ def _asked(installation: Installation, method: str, route: str, **options: Any) 
     return answer
 
 
-def _predicted_by_label_studio(installation: Installation) -> tuple[Task, Any]:
+def _predicted_by_label_studio(
+    installation: Installation,
+) -> tuple[Task, NewPrediction | LsClipError]:
     assert installation.backend is not None, "one that is not registered cannot be connected"
-    answer = installation.ls.json(
+    said = installation.ls.json(
         "POST",
         f"/api/ml/{installation.backend['id']}/predict/test",
         what="have Label Studio ask the ML backend",
         params={"random": "true"},
-        timeout=_PREDICT_TIMEOUT_S,
+        timeout=PREDICT_TIMEOUT_S,
     )
-    return answer["task"], next(iter(answer.get("response") or []), None)
+    answer = next(iter(said.get("response") or []), None)
+    if isinstance(answer, dict):
+        return said["task"], cast(NewPrediction, answer)
+    return said["task"], ConfigError("it does not say why.", hint="Its log has the reason.")
 
 
 def _refused_by_backend(hook: Webhook) -> bool:

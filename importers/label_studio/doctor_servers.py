@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -12,9 +14,12 @@ from importers.label_studio.installation import Concern, Installation, NotNow
 from importers.label_studio.version import ROUTE as VERSION_ROUTE
 from importers.label_studio.version import checked_version
 from importers.label_studio.webhook import is_no_address, webhook_needs_a_dot, webhook_url
-from ls_backend.errors import ConfigError, LabelStudioError
+from ls_backend.errors import ConfigError, LabelStudioError, LsClipError
+from ls_backend.label_studio import Credentials
 from ls_backend.label_studio_errors import no_answer, not_label_studio
 from ls_backend.label_studio_types import MlBackend
+from ls_backend.tls import TrustingAdapter
+from ls_backend.words import listed
 
 _TIMEOUT_S = 10.0
 _ML_SWITCH = "ML_BLOCK_LOCAL_IP=false"
@@ -24,15 +29,39 @@ _WEBHOOK_SWITCH = "SSRF_PROTECTION_ENABLED=false"
 def label_studio_answers(installation: Installation) -> str:
     """Asks without a token, so that a wrong one is told apart; names a version that is too old."""
     url = installation.credentials.url
-    try:
-        answer = said_in(requests.get(f"{url}/health", timeout=_TIMEOUT_S))
-        version = said_in(requests.get(f"{url}{VERSION_ROUTE}", timeout=_TIMEOUT_S))
-    except requests.RequestException as error:
-        raise no_answer(error, url, "ask how it is") from None
-    if answer.get("status") != "UP":
+    if _asked_openly(installation.credentials, "/health").get("status") != "UP":
         raise not_label_studio(url, "ask how it is")
+    _check_path(installation.credentials)
+    version = _asked_openly(installation.credentials, VERSION_ROUTE)
     named = f"Label Studio {checked_version(version, url)}".rstrip()
     return f"{named} answers at {url}"
+
+
+def _check_path(credentials: Credentials) -> None:
+    """Label Studio's /health answers under every path, this route at its own alone."""
+    url, route = credentials.url, "/api/current-user/whoami"
+    if _asked_openly(credentials, route):  # that we are to sign in
+        return
+    parts = urlsplit(url)
+    root = f"{parts.scheme}://{parts.netloc}"
+    if root == url or not _asked_openly(replace(credentials, url=root), route):
+        raise not_label_studio(url, "ask how it is")
+    raise LabelStudioError(
+        f"Label Studio answers at {root}, and has nothing under {parts.path}.",
+        hint=f"Leave the path out: LABEL_STUDIO_URL={root}",
+        code="label_studio_wrong_url",
+    )
+
+
+def _asked_openly(credentials: Credentials, route: str) -> dict[str, Any]:
+    """The JSON object that Label Studio answers without a token; empty where it is none."""
+    with requests.Session() as session:
+        if credentials.ca_bundle is not None:
+            session.mount("https://", TrustingAdapter(credentials.ca_bundle))
+        try:
+            return said_in(session.get(f"{credentials.url}{route}", timeout=_TIMEOUT_S))
+        except requests.RequestException as error:
+            raise no_answer(error, credentials.url, "ask how it is") from None
 
 
 def token(installation: Installation) -> str:
@@ -52,12 +81,7 @@ def project(installation: Installation) -> str:
 def registered(installation: Installation) -> str:
     """Label Studio itself asks the backend for its health and its version."""
     if installation.backend is None:
-        raise LabelStudioError(
-            f"Project {installation.project_id} has no ML backend"
-            + (f" at {installation.url}." if installation.backends else "."),
-            hint=installation.connect_command,
-            code="backend_missing",
-        )
+        raise _not_registered(installation)
     fault = unreached(installation.project, installation.backend)
     if fault is not None:
         raise _out_of_reach(installation, installation.backend, fault)
@@ -109,6 +133,24 @@ def reached_from_here(installation: Installation) -> bool:
         return False
 
 
+def _not_registered(installation: Installation) -> LabelStudioError:
+    """Says of other backends, too: Label Studio asks the first one, and no other."""
+    number, hint = installation.project_id, installation.connect_command
+    others = [f"{backend['title']!r} at {backend['url']}" for backend in installation.backends]
+    if not others:
+        message = f"Project {number} has no ML backend."
+    elif installation.named_url:
+        message = f"Project {number} has no ML backend at {installation.url}, but {listed(others)}."
+    else:
+        message = f"Project {number} has no ML backend of ls-clip, but {listed(others)}."
+    if others:
+        hint += (
+            ". Label Studio asks only the backend that a project had first: for live predictions, "
+            "delete the other in Settings > Model"
+        )
+    return LabelStudioError(message, hint=hint, code="backend_missing")
+
+
 def _out_of_reach(installation: Installation, backend: MlBackend, fault: Fault) -> LabelStudioError:
     message = fault.message
     if backend["readable_state"] == "Error":
@@ -140,7 +182,10 @@ def _asks_for_a_password(installation: Installation) -> bool:
 
 
 def _is_connected(installation: Installation) -> bool:
-    backend = installation.backend if installation.project_id is not None else None
+    try:
+        backend = installation.backend if installation.project_id is not None else None
+    except LsClipError:  # Label Studio does not say, and a check of its own says that
+        return False
     return backend is not None and backend["readable_state"] == "Connected"
 
 

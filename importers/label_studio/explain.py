@@ -1,6 +1,7 @@
 """Why one task shows no prediction, or no score: each reason in a sentence, with the next step.
 
-The task is read from the list of tasks: opening it would have Label Studio ask the ML backend.
+The task is read from the list of tasks: opening it would have Label Studio ask the ML backend, and
+store what comes. The ML backend is asked from here instead, and nothing of its answer is kept.
 """
 
 from __future__ import annotations
@@ -8,18 +9,34 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from importers.label_studio.connect import our_backend, registered_backends
-from importers.label_studio.diagnosis import Fault, hidden_predictions, not_asked, unreached
+from importers.label_studio.backend import answer_for
+from importers.label_studio.connect import basic_auth, our_backend, registered_backends
+from importers.label_studio.diagnosis import (
+    Fault,
+    hidden_control,
+    hidden_predictions,
+    not_asked,
+    not_first,
+    unreached,
+)
 from importers.label_studio.predictions import PredictionChecker
 from importers.label_studio.project import all_projects, read_project
 from importers.label_studio.queries import ProjectTasks
-from ls_backend.errors import ImageError, LabelConfigError, LabelStudioError, LsClipError
+from ls_backend.errors import (
+    ConfigError,
+    ImageError,
+    LabelConfigError,
+    LabelStudioError,
+    LsClipError,
+)
 from ls_backend.label_studio import LabelStudio
-from ls_backend.label_studio_types import Prediction, Project, Task
+from ls_backend.label_studio_types import MlBackend, NewPrediction, Prediction, Project, Task
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.regions import OUR_VERSIONS, regions_of
 from ls_backend.labels.target import LabelTarget
+from ls_backend.unanswered import NoRegion
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,28 @@ class _Case:
     def version(self) -> str:
         return str(self.project["model_version"] or "")
 
+    @cached_property
+    def backends(self) -> list[MlBackend]:
+        return registered_backends(self.ls, self.number)
+
+    @property
+    def backend(self) -> MlBackend | None:
+        """The registration of this ML backend."""
+        return our_backend(self.backends)
+
+    @cached_property
+    def answer(self) -> NewPrediction | LsClipError | None:
+        """What the ML backend answers now, or why it gives nothing.
+
+        A ConfigError where it cannot be asked from here; None where Label Studio cannot ask it.
+        """
+        if self.backend is None or unreached(self.project, self.backend):
+            return None
+        try:
+            return answer_for(self.backend["url"], self.project, self.task, basic_auth())
+        except ConfigError as error:
+            return error
+
     @property
     def shown(self) -> Prediction | None:
         """The newest prediction of the project's version."""
@@ -99,10 +138,11 @@ def _reasons(case: _Case) -> Iterator[Fault]:
     hidden = hidden_predictions(case.project)
     if hidden is not None:
         yield hidden
+    yield from hidden_control(case.project["label_config"])
     if not case.task["predictions"]:
         yield from _none_at_all(case)
     elif case.shown is None:
-        yield from _unanswerable(case)
+        yield from list(_config(case)) or _unanswered(case)
         yield _other_version(case)
     else:
         yield from _misfit(case, case.shown)
@@ -111,17 +151,42 @@ def _reasons(case: _Case) -> Iterator[Fault]:
 
 
 def _none_at_all(case: _Case) -> Iterator[Fault]:
-    reasons = _unanswerable(case)
-    if not any(reason.code == "label_config" for reason in reasons):
-        reasons += _backend(case)
-    yield from reasons
-    if not reasons:
-        yield Fault(
-            "not_yet",
-            "The task has no prediction yet, and nothing speaks against one.",
-            "Open it in Label Studio, or predict all tasks: "
-            f"ls-clip prelabel --project {case.number}",
+    reasons = list(_config(case)) or [*_unanswered(case), *_backend(case)]
+    yield from reasons or [_not_yet(case)]
+
+
+def _unanswered(case: _Case) -> list[Fault]:
+    """Why the task gets no prediction if one is asked for now.
+
+    The ML backend says so by its own settings. Where it cannot be asked, the image is read from
+    here.
+    """
+    answer = case.answer
+    if answer is None or isinstance(answer, ConfigError):
+        return [*_image(case), *_regions(case)]
+    if not isinstance(answer, LsClipError):
+        return []
+    if answer.code == NoRegion.default_code:
+        return list(_regions(case))
+    message = f"Asked now, the ML backend gives no prediction: {answer.message}"
+    return [Fault(f"image_{answer.code}", message, answer.hint)]
+
+
+def _not_yet(case: _Case) -> Fault:
+    answer = case.answer
+    if answer is None or isinstance(answer, LsClipError):
+        why = f": {answer.message}" if answer else "."
+        return Fault(
+            "not_asked_from_here",
+            f"The task has no prediction, and the ML backend cannot be asked from here{why}",
+            f"{answer.hint if answer else ''} The backend's log says why it gave none.".strip(),
         )
+    return Fault(
+        "not_yet",
+        "The task has no prediction yet. Asked now, the ML backend gives one, with the score "
+        f"{answer['score']:.3f}.",
+        f"Open it in Label Studio, or predict all tasks: ls-clip prelabel --project {case.number}",
+    )
 
 
 def _other_version(case: _Case) -> Fault:
@@ -179,11 +244,6 @@ def _no_score(case: _Case, shown: Prediction) -> Iterator[Fault]:
         )
 
 
-def _unanswerable(case: _Case) -> list[Fault]:
-    """Why CLIP would give the task no prediction if it were asked now."""
-    return list(_config(case)) or [*_image(case), *_regions(case)]
-
-
 def _target(case: _Case) -> LabelTarget:
     return read_label_config(case.project["label_config"])
 
@@ -219,19 +279,23 @@ def _regions(case: _Case) -> Iterator[Fault]:
 
 
 def _backend(case: _Case) -> list[Fault]:
-    """Why the ML backend is not asked, or gives no answer."""
-    backend = our_backend(registered_backends(case.ls, case.number))
-    if backend is not None:
-        fault = unreached(case.project, backend) or not_asked(case.project, backend)
-        return [fault] if fault else []
-    return [
-        Fault(
-            "no_backend",
-            "The project has no ML backend that could be asked.",
-            f"ls-clip connect --project {case.number} --url …, or without one: "
-            f"ls-clip prelabel --project {case.number}",
-        )
-    ]
+    """Why Label Studio does not ask the ML backend."""
+    backend = case.backend
+    if backend is None:
+        others = " of ls-clip" if case.backends else ""
+        return [
+            Fault(
+                "no_backend",
+                f"The project has no ML backend{others} that could be asked.",
+                f"ls-clip connect --project {case.number} --url …, or without one: "
+                f"ls-clip prelabel --project {case.number}",
+            )
+        ]
+    found = (
+        unreached(case.project, backend),
+        not_first(case.project, case.backends, backend) or not_asked(case.project, backend),
+    )
+    return [fault for fault in found if fault]
 
 
 def _project_of(ls: LabelStudio, task_id: int) -> int:

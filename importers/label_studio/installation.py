@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import requests
 
-from importers.label_studio.backend import ask_backend
+from importers.label_studio.backend import answer_for, ask_backend
 from importers.label_studio.connect import basic_auth, our_backend, registered_backends
 from importers.label_studio.diagnosis import connect_command
 from importers.label_studio.project import read_project
 from importers.label_studio.queries import ProjectTasks
 from ls_backend.errors import LsClipError
 from ls_backend.label_studio import Credentials, LabelStudio, credentials_from_env
-from ls_backend.label_studio_types import MlBackend, Project, Task
+from ls_backend.label_studio_types import MlBackend, NewPrediction, Project, Task
 from ls_backend.labels.config import read_label_config
 from ls_backend.labels.target import LabelTarget
 from ls_backend.settings import Settings, settings_from_env
@@ -27,6 +28,18 @@ class Concern(LsClipError):
     """Found by a check, and worth knowing; nothing is broken."""
 
     default_code = "concern"
+
+
+class Several(Exception):
+    """What one check found, where that may be more than one thing.
+
+    Attributes:
+        errors: Each fault, and each Concern.
+    """
+
+    def __init__(self, errors: Sequence[LsClipError]) -> None:
+        super().__init__("; ".join(error.message for error in errors))
+        self.errors = tuple(errors)
 
 
 class NotNow(Exception):
@@ -86,7 +99,10 @@ class Installation:
 
     @property
     def url(self) -> str:
-        """Address of the ML backend, without a slash at its end."""
+        """Address of the ML backend, without a slash at its end.
+
+        Raises NotNow where Label Studio is to say it, and does not.
+        """
         return (self.named_url or self._registered_url() or DEFAULT_URL).rstrip("/")
 
     @property
@@ -104,13 +120,20 @@ class Installation:
         try:
             return str(self.backend["url"]) if self.backend else None
         except LsClipError:  # a check of its own says so
-            return None
+            reason = "Label Studio is to say where it is; --url names it"
+            raise NotNow(reason) from None
 
     @cached_property
     def first_task(self) -> Task | None:
         """The project's oldest task with its predictions."""
         page = next(ProjectTasks(self.ls, self.project["id"]).whole(1), None)
         return page[0] if page else None
+
+    @cached_property
+    def answer(self) -> NewPrediction | LsClipError:
+        """What the ML backend, asked from here, answers for that task, or why nothing."""
+        assert self.first_task is not None, "checks of a task look for one first"
+        return answer_for(self.url, self.project, self.first_task, basic_auth())
 
     def close(self) -> None:
         if "ls" in self.__dict__:

@@ -11,13 +11,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from importers.label_studio.diagnosis import unordered
 from importers.label_studio.predictions import PredictionImports
 from importers.label_studio.project import (
-    UNCERTAINTY_SAMPLING,
     belongs_to_campaign,
     project_url,
     read_project,
@@ -27,7 +27,13 @@ from importers.label_studio.project import (
 from importers.label_studio.queries import ProjectTasks
 from importers.ledger.database import exclusive
 from importers.progress import Progress, silent
-from ls_backend.errors import ConfigError, ImageError, LabelStudioError, LedgerError
+from ls_backend.errors import (
+    ConfigError,
+    ImageError,
+    LabelStudioError,
+    LedgerError,
+    LsClipError,
+)
 from ls_backend.label_studio import LabelStudio
 from ls_backend.label_studio_types import NewPrediction, Task
 from ls_backend.labels.config import read_label_config
@@ -41,11 +47,29 @@ if TYPE_CHECKING:
     from ls_backend.zero_shot import Vectors
 
 BATCH = 128
-NO_REGION = "no_region"
 INVALID = "invalid"
 DROPPED = "dropped"
 
+Answer = NewPrediction | LsClipError
+"""A task's prediction, or why there is none."""
+Answers = Callable[[Sequence[Task]], "list[Answer]"]
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Unpredicted:
+    """A task that got no prediction.
+
+    Attributes:
+        task: Number of the task.
+        message: Reason, in a sentence.
+        hint: Next step.
+    """
+
+    task: int
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +82,7 @@ class PrelabelReport:
         failed: Reason → tasks that got none: code of an image's error; "no_region" (regions are
             to be labelled, and it has none), "invalid" (does not fit the labeling config),
             "dropped" (by Label Studio).
+        examples: Reason → what was said of the first such task.
         queue_version: Version whose scores Label Studio shows and orders by.
         ordered: Label Studio serves the lowest of these scores first.
     """
@@ -71,6 +96,12 @@ class PrelabelReport:
     failed: dict[str, int]
     queue_version: str
     ordered: bool
+    examples: dict[str, Unpredicted] = field(default_factory=dict)
+
+    @property
+    def in_vain(self) -> bool:
+        """No task that lacked a prediction got one."""
+        return not self.done and bool(self.failed)
 
 
 class ClipAnswers:
@@ -85,24 +116,11 @@ class ClipAnswers:
         self.version = model.version(target)
         self._model = model
         self._target = target
-        self._encode_images = encode
-        self._reasons: dict[int, str] = {}
+        self._encode = encode
 
-    def __call__(self, tasks: Sequence[Task]) -> list[NewPrediction | str]:
+    def __call__(self, tasks: Sequence[Task]) -> list[Answer]:
         """One item per task, in order: its prediction, or why there is none."""
-        self._reasons.clear()
-        answers = self._model.predict(tasks, self._target, self._encode)
-        return [
-            answer if isinstance(answer, dict) else self._reasons.get(task["id"], NO_REGION)
-            for task, answer in zip(tasks, answers, strict=True)
-        ]
-
-    def _encode(self, images: Sequence[ImageParts]) -> list[Vectors | ImageError]:
-        encoded = self._encode_images(images)
-        for parts, vectors in zip(images, encoded, strict=True):
-            if isinstance(vectors, ImageError):
-                self._reasons[int(parts.task["id"])] = vectors.code
-        return encoded
+        return self._model.answers(tasks, self._target, self._encode)
 
 
 @contextmanager
@@ -180,7 +198,7 @@ def only_one(ls: LabelStudio, project_id: int, folder: Path) -> Iterator[Path]:
 def prelabel(
     ls: LabelStudio,
     project_id: int,
-    answers: Callable[[Sequence[Task]], list[NewPrediction | str]],
+    answers: Answers,
     version: str,
     note: Path,
     progress: Progress = silent,
@@ -195,13 +213,16 @@ def prelabel(
     imports.wait()
     total, seen, done, already = project["task_number"], 0, 0, 0
     failed: Counter[str] = Counter()
+    examples: dict[str, Unpredicted] = {}
     progress(0, total)
     for tasks in ProjectTasks(ls, project_id).whole(BATCH):
         waiting = [task for task in tasks if not _has_version(task, version)]
-        good, reasons = _checked(waiting, answers, imports)
+        good, errors = _checked(waiting, answers, imports)
         stored = imports.add(good) if good else set()
-        failed.update(reasons)
-        failed.update({DROPPED: len(good.keys() - stored)})
+        errors |= {number: _DROPPED for number in good if number not in stored}
+        for number, error in errors.items():
+            failed[error.code] += 1
+            examples.setdefault(error.code, Unpredicted(number, error.message, error.hint))
         seen += len(tasks)
         done += len(stored)
         already += len(tasks) - len(waiting)
@@ -214,29 +235,43 @@ def prelabel(
         tasks=seen,
         done=done,
         already=already,
-        failed={reason: number for reason, number in failed.most_common() if number},
+        failed=dict(failed.most_common()),
         queue_version=queue_version,
-        ordered=queue_version == version and project["sampling"] == UNCERTAINTY_SAMPLING,
+        ordered=queue_version == version and not list(unordered(project)),
+        examples=examples,
     )
 
 
 def _checked(
-    tasks: Sequence[Task],
-    answers: Callable[[Sequence[Task]], list[NewPrediction | str]],
-    imports: PredictionImports,
-) -> tuple[dict[int, NewPrediction], list[str]]:
+    tasks: Sequence[Task], answers: Answers, imports: PredictionImports
+) -> tuple[dict[int, NewPrediction], dict[int, LsClipError]]:
     """Predictions that fit, by task; and the reason for each task that has none."""
     good: dict[int, NewPrediction] = {}
-    reasons: list[str] = []
+    errors: dict[int, LsClipError] = {}
     for task, answer in zip(tasks, answers(tasks) if tasks else [], strict=True):
-        if isinstance(answer, str):
-            reasons.append(answer)
+        if isinstance(answer, LsClipError):
+            errors[task["id"]] = answer
         elif fault := imports.fault(answer):
             log.warning("task %s: the prediction is not posted: %s", task["id"], fault)
-            reasons.append(INVALID)
+            errors[task["id"]] = _misfit(fault)
         else:
             good[task["id"]] = answer
-    return good, reasons
+    return good, errors
+
+
+def _misfit(fault: str) -> LsClipError:
+    return LsClipError(
+        f"CLIP's answer does not fit the labeling config: {fault}.",
+        hint="If somebody has just changed the labeling config, run this again.",
+        code=INVALID,
+    )
+
+
+_DROPPED = LsClipError(
+    "Label Studio was sent the prediction, and did not keep it.",
+    hint="Was the task deleted meanwhile? Label Studio's log may say more.",
+    code=DROPPED,
+)
 
 
 def _has_version(task: Task, version: str) -> bool:

@@ -110,9 +110,16 @@ class ProjectTasks:
             conditions,
             _VERSIONS,
             PAGE,
-            lambda task: model_version in (task.get("predictions_model_versions") or ""),
+            lambda task: _has_version(task, model_version),
         )
         return {task["id"] for tasks, _ in pages for task in tasks}
+
+    def predicted(self, model_version: str) -> int:
+        """How many tasks have a prediction of the version."""
+        page = self._ask({"filters": all_of(_predicted_by(model_version))}, 1, _VERSIONS)
+        if not all(_has_version(task, model_version) for task in page["tasks"]):
+            raise self._query_ignored()
+        return int(page["total"])
 
     def first(self, count: int, ordering: str, *conditions: Condition) -> list[Task]:
         """The first tasks in an order such as "tasks:predictions_score", with data and score."""
@@ -255,6 +262,10 @@ def read_time(text: str) -> datetime:
         ValueError: it says none.
     """
     return datetime.fromisoformat(text)
+
+
+def _has_version(task: Task, model_version: str) -> bool:
+    return model_version in (task.get("predictions_model_versions") or "")
 
 
 def _sample(task: Task) -> str:

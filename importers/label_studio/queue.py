@@ -54,7 +54,7 @@ def check_order(ls: LabelStudio, project_id: int, campaign: Campaign) -> OrderRe
     project = read_project(ls, project_id)
     served = first_served(ls, project_id, campaign)
     wrong = (
-        _explained(unordered(project))
+        _explained(next(unordered(project), None))
         or _no_scores(ls, project, served)
         or wrong_order(served, first_served(ls, project_id, campaign, by="promised"))
     )

@@ -297,10 +297,16 @@ def _data_uri(uri: str, max_bytes: int) -> bytes:
         if not comma:
             raise binascii.Error("there is no comma")
         raw = unquote_to_bytes(body)
-        return base64.b64decode(raw) if is_base64 else raw
+        return _from_base64(raw) if is_base64 else raw
     except binascii.Error as error:
         raise ImageError(
             f"The data URI cannot be decoded: {error}.",
             hint="It must read data:image/png;base64,… with whole base64 after the comma.",
             code="data_uri",
         ) from error
+
+
+def _from_base64(text: bytes) -> bytes:
+    """As browsers read it: blanks are passed over, and the padding may be missing."""
+    whole = b"".join(text.split())
+    return base64.b64decode(whole + b"=" * (-len(whole) % 4), validate=True)

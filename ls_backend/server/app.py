@@ -14,7 +14,7 @@ GET  /metrics    for Prometheus
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from ls_backend.server.protocol import (
     read_body,
     refused,
     refused_with_a_line,
+    results_of,
     unauthorized,
 )
 from ls_backend.settings import SECRET_HEADER, Settings
@@ -99,9 +100,10 @@ def _protocol(app: Flask, backend: Backend) -> None:
         project = name_project(body.get("project"))
         target = read_label_config(body["label_config"])
         deadline = g.began + backend.settings.predict_seconds
-        params = body.get("params")
-        context = params.get("context") if params else None
-        return {"results": backend.predict(body["tasks"], target, deadline, context, project)}
+        params: Mapping[str, Any] = body.get("params") or {}
+        context = params.get("context")
+        answers = backend.answers(body["tasks"], target, deadline, context, project)
+        return results_of(answers, with_reasons=params.get("reasons") is True)
 
     @app.post("/webhook")
     def webhook() -> dict[str, str] | Response:

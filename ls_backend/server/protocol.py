@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NotRequired, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -20,6 +21,8 @@ from ls_backend.errors import LabelConfigError, LsClipError, ModelError
 if TYPE_CHECKING:
     from flask import Flask, Response
     from werkzeug.exceptions import HTTPException
+
+    from ls_backend.label_studio_types import NewPrediction
 
 LONGEST_REASON = 400
 LONGEST_PATH = 100
@@ -69,8 +72,11 @@ class ContextBody(TypedDict):
 
 
 class ParamsBody(TypedDict):
+    """`reasons` is ours: true asks why tasks get no prediction."""
+
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     context: NotRequired[ContextBody | None]
+    reasons: NotRequired[Any]
 
 
 class SetupBody(TypedDict):
@@ -132,6 +138,25 @@ def _in_whole_characters(body: bytes) -> bytes:
     except (ValueError, RecursionError):
         return body
     return _HALF.sub("\ufffd", text).encode()
+
+
+def results_of(
+    answers: Sequence[NewPrediction | LsClipError], *, with_reasons: bool
+) -> dict[str, list[Any]]:
+    """The answer to /predict: an item for each task, [] where there is no prediction.
+
+    Args:
+        with_reasons: Whether to say why, too: code, message and hint; null where there is one.
+    """
+    errors = [answer if isinstance(answer, LsClipError) else None for answer in answers]
+    results = [[] if isinstance(answer, LsClipError) else answer for answer in answers]
+    if not with_reasons:
+        return {"results": results}
+    reasons = [
+        {"code": error.code, "message": error.message, "hint": error.hint} if error else None
+        for error in errors
+    ]
+    return {"results": results, "reasons": reasons}
 
 
 def answer_errors_in_json(app: Flask) -> None:

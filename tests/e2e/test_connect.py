@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from plain_projects import CONFIG, project_version, registered
 from review_world import NEWER_VERSION, VERSION, World, add_samples, make_campaign
-from stub_backend import StubBackend
+from stub_backend import StubBackend, stub_backend
 
 from importers.demo.services import BackendServer
 from importers.label_studio.backend import backend_version
@@ -62,12 +62,15 @@ def test_a_backend_that_moved_is_found_by_its_title(
     assert registered(ls, empty_project) == [(version, backend.url)]
 
 
-def test_a_backend_of_another_kind_is_left_alone(
-    ls: LabelStudio, empty_project: int, stub: StubBackend, backend: BackendServer
+def test_a_backend_of_another_kind_is_left_alone_and_keeps_being_asked(
+    ls: LabelStudio, empty_project: int, stub: StubBackend
 ) -> None:
-    other = {"project": empty_project, "url": backend.url, "title": "segmentation"}
-    ls.request("POST", "/api/ml", json=other)
-    assert connect(ls, empty_project, stub.url, VERSION).created
+    with stub_backend("segmentation-1") as vendor:
+        other = {"project": empty_project, "url": vendor.url, "title": "segmentation"}
+        ls.request("POST", "/api/ml", json=other)
+        report = connect(ls, empty_project, stub.url, VERSION)
+    assert (report.created, report.live) == (True, False)
+    assert [fault.code for fault in report.faults] == ["backend_not_first", "sampling"]
     assert len(registered(ls, empty_project)) == 2
     assert project_version(ls, empty_project) == VERSION
 

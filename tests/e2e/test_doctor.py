@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 from command_line import CommandLine
-from plain_projects import CONFIG, OLDER, answer, drawings, new_project
+from plain_projects import CONFIG, OLDER, act_on_all_tasks, answer, drawings, new_project
 from stub_backend import StubBackend, stub_backend
 
 from importers.demo.services import LabelStudioServer
@@ -107,6 +107,8 @@ def test_label_studio_is_not_there(stub: StubBackend, monkeypatch: pytest.Monkey
     assert report.exit_code == 11
     assert finding(report, "queue").state == "skipped"
     assert finding(report, "backend").state == "ok"
+    unnamed = finding(examine(1), "backend")
+    assert (unnamed.state, "--url names it" in unnamed.message) == ("skipped", True)
     monkeypatch.delenv("LABEL_STUDIO_URL")
     check_first_failure(examine(1), "Label Studio", "LABEL_STUDIO_URL", "export")
 
@@ -136,6 +138,8 @@ def test_a_config_that_clip_cannot_fill(ls: LabelStudio, healthy: int) -> None:
         ls.json("POST", "/api/projects", json={"title": "text", "label_config": config})["id"]
     )
     check_first_failure(examine(empty), "labeling config", "none", "")
+    wording = finding(examine(healthy), "label wording")
+    assert "know English words best" in wording.message
     opaque = CONFIG.replace("cat", "cls_07")
     ls.request("PATCH", f"/api/projects/{healthy}", json={"label_config": opaque})
     found = finding(examine(healthy), "label wording")
@@ -191,19 +195,76 @@ def test_an_image_that_cannot_be_read(ls: LabelStudio, stub: StubBackend) -> Non
     assert "gives no prediction" in finding(report, "prediction").message
 
 
-@pytest.mark.parametrize(
-    ("change", "says", "fix"),
-    [
-        ({"show_collab_predictions": False}, "does not show predictions", "Settings > Annotation"),
-        ({"sampling": "Sequential sampling"}, "Sequential", "Uncertainty sampling"),
-        ({"maximum_annotations": 2}, "2 annotations", "Set it to 1"),
-    ],
-)
-def test_settings_that_break_the_order(
-    ls: LabelStudio, healthy: int, change: Mapping[str, Any], says: str, fix: str
+def test_predictions_that_are_switched_off(ls: LabelStudio, healthy: int) -> None:
+    ls.request("PATCH", f"/api/projects/{healthy}", json={"show_collab_predictions": False})
+    report = examine(healthy)
+    check_first_failure(report, "queue", "does not show predictions", "Settings > Annotation")
+
+
+def test_settings_of_somebody_elses_project_are_notices(ls: LabelStudio, healthy: int) -> None:
+    settings = {"sampling": "Sequential sampling", "maximum_annotations": 2}
+    ls.request("PATCH", f"/api/projects/{healthy}", json=settings)
+    report = examine(healthy)
+    assert report.exit_code == 0
+    sampling, several = [found for found in report.findings if found.name == "queue"]
+    assert (sampling.state, several.state) == ("warning", "warning")
+    assert "'Sequential sampling'" in sampling.message
+    assert "2 annotations per task" in several.message
+    for found in (sampling, several):
+        assert "Order by > Prediction score, then Label Tasks As Displayed" in found.fix
+
+
+def test_after_a_model_change_every_complaint_is_listed(ls: LabelStudio, stub: StubBackend) -> None:
+    project_id = new_project(ls, drawings(3))
+    connect(ls, project_id, stub.url, VERSION)
+    act_on_all_tasks(ls, project_id, "retrieve_tasks_predictions")
+    stub.version = "clip:test@00000000000b"
+    stub.results = [answer("cat", 0.25, stub.version)]
+    connect(ls, project_id, stub.url, stub.version)
+    assert ls.json("GET", f"/api/projects/{project_id}/next")["predictions"]  # that one is stored
+    report = examine(project_id)
+    lost, sampling = [found for found in report.findings if found.name == "queue"]
+    assert "2 of 3 tasks have no prediction of this version" in lost.message
+    assert lost.fix.startswith(f"ls-clip prelabel --project {project_id}")
+    assert (lost.state, sampling.state, report.exit_code) == ("failed", "warning", 21)
+    again = connect(ls, project_id, stub.url, stub.version)
+    assert [fault.code for fault in again.faults] == ["missing_scores", "sampling"]
+
+
+def test_only_a_vendors_backend_is_registered(ls: LabelStudio, stub: StubBackend) -> None:
+    project_id = new_project(ls, drawings(1))
+    with stub_backend("segmentation-1") as vendor:
+        other = {"project": project_id, "url": vendor.url, "title": "segmentation"}
+        ls.request("POST", "/api/ml", json=other)
+        report = examine(project_id)
+        check_first_failure(report, "registered", "no ML backend of ls-clip", "ls-clip connect")
+        assert f"'segmentation' at {vendor.url}" in finding(report, "registered").message
+        assert "Settings > Model" in finding(report, "registered").fix
+        assert not connect(ls, project_id, stub.url, VERSION).live
+
+
+def test_a_control_that_stays_hidden(ls: LabelStudio, healthy: int) -> None:
+    hidden = CONFIG.replace("<Choices ", '<Choices visibleWhen="choice-selected" ')
+    ls.request("PATCH", f"/api/projects/{healthy}", json={"label_config": hidden})
+    found = finding(examine(healthy), "labeling config")
+    assert (found.state, "stays hidden" in found.message) == ("warning", True)
+
+
+def test_an_address_with_a_path_too_many(ls: LabelStudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABEL_STUDIO_URL", f"{ls.url}/labels")
+    report = examine()
+    check_first_failure(report, "Label Studio", "/labels", f"LABEL_STUDIO_URL={ls.url}")
+
+
+def test_an_image_that_the_backend_reads_and_this_machine_does_not(
+    ls: LabelStudio, stub: StubBackend
 ) -> None:
-    ls.request("PATCH", f"/api/projects/{healthy}", json=change)
-    check_first_failure(examine(healthy), "queue", says, fix)
+    project_id = new_project(ls, ["http://127.0.0.1:9/cat.png"], sampling=UNCERTAINTY_SAMPLING)
+    connect(ls, project_id, stub.url, VERSION)
+    report = examine(project_id)
+    assert finding(report, "image").state == "warning"
+    assert finding(report, "prediction").state == "ok"
+    assert report.exit_code == 0
 
 
 def test_a_renamed_version_and_one_of_which_there_is_nothing(
@@ -215,7 +276,7 @@ def test_a_renamed_version_and_one_of_which_there_is_nothing(
     (task, _) = ls.json("GET", "/api/tasks", params={"project": healthy})["tasks"]
     earlier = {"task": task["id"], **answer(version=OLDER)}
     ls.request("POST", f"/api/projects/{healthy}/import/predictions", json=[earlier])
-    check_first_failure(examine(healthy), "queue", "there is no prediction", "ls-clip prelabel")
+    check_first_failure(examine(healthy), "queue", "2 of 2 tasks", "ls-clip prelabel")
     ls.request("PATCH", f"/api/projects/{healthy}", json={"model_version": OLDER})
     found = finding(examine(healthy), "queue")
     assert (found.state, "no live predictions" in found.message) == ("warning", True)

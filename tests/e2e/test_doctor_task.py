@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from command_line import CommandLine
 from drawn_regions import RECTANGLES, region
 from plain_projects import CONFIG, OLDER, VERSION, answer, drawings, new_project
+from review_world import picture
+from served import serving
 from stub_backend import StubBackend, stub_backend
 
-from importers.demo.services import LabelStudioServer
+from importers.demo.services import BackendServer, LabelStudioServer
 from importers.label_studio.connect import connect
 from importers.label_studio.explain import Explanation, explain_task
 from importers.label_studio.queries import ProjectTasks
@@ -71,10 +74,12 @@ def test_no_prediction_and_no_backend(ls: LabelStudio) -> None:
     assert f"ls-clip prelabel --project {project_id}" in found.reasons[0].next_step
 
 
-def test_no_prediction_yet_and_asking_brings_none(ls: LabelStudio, stub: StubBackend) -> None:
+def test_no_prediction_yet_and_asking_stores_none(ls: LabelStudio, stub: StubBackend) -> None:
     project_id, task_id = one_task(ls)
     connect(ls, project_id, stub.url, VERSION)
-    assert codes(explain_task(ls, task_id)) == ["not_yet"]
+    found = explain_task(ls, task_id)
+    assert codes(found) == ["not_yet"]
+    assert "with the score 0.500" in found.reasons[0].message
     task = ProjectTasks(ls, project_id).find(task_id)
     assert task is not None
     assert task["predictions"] == []
@@ -91,12 +96,81 @@ def test_a_backend_that_is_down(ls: LabelStudio) -> None:
     assert "Disconnected" in found.reasons[0].message
 
 
-def test_an_image_that_fails_is_named_with_its_reason(ls: LabelStudio, stub: StubBackend) -> None:
+def test_an_image_that_fails_is_named_with_the_backends_reason(
+    ls: LabelStudio, backend: BackendServer
+) -> None:
     project_id, task_id = one_task(ls, "data:image/png;base64,bm9uZQ==")
-    connect(ls, project_id, stub.url, VERSION)
+    connect(ls, project_id, backend.url, None)
     found = explain_task(ls, task_id)
     assert codes(found) == ["image_not_an_image"]
+    assert "Asked now, the ML backend gives no prediction: " in found.reasons[0].message
     assert "no image" in found.reasons[0].message
+
+
+def test_the_backend_answers_by_its_own_settings(
+    ls: LabelStudio, backend: BackendServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The image can be read from here, and the backend may not read it."""
+    with serving(lambda _, start: (start("200 OK", []), [picture(1)])[1]) as host:
+        monkeypatch.setenv("CLIP_ALLOWED_HOSTS", host.removeprefix("http://"))
+        project_id, task_id = one_task(ls, f"{host}/cat.png")
+        connect(ls, project_id, backend.url, None)
+        found = explain_task(ls, task_id)
+    assert codes(found) == ["image_private_address"]
+    assert "CLIP_ALLOWED_HOSTS" in found.reasons[0].next_step
+
+
+def test_a_backend_that_gives_nothing_and_does_not_say_why(
+    ls: LabelStudio, stub: StubBackend
+) -> None:
+    project_id, task_id = one_task(ls)
+    connect(ls, project_id, stub.url, VERSION)
+    stub.results = [[]]
+    found = explain_task(ls, task_id)
+    assert codes(found) == ["image_no_reason"]
+    assert found.reasons[0].next_step == "Its log has the reason."
+
+
+def test_a_backend_that_cannot_be_asked_from_here(ls: LabelStudio, stub: StubBackend) -> None:
+    project_id, task_id = one_task(ls)
+    connect(ls, project_id, stub.url, VERSION)
+    request = requests.request
+
+    def walled_off(method: str, url: str, **options: Any) -> requests.Response:
+        if url.endswith("/predict"):
+            raise requests.ConnectionError
+        return request(method, url, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(requests, "request", walled_off)
+        found = explain_task(ls, task_id)
+    assert codes(found) == ["not_asked_from_here"]
+    assert "cannot be asked from here" in found.reasons[0].message
+
+
+def test_a_vendors_backend_that_was_there_first(ls: LabelStudio, stub: StubBackend) -> None:
+    project_id, task_id = one_task(ls)
+    with stub_backend("segmentation-1") as vendor:
+        other = {"project": project_id, "url": vendor.url, "title": "segmentation"}
+        ls.request("POST", "/api/ml", json=other)
+        alone = explain_task(ls, task_id)
+        connect(ls, project_id, stub.url, VERSION)
+        ls.request("GET", f"/api/tasks/{task_id}")
+        assert [each.path for each in vendor.received].count("/predict") == 1
+        assert [each.path for each in stub.received].count("/predict") == 0
+        found = explain_task(ls, task_id)
+    assert codes(alone) == ["no_backend"]
+    assert codes(found) == ["backend_not_first"]
+    assert "delete 'segmentation' in Settings > Model" in found.reasons[0].next_step
+
+
+def test_a_control_that_stays_hidden(ls: LabelStudio) -> None:
+    hidden = CONFIG.replace("<Choices ", '<Choices visibleWhen="choice-selected" ')
+    project_id, task_id = one_task(ls, label_config=hidden)
+    predict(ls, project_id, task_id)
+    found = explain_task(ls, task_id)
+    assert codes(found) == ["control_hidden"]
+    assert not found.shown
 
 
 def test_a_config_that_clip_cannot_fill(ls: LabelStudio) -> None:

@@ -12,15 +12,18 @@ from typing import Any
 
 import pytest
 from command_line import CommandLine
-from plain_projects import OLDER, VERSION, answer, drawings, new_project
+from plain_projects import OLDER, VERSION, answer, drawings, new_project, task_ids
 
+from importers.commands.project_words import prelabel_lines
 from importers.demo.services import LabelStudioServer
 from importers.label_studio.predictions import PredictionImports
 from importers.label_studio.prelabel import PrelabelReport, only_one, prelabel
 from importers.label_studio.project import UNCERTAINTY_SAMPLING
 from importers.label_studio.queries import ProjectTasks
-from ls_backend.errors import ConfigError, LabelStudioError
+from ls_backend.errors import ConfigError, ImageError, LabelStudioError
 from ls_backend.label_studio import LabelStudio
+
+NOT_FOUND = ImageError("x is gone.", hint="Look for x.", code="http_404")
 
 
 def run(ls: LabelStudio, project_id: int, note: Path, answers: Any = None) -> PrelabelReport:
@@ -66,16 +69,20 @@ def test_what_fails_is_counted_by_reason_and_the_others_are_posted(
         assert len(tasks) == 6
         return [
             answer(),
-            "not_found",
+            NOT_FOUND,
             answer(label="elephant"),
             answer(score=float("nan")),
-            "not_found",
+            NOT_FOUND,
             answer(version="another"),
         ]
 
     report = run(ls, project_id, tmp_path / "note", answers)
-    assert report.done == 1
-    assert report.failed == {"invalid": 3, "not_found": 2}
+    assert (report.done, report.in_vain) == (1, False)
+    assert report.failed == {"invalid": 3, "http_404": 2}
+    first = report.examples["http_404"]
+    assert (first.message, first.hint) == (NOT_FOUND.message, NOT_FOUND.hint)
+    assert first.task == task_ids(ls, project_id)[1]
+    assert "elephant" in report.examples["invalid"].message
     assert sum(versions(ls, project_id).values()) == 1
     assert not report.ordered  # its sampling is not by uncertainty
     again = run(ls, project_id, tmp_path / "note", lambda tasks: [answer() for _ in tasks])
@@ -172,6 +179,30 @@ def test_a_proxy_that_drops_the_query_is_noticed_before_anything_is_posted(
     assert versions(ls, project_id) == Counter()
 
 
+def test_a_prelabel_in_vain_says_so(ls: LabelStudio, tmp_path: Path) -> None:
+    project_id = new_project(ls, ["a", "b"])
+    report = run(ls, project_id, tmp_path / "note", lambda tasks: [NOT_FOUND for _ in tasks])
+    assert report.in_vain
+    told = "\n".join(prelabel_lines(report))
+    assert "none of the tasks" in told
+    assert f"2 tasks without, such as task {task_ids(ls, project_id)[0]}: x is gone." in told
+    assert NOT_FOUND.hint in told
+    run(ls, project_id, tmp_path / "note")
+    assert not run(ls, project_id, tmp_path / "note").in_vain  # nothing was left to do
+
+
+def test_where_the_score_is_seen_and_how_the_lowest_comes_first(
+    ls: LabelStudio, tmp_path: Path
+) -> None:
+    told = "\n".join(prelabel_lines(run(ls, new_project(ls, ["a"]), tmp_path / "note")))
+    assert "Columns > Prediction score" in told
+    assert "Order by > Prediction score, then Label Tasks As Displayed" in told
+    by_score = new_project(ls, ["a"], sampling=UNCERTAINTY_SAMPLING)
+    told = "\n".join(prelabel_lines(run(ls, by_score, tmp_path / "note")))
+    assert "lowest score first" in told
+    assert "Order by" not in told
+
+
 def test_the_command(command_line: CommandLine, ls: LabelStudio, tmp_path: Path) -> None:
     images = [*drawings(5), "data:image/png;base64,bm9uZQ=="]
     project_id = new_project(ls, images)
@@ -185,8 +216,10 @@ def test_the_command(command_line: CommandLine, ls: LabelStudio, tmp_path: Path)
     version = first["model_version"]
     assert version.startswith("clip:")
     same = command_line(*arguments, "--model-version", version, **cache)
-    assert "nothing to do" in same.stdout
-    assert "1 task without: not_an_image" in same.stdout
+    assert same.returncode == 1
+    assert "none of the tasks" in same.stdout
+    assert "1 task without, task " in same.stdout
+    assert "no image" in same.stdout
     assert set(versions(ls, project_id).values()) == {1}
     assert ls.json("GET", f"/api/projects/{project_id}")["model_version"] == version
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
+from certificates import authority
+from image_host import ImageHost
 from studio_answers import COOKIE, LEGACY, PAT, Connect, Server, read
 
 from ls_backend.errors import LabelStudioError, LabelStudioUnauthorized, LabelStudioUnreachable
@@ -89,6 +92,41 @@ def test_https_where_there_is_http(server: Server, connect: Connect) -> None:
     with pytest.raises(LabelStudioUnreachable) as error:
         read(connect(url=server.url.replace("http:", "https:")))
     assert "http instead of https" in error.value.hint
+
+
+def test_http_where_there_is_https(connect: Connect, tmp_path: Path) -> None:
+    with ImageHost(authority(tmp_path).server) as host:
+        address = host.url.replace("https:", "http:")
+        with pytest.raises(LabelStudioUnreachable) as error:
+            read(connect(url=address))
+    assert "https instead of http" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html><h1>400 Bad Request</h1>The plain HTTP request was sent to HTTPS port</html>",
+        "Client sent an HTTP request to an HTTPS server.\n",
+        "<p>You're speaking plain HTTP to an SSL-enabled server port.</p>",
+    ],
+    ids=["nginx", "go", "apache"],
+)
+def test_a_proxy_that_wants_https(server: Server, connect: Connect, page: str) -> None:
+    server.status, server.body = 400, page
+    with pytest.raises(LabelStudioError) as error:
+        read(connect())
+    assert error.value.code == "label_studio_moved"
+    assert server.url.replace("http:", "https:") in error.value.hint
+
+
+@pytest.mark.parametrize("said", ["Token is expired", "Token is blacklisted"])
+def test_a_token_that_has_ended_is_to_be_made_anew(
+    server: Server, connect: Connect, said: str
+) -> None:
+    server.refused(401, said)
+    with pytest.raises(LabelStudioUnauthorized, match="has expired or was revoked") as error:
+        read(connect())
+    assert "Create New Token" in error.value.hint
 
 
 def test_an_answer_that_takes_too_long(server: Server, connect: Connect) -> None:

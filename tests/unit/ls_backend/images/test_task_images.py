@@ -129,7 +129,7 @@ def test_an_upload_without_label_studio_says_what_to_set() -> None:
     assert code_of(reader(), UPLOAD) == "no_label_studio"
 
 
-@pytest.mark.parametrize("source", [None, "", "  ", 7, ["/a.png"], {"url": "/a.png"}])
+@pytest.mark.parametrize("source", [None, "", "  ", 7, [], {"url": "/a.png"}])
 def test_a_task_without_an_image_is_named(source: object) -> None:
     assert code_of(reader(), source) == "no_image"
 
@@ -138,6 +138,8 @@ def test_a_data_uri_is_read() -> None:
     inline = base64.b64encode(PNG).decode()
 
     assert read(reader(), f"data:image/png;base64,{inline}").size == (4, 3)
+    as_browsers_take_it = "\n ".join([inline[:40], inline[40:].rstrip("=")])
+    assert read(reader(), f"data:image/png;base64,{as_browsers_take_it}").size == (4, 3)
     assert read(reader(), f"DATA:image/png;BASE64,{inline}").size == (4, 3)
 
 
@@ -145,7 +147,9 @@ def test_a_data_uri_is_read() -> None:
     ("uri", "code"),
     [
         ("data:image/png;base64", "data_uri"),
-        ("data:image/png;base64,abc", "data_uri"),
+        ("data:image/png;base64,abcde", "data_uri"),
+        ("data:image/png;base64,####", "data_uri"),
+        ("data:image/png;base64,\u00e4\u00f6\u00fc", "data_uri"),
         ("data:image/png;base64,", "empty"),
         ("data:text/html,%3Chtml%3E", "html"),
         ("data:image/png;base64," + "A" * 2000, "too_many_bytes"),

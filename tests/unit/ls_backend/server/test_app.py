@@ -61,6 +61,20 @@ def test_a_task_that_fails_leaves_its_place_empty(client: FlaskClient, drawing: 
     assert second == third == []
 
 
+def test_who_asks_for_reasons_is_told_why_a_task_has_none(
+    client: FlaskClient, drawing: Draw
+) -> None:
+    tasks = [{"id": 1, "data": {"image": inline(drawing, "cat")}}, {"id": 2, "data": {}}]
+    body = {"tasks": tasks, "label_config": CONFIG, "params": {"reasons": True}}
+    said = client.post("/predict", json=body).get_json()
+    assert said["results"][1] == []
+    assert said["reasons"][0] is None
+    reason = said["reasons"][1]
+    assert (reason["code"], bool(reason["hint"])) == ("no_image", True)
+    assert "has no image in 'image'" in reason["message"]
+    assert "reasons" not in client.post("/predict", json={**body, "params": {}}).get_json()
+
+
 def test_no_tasks_no_results(client: FlaskClient) -> None:
     answer = client.post("/predict", json={"tasks": [], "label_config": CONFIG})
 
