@@ -26,7 +26,7 @@ from bench.pictures import CONFIG, random_model, served
 
 SIDE = 7000
 IMAGES = 100
-A_REQUEST = 20
+A_REQUEST = 5
 CALLERS = 2
 REST_SECONDS = 60.0
 PEAK_MIB = 2500

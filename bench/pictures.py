@@ -97,7 +97,11 @@ def _serve(files: Mapping[str, list[bytes]], ready: Connection) -> None:
         wbufsize = -1
 
         def do_GET(self) -> None:
-            series, side, form, number = self.path.rpartition("/")[2].split("-")
+            named = self.path.rpartition("/")[2].split("-")
+            if len(named) != 4:  # the backend asks whether its token is accepted
+                self.send_error(404)
+                return
+            series, side, form, number = named
             # What follows an image's end is not decoded, and makes it another file.
             body = files[f"{side}-{form}"][int(number)] + f"series {series}".encode()
             self.send_response(200)

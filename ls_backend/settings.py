@@ -8,7 +8,7 @@ LABEL_STUDIO_HOST                                       what it calls itself in 
                                                         it; the ML backend learns it from /setup
 BASIC_AUTH_USER, _PASS                                  what Label Studio must present here
 CLIP_IMAGE_SECONDS       10                             for one image: connect, redirects, body;
-                                                        and as much again to decode it
+                                                        and as much processor time to decode it
 CLIP_IMAGE_MAX_BYTES     33554432 (32 MiB)              of one image file
 CLIP_IMAGE_MAX_PIXELS    50000000                       of one image, width x height
 CLIP_ALLOWED_HOSTS                                      hosts whose images may lie on private

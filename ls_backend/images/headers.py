@@ -13,6 +13,7 @@ import re
 import struct
 import time
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ls_backend.errors import ImageError
@@ -51,6 +52,7 @@ _END, _SCAN, _APP1 = 0xD9, 0xDA, 0xE1
 _WITHOUT_LENGTH = {0x01, 0xD8}
 _JPEG = b"\xff\xd8"
 _EXIF_NAME = b"Exif\0\0"
+_EXIF_NAMES = re.compile(rb"(?:Exif\0\0)*")
 
 
 class BoundedFile(io.BytesIO):
@@ -58,7 +60,8 @@ class BoundedFile(io.BytesIO):
 
     Args:
         data: The file.
-        seconds: For the header, and again for the pixels.
+        seconds: Of this thread's processor time, for the header, and again for the pixels: a busy
+            machine makes no image slow.
     """
 
     def __init__(self, data: bytes, seconds: float) -> None:
@@ -79,9 +82,9 @@ class BoundedFile(io.BytesIO):
         self._reads_left -= 1
         if self._reads_left < 0:
             raise _too_many_parts()
-        if time.monotonic() > self._until:
+        if time.thread_time() > self._until:
             raise ImageError(
-                f"The image takes longer to decode than {self._seconds:g} s.",
+                f"The image takes longer to decode than {self._seconds:g} s of processor time.",
                 hint="Save it anew with an image editor, or raise CLIP_IMAGE_SECONDS.",
                 code="slow_to_decode",
             )
@@ -89,7 +92,7 @@ class BoundedFile(io.BytesIO):
 
     def _allow(self, reads: int) -> None:
         self._reads_left = reads
-        self._until = time.monotonic() + self._seconds
+        self._until = time.thread_time() + self._seconds
 
 
 def check_parts(data: bytes) -> None:
@@ -99,7 +102,7 @@ def check_parts(data: bytes) -> None:
         ImageError: With the code too_many_parts.
     """
     if data.startswith(_JPEG):
-        _check_tags(_exif_of(data))
+        _check_exif(_exif_of(data))
     elif data[4:8] == b"ftyp":  # AVIF and HEIC, in which EXIF lies anywhere
         left = TAGS
         for head in _TIFF_HEAD.finditer(data):
@@ -116,7 +119,7 @@ def check_costs(image: Image, data: bytes, max_pixels: int) -> None:
     """
     exif = image.info.get("exif")
     if isinstance(exif, bytes):
-        _check_tags(exif.removeprefix(_EXIF_NAME))
+        _check_exif(exif)
     if data.startswith(_JPEG):
         scans = sum(marker == _SCAN for marker, _, _ in _segments(data))
         if scans * image.width * image.height > SCANNED_PIXELS:
@@ -151,6 +154,11 @@ def _check_tiles(tags: Mapping[int, Any], size: int, max_pixels: int) -> None:
             raise _too_many_parts()
 
 
+def _check_exif(exif: bytes) -> None:
+    names = _EXIF_NAMES.match(exif)
+    _check_tags(exif, names.end() if names else 0)
+
+
 def _check_tags(data: bytes, start: int = 0, left: int = TAGS) -> int:
     """How many of the tags that are left remain after those of the TIFF structure at `start`."""
     if not _TIFF_HEAD.match(data, start):
@@ -159,13 +167,15 @@ def _check_tags(data: bytes, start: int = 0, left: int = TAGS) -> int:
     is_big = 43 in data[start + 2 : start + 4]
     offset, entry = ("Q", "HHQQ") if is_big else ("L", "HHLL")
     directories = [_number(data, start + (8 if is_big else 4), order + offset)]
-    claimed = 0
+    claimed, end = 0, len(data) - start
     for directory in directories:  # which grows by those that are found in it
         for tag, kind, count, value in _entries(data, start + directory, order, entry):
             left -= 1
-            claimed += count * _SIZES.get(kind, 0)
-            is_bomb = kind in _SIZES and kind not in _BYTE_TYPES and count > TAG_NUMBERS
-            if left < 0 or is_bomb or claimed > CLAIMS * len(data):
+            size = count * _SIZES.get(kind, 0)
+            is_whole = value + size <= end  # Pillow leaves out what is not
+            claimed += size if is_whole else 0
+            is_bomb = is_whole and kind not in _BYTE_TYPES and size > 0 and count > TAG_NUMBERS
+            if left < 0 or is_bomb or claimed > CLAIMS * end:
                 raise _too_many_parts()
             if tag in _DIRECTORY_TAGS:
                 directories.append(value)
@@ -193,9 +203,10 @@ def _exif_of(data: bytes) -> bytes:
     Raises:
         ImageError: It is larger than cameras make it.
     """
+    before_pixels = takewhile(lambda segment: segment[0] != _SCAN, _segments(data))
     exif = b"".join(
         data[start + len(_EXIF_NAME) : end]
-        for marker, start, end in _segments(data)
+        for marker, start, end in before_pixels
         if marker == _APP1 and data.startswith(_EXIF_NAME, start)
     )
     if len(exif) > EXIF_BYTES:

@@ -49,7 +49,7 @@ def decode_image(
     The size is read from the header and checked before anything is decoded.
 
     Args:
-        seconds: For the header, and again for the pixels.
+        seconds: Of processor time, for the header, and again for the pixels.
         before_pixels: Called with the number of pixels before they take memory; may wait.
 
     Raises:

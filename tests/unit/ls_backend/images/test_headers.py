@@ -50,6 +50,10 @@ def seconds_of(data: bytes) -> tuple[float, Image.Image | ImageError]:
             lambda: bombs.png_with_exif(bombs.exif_of_fractions(0x0112)), id="png fractions"
         ),
         pytest.param(
+            lambda: bombs.png_with_exif(b"Exif\0\0" + bombs.exif_of_fractions(0x0112)),
+            id="png fractions behind a name",
+        ),
+        pytest.param(
             lambda: bombs.webp_with_exif(bombs.exif_of_fractions(0x0112)), id="webp fractions"
         ),
         pytest.param(lambda: bombs.avif_of_fractions(0x0112), id="avif fractions"),
@@ -96,18 +100,29 @@ def test_of_thousands_of_frames_the_first_is_shown_at_once(bomb: Bomb) -> None:
 
 def test_time_is_bounded_where_nothing_else_is() -> None:
     data = bombs.png_that_unpacks()
-    began = time.monotonic()
+    began = time.thread_time()
 
     with pytest.raises(ImageError, match=r"longer to decode than 0\.5 s") as refusal:
         decode_image(data, seconds=0.5)
 
     assert refusal.value.code == "slow_to_decode"
     assert "CLIP_IMAGE_SECONDS" in refusal.value.hint
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < SECONDS
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("wrap", [bombs.png_with_exif, bombs.jpeg_with_exif, bombs.webp_with_exif])
+def test_a_tag_that_claims_more_than_there_is_costs_no_image(
+    wrap: Callable[[bytes], bytes],
+) -> None:
+    turned = struct.pack(">HHLHH", 0x0112, 3, 1, 6, 0)
+    broken = struct.pack(">HHLL", 0x011A, 5, 2**31, 26)
+
+    assert decode_image(wrap(bombs.exif(turned + broken, 2, b""))).mode == "RGB"
 
 
 def test_what_is_large_and_honest_is_read() -> None:
-    photo = Image.effect_noise((1500, 1000), 80).convert("RGB")
+    photo = Image.effect_noise((900, 600), 80).convert("RGB")
     plain = encoded(photo, "JPEG")
     profile = b"\xff\xe2" + struct.pack(">H", 65_535) + b"MPF " + bytes(65_529)
     rows = encoded(photo, "TIFF", compression="raw", tiffinfo={278: 1})
