@@ -115,6 +115,8 @@ app.add_typer(
 
 def main() -> None:
     """Run the command line; never shows a traceback."""
+    if sys.argv[1:2] == ["serve"]:
+        _heed_log_format()
     try:
         app()
     except SystemExit as end:
@@ -124,6 +126,14 @@ def main() -> None:
     except Exception:
         _report_bug()
         sys.exit(1)
+
+
+def _heed_log_format() -> None:
+    # Before anything is said: what is wrong with the arguments or settings is a line, too.
+    if os.environ.get("CLIP_LOG_FORMAT", "").strip().lower() == "json":
+        from ls_backend.json_lines import output_json_lines
+
+        output_json_lines()
 
 
 def _leave_at_once() -> None:

@@ -103,7 +103,7 @@ class Backend:
         version = self._given(model, target, project)
         if self.versions.get(version) is None and self._studying.acquire(blocking=False):
             # What it logs still belongs to this request.
-            study = partial(copy_context().run, self._study_apart, model, target)
+            study = partial(copy_context().run, self._study_apart, model, target, version)
             threading.Thread(target=study, daemon=True).start()
         return version
 
@@ -143,8 +143,8 @@ class Backend:
         self._begin()
         try:
             model = self.loader.wait(deadline - began)
-            self._given(model, target, project)
-            self._study(model, target, deadline)
+            version = self._given(model, target, project)
+            self._study(model, target, version, deadline)
             encode = partial(self._vectors_of(model).encode, deadline=deadline)
             answers = model.answers(tasks, target, encode, context)
         finally:
@@ -202,7 +202,7 @@ class Backend:
         if self.access is not None and REFUSED_CODES & failed.keys():
             self.access.ask()
 
-    def _given(self, model: ClipModel, target: LabelTarget, project: str | None = None) -> str:
+    def _given(self, model: ClipModel, target: LabelTarget, project: str | None) -> str:
         """The version of a labeling config, which is remembered, as is the project that asks."""
         version = model.version(target)
         if project is not None and self.projects.asked(project, version):
@@ -213,17 +213,22 @@ class Backend:
                 del self.versions[next(iter(self.versions))]
         return version
 
-    def _study_apart(self, model: ClipModel, target: LabelTarget) -> None:
+    def _study_apart(self, model: ClipModel, target: LabelTarget, version: str) -> None:
         try:
-            self._study(model, target)
+            self._study(model, target, version)
         except ModelError as error:
             log.warning("[%s] %s %s", error.code, error.message, error.hint)
         finally:
             self._studying.release()
 
-    def _study(self, model: ClipModel, target: LabelTarget, deadline: float = float("inf")) -> None:
+    def _study(
+        self,
+        model: ClipModel,
+        target: LabelTarget,
+        version: str,
+        deadline: float = float("inf"),
+    ) -> None:
         """Encode a version's texts when it first comes, and say what is odd about its labels."""
-        version = self._given(model, target)
         if self.versions.get(version) is not None:
             return
         try:

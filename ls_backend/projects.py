@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 PROJECTS_KEPT = 100
 
@@ -24,7 +24,7 @@ class Project:
         asked: Time of its last /setup or /predict, in seconds since 1970.
         answered: Number of tasks that got a prediction.
         failed: Code of a reason → number of tasks that got none for it.
-        last: Last task without a prediction and its reason, in a sentence; "" where there is none.
+        last: Last reason why there was no prediction, in a sentence; "" where there is none.
     """
 
     number: str
@@ -45,28 +45,33 @@ class Projects:
     def asked(self, number: str, version: str) -> bool:
         """A project has asked, and is answered with this version; whether that is news."""
         with self._lock:
-            before = self._known.pop(number, Project(number))
-            self._known[number] = Project(
-                number, version, time.time(), before.answered, before.failed, before.last
-            )
-            if len(self._known) > PROJECTS_KEPT:
-                self._known.popitem(last=False)
+            before = self._asking(number)
+            self._known[number] = replace(before, version=version)
         return before.version != version
+
+    def refused(self, number: str, reason: str) -> None:
+        """A project has asked with a labeling config that cannot be answered."""
+        with self._lock:
+            self._known[number] = replace(self._asking(number), last=reason)
 
     def answered(self, number: str, tasks: int, failed: Mapping[str, int], last: str) -> None:
         """Count what came of a request of a project that has asked: see `Project`."""
         with self._lock:
             before = self._known.get(number)
-            if before is None:
-                return
-            self._known[number] = Project(
-                number,
-                before.version,
-                before.asked,
-                before.answered + tasks,
-                Counter(before.failed) + Counter(failed),
-                last or before.last,
-            )
+            if before is not None:
+                self._known[number] = replace(
+                    before,
+                    answered=before.answered + tasks,
+                    failed=Counter(before.failed) + Counter(failed),
+                    last=last or before.last,
+                )
+
+    def _asking(self, number: str) -> Project:
+        """What is known of it, now that it asks; makes room for it."""
+        before = self._known.pop(number, Project(number))
+        if len(self._known) >= PROJECTS_KEPT:
+            self._known.popitem(last=False)
+        return replace(before, asked=time.time())
 
     def latest_first(self) -> list[Project]:
         with self._lock:

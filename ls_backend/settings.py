@@ -119,20 +119,8 @@ def settings_from_env(environ: Mapping[str, str] | None = None) -> Settings:
             _number(given, "CLIP_CACHE_MAX_BYTES", Settings.cache_max_bytes, least=0)
         ),
         webhook_secret=given.get("CLIP_WEBHOOK_SECRET") or None,
-        log_format=log_format_from_env(given),
+        log_format=_one_of(LogFormat, given, "CLIP_LOG_FORMAT", Settings.log_format),
     )
-
-
-def log_format_from_env(environ: Mapping[str, str] | None = None) -> LogFormat:
-    """How the log looks: the one setting that is needed before the others are read.
-
-    Raises:
-        ConfigError: CLIP_LOG_FORMAT is no format.
-    """
-    name = "CLIP_LOG_FORMAT"
-    given = (os.environ if environ is None else environ).get(name, "").strip()
-    form: LogFormat = _one_of(LogFormat, {name: given}, name, Settings.log_format)
-    return form
 
 
 def _pair(given: Mapping[str, str], first: str, second: str) -> tuple[str, str]:

@@ -22,12 +22,9 @@ def serve(
 ) -> None:
     """Serve the ML backend that answers Label Studio with CLIP."""
     from importers.sketch import resolve_model
-    from ls_backend.json_lines import output_json_lines
     from ls_backend.server import serve as backend
-    from ls_backend.settings import log_format_from_env, settings_from_env
+    from ls_backend.settings import settings_from_env
 
-    if log_format_from_env() == "json":
-        output_json_lines()
     settings = settings_from_env()
     backend.serve(resolve_model(model or settings.model), host, port, settings)
 

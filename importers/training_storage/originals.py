@@ -117,7 +117,7 @@ def _drawn(sample: Sample, store: ImageStore, ledger: Ledger) -> Picture | str:
 def _read(task: ReviewedTask, images: TaskImages, store: ImageStore) -> Picture | str:
     """Put a task's picture into the store."""
     if not task.source:
-        return "Its task has no image."
+        return f"Its task shows no image, or several: see ls-clip doctor --task {task.task_id}."
     try:
         data = images.fetch({"id": task.task_id, "data": {_FIELD: task.source}}, _FIELD)
         images.decode(data)  # whole: training would stumble over one that breaks off

@@ -19,7 +19,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ls_backend.backend import Backend, ModelLoader, NotReady
-from ls_backend.errors import ModelError
+from ls_backend.errors import LabelConfigError, ModelError
 from ls_backend.labels.config import read_label_config
 from ls_backend.logs import name_project, name_requests
 from ls_backend.metrics import LATENCY, REGISTRY, REQUESTS
@@ -39,6 +39,8 @@ from ls_backend.settings import SECRET_HEADER, Settings
 
 if TYPE_CHECKING:
     from flask import Flask, Response
+
+    from ls_backend.labels.target import LabelTarget
 
 LARGEST_BODIES = {"/setup": 16 * 1024 * 1024, "/predict": 256 * 1024 * 1024}
 """In bytes; what is sent to another route is not read."""
@@ -89,7 +91,7 @@ def _protocol(app: Flask, backend: Backend) -> None:
     def setup() -> dict[str, str]:
         body = read_body(SETUP, request.get_data())
         project = name_project(body.get("project"))
-        target = read_label_config(body["schema"])
+        target = _target(backend, project, body["schema"])
         version = backend.setup(target, body.get("hostname"), body.get("access_token"), project)
         return {"model_version": version}
 
@@ -98,7 +100,7 @@ def _protocol(app: Flask, backend: Backend) -> None:
         backend.check_room()  # before a large body is read
         body = read_body(PREDICT, request.get_data())
         project = name_project(body.get("project"))
-        target = read_label_config(body["label_config"])
+        target = _target(backend, project, body["label_config"])
         deadline = g.began + backend.settings.predict_seconds
         params: Mapping[str, Any] = body.get("params") or {}
         context = params.get("context")
@@ -180,6 +182,20 @@ def _access(backend: Backend) -> dict[str, Any]:
         return {}
     access.ask_if_refused()
     return {"label_studio": {"url": access.url, **asdict(access.last)}}
+
+
+def _target(backend: Backend, project: str | None, label_config: str) -> LabelTarget:
+    """What to fill; a project whose labeling config is refused is remembered for it.
+
+    Raises:
+        LabelConfigError: CLIP can fill nothing in it, or several controls.
+    """
+    try:
+        return read_label_config(label_config)
+    except LabelConfigError as error:
+        if project is not None:
+            backend.projects.refused(project, error.message)
+        raise
 
 
 def _count_requests(app: Flask) -> None:

@@ -41,7 +41,7 @@ def render_page(backend: Backend) -> str:
     from flask import render_template
 
     images = by_label(IMAGES)
-    return render_template(
+    page = render_template(
         "page.html",
         refresh=REFRESH_SECONDS,
         now=_clock(datetime.now().timestamp()),
@@ -58,6 +58,8 @@ def render_page(backend: Backend) -> str:
         images=sorted(images.items(), key=lambda item: -item[1]),
         warnings=[(_clock(warned.at), warned) for warned in LAST_WARNINGS.newest_first()],
     )
+    # Half a character, which JSON can carry, is none that a page can.
+    return page.encode(errors="backslashreplace").decode()
 
 
 def _clock(at: float) -> str:
@@ -92,7 +94,7 @@ def _project_row(project: Project) -> dict[str, str]:
     reasons = sorted(project.failed.items(), key=lambda item: -item[1])
     return {
         "number": project.number,
-        "version": project.version,
+        "version": project.version or "none: its labeling config is refused",
         "asked": _clock(project.asked),
         "answered": f"{project.answered:,}",
         "failed": f"{sum(project.failed.values()):,}",

@@ -24,6 +24,20 @@ def test_what_came_of_the_tasks_is_added_up() -> None:
     assert began <= project.asked <= time.time()
 
 
+def test_a_project_whose_config_is_refused_keeps_what_came_before() -> None:
+    projects = Projects()
+    projects.asked("3", "clip:a")
+    projects.answered("3", 2, {}, "")
+    projects.refused("3", "nothing to fill")
+    projects.refused("4", "nothing to fill")
+
+    fourth, third = projects.latest_first()
+
+    assert (third.version, third.answered, third.last) == ("clip:a", 2, "nothing to fill")
+    assert (fourth.version, fourth.answered, fourth.last) == ("", 0, "nothing to fill")
+    assert fourth.asked > 0
+
+
 def test_those_that_asked_last_are_remembered_and_no_more() -> None:
     projects = Projects()
     for number in range(PROJECTS_KEPT + 2):

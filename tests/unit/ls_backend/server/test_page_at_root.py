@@ -109,10 +109,14 @@ def test_the_page_names_projects_tasks_and_reasons(client: FlaskClient, drawing:
         body = {"tasks": tasks, "label_config": schema, "project": project}
         assert client.post("/predict", json=body).status_code == 200
     version = client.post("/setup", json={"schema": CONFIG}).get_json()["model_version"]
+    refused = client.post("/setup", json={"schema": "<View/>", "project": "5.1795337000"})
+    assert refused.status_code == 400
 
     page = client.get("/").text
 
-    regions, choices = projects_on(page)
+    unread, regions, choices = projects_on(page)
+    assert unread[:2] == ["5", "none: its labeling config is refused"]
+    assert unread[4].startswith("0 last: CLIP can fill Choices, Taxonomy,")
     assert choices[:2] == ["3", version]
     assert choices[3:] == [
         "1",
@@ -127,6 +131,17 @@ def test_the_page_names_projects_tasks_and_reasons(client: FlaskClient, drawing:
     ]
     said = re.sub(r"<[^>]+>", "", unescape(page))
     assert "project 3: task 42: no prediction [private_address]" in " ".join(said.split())
+    assert "project 5: POST /setup refused with 400: [label_config]" in " ".join(said.split())
+
+
+@pytest.mark.usefixtures("last_warnings")
+def test_half_a_character_is_no_end_of_the_page(client: FlaskClient) -> None:
+    logging.getLogger("ls_backend").warning("task \ud800: no prediction")
+
+    answer = client.get("/")
+
+    assert answer.status_code == 200
+    assert "task \\ud800: no prediction" in answer.text
 
 
 def projects_on(page: str) -> list[list[str]]:
