@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-lowest lint types bench bench-backend bench-memory bench-sketch bench-sync bench-campaign docs clean
+.PHONY: help setup demo test test-lowest lint types bench bench-backend bench-memory bench-soak bench-sketch bench-sync bench-campaign docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench-backend: .venv/.ready ## measure the ML backend: images a second, waiting 
 
 bench-memory: .venv/.ready ## measure what the ML backend keeps of large images; fails above the bound
 	@$(BIN)/python -m bench.memory
+
+bench-soak: .venv/.ready ## measure half an hour of the ML backend among hostile images and connections
+	@$(BIN)/python -m bench.soak
 
 bench-sketch: .venv/.ready ## measure the tiny CLIP and the review queue on fresh drawings
 	@$(BIN)/python -m bench.sketch_training.evaluate
