@@ -27,9 +27,10 @@ test: setup ## run all tests, against a real Label Studio
 
 test-lowest: .venv-label-studio/.ready ## run the unit tests with the lowest versions that pyproject.toml allows
 	@test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
-	@.venv-lowest/bin/pip install --quiet --disable-pip-version-check packaging
-	@.venv-lowest/bin/python -m scripts.lowest > .venv-lowest/lowest.txt
-	@.venv-lowest/bin/pip install --quiet --no-compile --disable-pip-version-check \
+	@.venv-lowest/bin/pip install --quiet --disable-pip-version-check uv
+	@.venv-lowest/bin/uv pip compile --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
+		--extra s3 --extra parquet pyproject.toml --output-file .venv-lowest/lowest.txt
+	@.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python \
 		--constraint .venv-lowest/lowest.txt --editable '.[dev]'
 	@.venv-lowest/bin/python -m pytest tests/unit
 

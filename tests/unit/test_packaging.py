@@ -14,8 +14,6 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts.lowest import lowest
-
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("importers", "ls_backend")
 NOT_ON_PYPI = {"label_studio_ml"}
@@ -95,9 +93,3 @@ def test_links_of_the_readme_lead_somewhere_where_only_it_is(pyproject: dict[str
     assert f"({home}/blob/main/docs/campaign.md#budget)" in text
     assert re.findall(r"\]\((?!https?:|#)", text) == []
     assert all(url.startswith(home) for url in pyproject["project"]["urls"].values())
-
-
-def test_the_lowest_versions_are_those_that_are_allowed(project: dict[str, Any]) -> None:
-    pinned = list(lowest(["a>=1.2,<3", "b[x]>=4; python_version < '3'", "c"]))
-    assert pinned == ["a==1.2", 'b==4; python_version < "3"']
-    assert len(list(lowest(project["dependencies"]))) == len(project["dependencies"])
