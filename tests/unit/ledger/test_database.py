@@ -42,9 +42,8 @@ def test_a_damaged_or_newer_ledger_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be read"):
         Ledger(damaged)
     newer = tmp_path / "newer.sqlite"
-    with sqlite3.connect(newer) as db:
+    with closing(sqlite3.connect(newer)) as db:
         db.execute("PRAGMA user_version = 99")
-    db.close()
     with pytest.raises(LedgerError, match="version 99"):
         Ledger(newer)
 
