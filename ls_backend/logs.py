@@ -90,26 +90,38 @@ def log_to_stderr(form: LogFormat, *others: str) -> None:
     """
     import structlog
 
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_described(form),
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendered(form),
-            ],
+    handler, of_libraries = logging.StreamHandler(), logging.StreamHandler()
+    of_libraries.addFilter(_is_unprinted)
+    for each in (handler, of_libraries):
+        each.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=_described(form),
+                processors=[
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *_rendered(form),
+                ],
+            )
         )
-    )
     for name in ("ls_backend", *others):
         log = logging.getLogger(name)
         log.handlers = [handler, LAST_WARNINGS]
         log.propagate = False
     logging.getLogger("ls_backend").setLevel(logging.INFO)
-    logging.getLogger().handlers = [handler]
+    logging.getLogger().handlers = [of_libraries]
     logging.captureWarnings(capture=True)
     if form == "json":
         sys.excepthook = _log_uncaught
         threading.excepthook = _log_uncaught_in_thread
+
+
+def _is_unprinted(record: logging.LogRecord) -> bool:
+    """Whether no library has printed it by a handler of its own, as huggingface_hub does."""
+    log: logging.Logger | None = logging.getLogger(record.name)
+    while log is not None and log.parent is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in log.handlers):
+            return False
+        log = log.parent
+    return True
 
 
 def _log_uncaught(

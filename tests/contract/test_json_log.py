@@ -25,6 +25,9 @@ def answers(self, *_):
         warnings.simplefilter("always")
         warnings.warn("a warning", UserWarning)
     logging.getLogger("some.library").warning("a library\\nlogs")
+    own = logging.getLogger("library.with.a.handler")
+    own.addHandler(logging.StreamHandler())
+    own.warning("printed once")
     threading.Thread(target=lambda: 1 / 0).start()
     raise ZeroDivisionError("of this request")
 
@@ -69,7 +72,9 @@ def test_every_line_is_json_whoever_writes_it(tmp_path: Path) -> None:
         [printed] = events(served.process.stdout.read())
 
     assert printed["event"] == "a library prints"
-    said = {event["event"]: event for event in events(served.log.read_text())}
+    found = events(served.log.read_text())
+    assert [event["event"] for event in found].count("printed once") == 1
+    said = {event["event"]: event for event in found}
     assert {"a C library", "prints"} <= said.keys()
     assert said["a library logs"]["level"] == "warning"
     [warned] = [text for text in said if "UserWarning: a warning" in text]
