@@ -93,6 +93,8 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     """A request that is being received."""
 
     completed: bool
+    path = ""
+    """Stays so where the head cannot be read."""
 
     def __init__(self, adjustments: Any, limit: BodyLimit, bodies: Bodies) -> None:
         super().__init__(adjustments)

@@ -1,8 +1,8 @@
 """The HTTP server: waitress with deadlines, a bound on connections, and a clean stop.
 
-One loop, in the thread that calls `run`, accepts, reads and writes for all connections; threads
-answer complete requests. Requests that bring something to read (/setup, /predict) have threads of
-their own: whatever those do, the others find one free.
+One loop, in the thread that calls `run`, accepts, reads and writes for all connections. It answers
+by itself what must never wait and waits for nothing; threads answer all else. Requests that bring
+something to read (/setup, /predict) have threads of their own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -34,7 +35,9 @@ TICK_SECONDS = 1
 """Between two looks at the deadlines of all connections."""
 AT_ONCE = 64
 """Connections accepted, or closed to make room, in one turn of the loop."""
-QUICK_THREADS = 8
+PROMPT_PATHS = {"/health", "/ready", "/webhook"}
+"""Answered in the loop: on busy processors each change of threads takes its time."""
+OTHER_THREADS = 4
 LARGEST_HEAD = 32 * 1024
 LARGEST_DRAINED = 1024**3
 """Bytes of a body that is dropped; a larger one costs its connection."""
@@ -73,22 +76,25 @@ class HttpServer(TcpWSGIServer):  # type: ignore[misc]
         self._leaves_at = math.inf
         self._looks_at = 0.0
         self._is_full = False
+        self._prompt: deque[Connection] = deque()
         self._with_body = ThreadedTaskDispatcher()
-        self._quick = ThreadedTaskDispatcher()
+        self._others = ThreadedTaskDispatcher()
         super().__init__(
-            app, {}, _sock=sock, dispatcher=self._quick, adj=_adjustments(), bind_socket=False,
+            app, {}, _sock=sock, dispatcher=self._others, adj=_adjustments(), bind_socket=False,
             sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
         )  # fmt: skip
         self._with_body.set_thread_count(threads)
-        self._quick.set_thread_count(QUICK_THREADS)
+        self._others.set_thread_count(OTHER_THREADS)
 
     def run(self) -> bool:
         """Answer until `stop`, and then finish what is under way; False where that was cut off."""
         while not self._is_over():
             wasyncore.loop(TICK_SECONDS, use_poll=True, map=self._map, count=1)
+            for _ in range(len(self._prompt)):
+                self._prompt.popleft().service()
             self._look_after_connections(time.monotonic())
         is_finished = all(not one.under_way for one in self.active_channels.values())
-        for threads in (self._with_body, self._quick):
+        for threads in (self._with_body, self._others):
             threads.shutdown(timeout=THREADS_END_WITHIN_S)
         wasyncore.close_all(self._map)
         return is_finished
@@ -105,8 +111,13 @@ class HttpServer(TcpWSGIServer):  # type: ignore[misc]
     def add_task(self, connection: Connection) -> None:
         """Have the connection's first request answered; its `requests_lock` is held."""
         connection.under_way += 1
-        body = connection.requests[0].body
-        (self._with_body if body is not None and body.most else self._quick).add_task(connection)
+        request = connection.requests[0]
+        if request.path in PROMPT_PATHS:
+            self._prompt.append(connection)  # the trigger is pulled where a thread comes here
+        elif request.body is not None and request.body.most:
+            self._with_body.add_task(connection)
+        else:
+            self._others.add_task(connection)
 
     def readable(self) -> bool:
         return bool(self.accepting)

@@ -157,7 +157,7 @@ def test_an_answer_that_nobody_takes_holds_no_thread(
         return b"x" * 20_000_000
 
     with served_app(app, PLAIN) as served, ExitStack() as stack:
-        for _ in range(http_server.QUICK_THREADS):
+        for _ in range(http_server.OTHER_THREADS):
             stack.enter_context(served.connect(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"))
         assert served.ask("GET", "/ready") == 200
         until(lambda: not served.server.active_channels)
@@ -314,6 +314,29 @@ def test_predictions_under_way_leave_threads_for_the_rest(clip: Clip) -> None:
         assert served.ask("GET", "/health") == 200
         assert served.ask("POST", "/webhook", b"{}") == 200
         model.go.set()
+
+
+def test_what_must_not_wait_needs_no_thread(clip: Clip) -> None:
+    app = create_app(loaded(ClipModel(clip)), PLAIN)
+    go = threading.Event()
+
+    @app.get("/slow")
+    def slow() -> str:
+        go.wait(60)
+        return "at last"
+
+    with served_app(app, PLAIN) as served, ExitStack() as stack:
+        for _ in range(http_server.OTHER_THREADS):
+            stack.enter_context(served.connect(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"))
+        several = served.connect(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
+        stack.enter_context(several)
+
+        assert served.ask("GET", "/health") == 200
+        assert served.ask("POST", "/webhook", b"{}") == 200
+        answers = b""
+        while answers.count(b"HTTP/1.1 200 OK") < 50:
+            answers += several.recv(65536)
+        go.set()
 
 
 HEADERS = st.binary(max_size=40).map(lambda raw: raw.replace(b"\r", b"").replace(b"\n", b""))
