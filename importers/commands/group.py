@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from importers.commands.fitting import Line, print_line
-from importers.commands.output import err
+from importers.commands.output import err, tell
 from ls_backend.errors import LsClipError
 
 FAILED = 1
@@ -63,7 +63,7 @@ class CommandGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
-            print_line(err(), str(stop) or "Stopped.", markup=False)
+            tell(str(stop) or "Stopped.")
             raise typer.Exit(INTERRUPTED) from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

@@ -47,6 +47,11 @@ def err() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def tell(text: str) -> None:
+    """Print a message on stderr, as it stands."""
+    print_line(err(), text, markup=False)
+
+
 def as_json(report: Any) -> str:
     """A report dataclass as one line of JSON; money becomes a number."""
     return json.dumps(dataclasses.asdict(report), default=_json_value, ensure_ascii=False)

@@ -56,7 +56,8 @@ def prelabel(
     """Give all tasks of a project a CLIP prediction, in bulk.
 
     Tasks that have one of the same version are left alone, so it can be stopped and run again. The
-    exit status is 1 where tasks lack one and none of them could be given any.
+    exit status is 1 where tasks lack one and none of them could be given any; tasks in which no
+    region is drawn yet do not count beside others that have one.
     """
     from importers.label_studio.prelabel import prelabel_project
     from importers.sketch import resolve_model

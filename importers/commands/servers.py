@@ -9,7 +9,7 @@ import typer
 
 from importers.commands.arguments import AsJson, Host, Model, Port
 from importers.commands.group import FAILED, CommandGroup, tell_error
-from importers.commands.output import err, show
+from importers.commands.output import show, tell
 
 if TYPE_CHECKING:
     from ls_backend.clip.weights_files import FileState
@@ -50,7 +50,7 @@ def sketch(
     from importers.sketch.server import serve as serve_sketches
 
     def ready(base_url: str) -> None:
-        err().print(f"The model sketch-1 draws at {base_url}; Ctrl-C stops it.")
+        tell(f"The model sketch-1 draws at {base_url}; Ctrl-C stops it.")
 
     batches = BatchLimits(takes_s=batch_seconds)
     app = create_app(failure_rate, seed, request_log=request_log, batches=batches)
@@ -105,7 +105,7 @@ def fetch(
     """Download weights and tokenizer; run it again to go on where it stopped."""
     from ls_backend.clip import weights_files
 
-    files = weights_files.fetch(_named(model), to, lambda line: err().print(line, markup=False))
+    files = weights_files.fetch(_named(model), to, tell)
     _report(_named(model), files, json)
 
 

@@ -21,6 +21,7 @@ from importers.commands.output import (
     plain,
     progress_on,
     show,
+    tell,
     watching,
 )
 from importers.progress import silent
@@ -96,9 +97,7 @@ def _watch(path: Path, every: float, backend: str | None, *, full: bool, json: b
                 _show(report, json)
             if number == 0:
                 at_events = f"at events of {backend}, and " if backend else ""
-                console.print(
-                    f"Watching: syncs {at_events}every {every:g} s; Ctrl-C ends it.", markup=False
-                )
+                tell(f"Watching: syncs {at_events}every {every:g} s; Ctrl-C ends it.")
 
 
 def _end(*_: object) -> None:

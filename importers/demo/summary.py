@@ -113,8 +113,9 @@ def show_open(
         console,
         [
             "[bold]What to do next[/]",
-            "  Review some of yours: open it and press “Label All Tasks”. The keys 1 to 6 choose a",
-            "  label, 0 none of these, U unusable; Ctrl+Enter submits. Then, in another terminal:",
+            "  Review some of yours: open it and press “Label All Tasks”. The keys 1 to 6",
+            "  choose a label, 0 none of these, U unusable; Ctrl+Enter submits. Then, in",
+            "  another terminal:",
             f"    {_plain(sync)}",
             "  A campaign of your own, against your image server and your Label Studio:",
             f"    {_plain(_ls_clip())} new my-campaign",
@@ -145,15 +146,16 @@ def _what_happened(report: DemoReport, seconds: float) -> list[str]:
     return [
         f"[bold]The whole loop, in {_duration(seconds)}[/]",
         f"  Drawn     {report.samples} images from prompts, for {dollars(report.cost_usd)}: "
-        "the offline image server is free",
+        "the offline server is free",
         "  Scored    by CLIP: how sure is it that an image shows the label of its prompt?",
-        f"  Pushed    {report.pushed} tasks to Label Studio, the doubtful ones first; "
-        f"it served them {order}",
+        f"  Pushed    {report.pushed} tasks to Label Studio, the doubtful ones first;",
+        f"            it served them {order}",
         f"  Reviewed  {report.approved} approved, {report.relabelled} relabelled, "
-        f"{report.rejected} rejected; {report.audit} of them drawn at random as an audit",
+        f"{report.rejected} rejected;",
+        f"            {report.audit} of them drawn at random as an audit",
         f"  Synced    {report.synced} approved and relabelled images into the training folder",
-        f"  Live      {report.predictions_live} pictures that came without a label got one from "
-        "the ML backend",
+        f"  Live      {report.predictions_live} pictures without a label got one from the ML "
+        "backend",
     ]
 
 
@@ -174,8 +176,9 @@ def _where(report: DemoReport, places: Places) -> list[str]:
     return [
         "[bold]Where everything is[/]",
         f"  Training set     {_plain(_short(f'{report.storage}/releases/{report.release}'))}",
-        "                   README.md tells what it is; imagefolder/ has the images by split and",
-        "                   label, with prompt, scores and verdict of each in metadata.jsonl",
+        "                   README.md tells what it is; imagefolder/ has the images by",
+        "                   split and label, and metadata.jsonl the prompt, scores and",
+        "                   verdict of each",
         f"  Campaign         {_plain(_short(str(places.campaign / 'campaign.toml')))}",
         f"  Logs             {_plain(_short(str(places.logs)))}",
     ]

@@ -143,12 +143,18 @@ def answer_for(
             f"The ML backend refuses /predict: {said.get('message', response.status_code)}",
             hint=str(said.get("hint") or "Its log has the reason."),
         )
-    answer = next(iter(said.get("results") or []), None)
-    if isinstance(answer, dict):
+    return first_answer(said.get("results"), said.get("reasons"))
+
+
+def first_answer(results: Any, reasons: Any = None) -> NewPrediction | LsClipError:
+    """The first of a backend's results, or its reason for none."""
+    answer = next(iter(results or []), None)
+    if isinstance(answer, dict) and isinstance(answer.get("score"), (int, float)):
         return cast("NewPrediction", answer)
-    reason = next(iter(said.get("reasons") or []), None) or {}
+    reason = next(iter(reasons or []), None) or {}
+    no_score = "its prediction has no score." if answer else "it does not say why."
     return LsClipError(
-        str(reason.get("message", "it does not say why.")),
+        str(reason.get("message", no_score)),
         hint=str(reason.get("hint", "Its log has the reason.")),
         code=str(reason.get("code", "no_reason")),
     )

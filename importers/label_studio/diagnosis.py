@@ -20,6 +20,7 @@ LOWEST_FIRST = (
     "arrow beside Label All Tasks)"
 )
 """How people get the lowest score first, whatever the project's settings are."""
+NO_SCORES = "no_scores"
 NOT_FIRST, NOT_CHOSEN = "backend_not_first", "backend_not_chosen"
 """Codes of why Label Studio does not ask the ML backend."""
 _UNREACHED = {"Disconnected", "Error"}
@@ -57,10 +58,12 @@ def queue_faults(
         backend: The one of them that is to answer.
     """
     by_others = not_asked(project, backend) if backend else None
+    vanished = vanished_scores(project, stored, backend)
+    by_this = by_others is None and (vanished is None or vanished.code != NO_SCORES)
     found = [
         hidden_predictions(project),
-        vanished_scores(project, stored, backend),
-        missing_scores(project, stored, unscored) if by_others is None else None,
+        vanished,
+        missing_scores(project, stored, unscored) if by_this else None,
         (not_first(project, backends, backend) if backend else None) or by_others,
         *unordered(project),
     ]
@@ -84,8 +87,8 @@ def unordered(project: Project) -> Iterator[Fault]:
     In a project that no push made they are its owner's choice, and notices.
     """
     notice = not belongs_to_campaign(project)
-    step = f"{LOWEST_FIRST[0].upper()}{LOWEST_FIRST[1:]}. Only Label Studio's API changes the"
-    request = f"setting: PATCH /api/projects/{project['id']}"
+    step = f"{LOWEST_FIRST[0].upper()}{LOWEST_FIRST[1:]}. The community edition changes the setting"
+    request = f"by its API alone: PATCH /api/projects/{project['id']}"
     if project["sampling"] != UNCERTAINTY_SAMPLING:
         yield Fault(
             "sampling",
@@ -132,9 +135,7 @@ def vanished_scores(
     mend = connect_command(project["id"], backend["url"]) if backend else predict_command(project)
     if belongs_to_campaign(project):
         mend = "ls-clip push"
-    return Fault(
-        "no_scores", message, f"Choose another one in Settings > Annotation, or run: {mend}"
-    )
+    return Fault(NO_SCORES, message, f"Choose another one in Settings > Annotation, or run: {mend}")
 
 
 def missing_scores(project: Project, stored: Mapping[str, int], unscored: int) -> Fault | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import requests
 
-from importers.label_studio.backend import PREDICT_TIMEOUT_S, backend_version, said_in
+from importers.label_studio.backend import PREDICT_TIMEOUT_S, backend_version, first_answer, said_in
 from importers.label_studio.connect import basic_auth, faults_of_queue, webhook_secret
 from importers.label_studio.diagnosis import Fault, hidden_control
 from importers.label_studio.doctor_servers import reached_from_here
@@ -175,10 +175,7 @@ def _predicted_by_label_studio(
         params={"random": "true"},
         timeout=PREDICT_TIMEOUT_S,
     )
-    answer = next(iter(said.get("response") or []), None)
-    if isinstance(answer, dict):
-        return said["task"], cast(NewPrediction, answer)
-    return said["task"], ConfigError("it does not say why.", hint="Its log has the reason.")
+    return said["task"], first_answer(said.get("response"))
 
 
 def _refused_by_backend(hook: Webhook) -> bool:

@@ -133,7 +133,9 @@ class Installation:
     def answer(self) -> NewPrediction | LsClipError:
         """What the ML backend, asked from here, answers for that task, or why nothing."""
         assert self.first_task is not None, "checks of a task look for one first"
-        return answer_for(self.url, self.project, self.first_task, basic_auth())
+        # Cloud files have other addresses in the list that people see.
+        task = ProjectTasks(self.ls, self.project["id"]).find(self.first_task["id"])
+        return answer_for(self.url, self.project, task or self.first_task, basic_auth())
 
     def close(self) -> None:
         if "ls" in self.__dict__:

@@ -40,6 +40,7 @@ from ls_backend.labels.config import read_label_config
 from ls_backend.labels.regions import OUR_VERSIONS
 from ls_backend.labels.target import LabelTarget
 from ls_backend.settings import Settings
+from ls_backend.unanswered import NoRegion
 
 if TYPE_CHECKING:
     from ls_backend.images.image_vectors import ImageParts
@@ -100,8 +101,12 @@ class PrelabelReport:
 
     @property
     def in_vain(self) -> bool:
-        """No task that lacked a prediction got one."""
-        return not self.done and bool(self.failed)
+        """Whether no task that lacked a prediction got one.
+
+        That some have no region to label yet is no failure where others have a prediction.
+        """
+        expected = {NoRegion.default_code} if self.already else set()
+        return not self.done and bool(self.failed.keys() - expected)
 
 
 class ClipAnswers:

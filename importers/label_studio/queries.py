@@ -72,8 +72,8 @@ class ProjectTasks:
         return (tasks for tasks, _ in self._search((), _RESOLVED, size))
 
     def find(self, number: int) -> Task | None:
-        """One whole task; unlike opening it, this asks no ML backend for predictions."""
-        return next((task for tasks in self._numbered([number], _RESOLVED) for task in tasks), None)
+        """One whole task as an ML backend gets it; unlike opening it, this asks none."""
+        return next((task for tasks in self.of([number]) for task in tasks), None)
 
     def find_samples(
         self,

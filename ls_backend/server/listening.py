@@ -16,6 +16,10 @@ OPEN_FILES = 4096
 """Asked of the system: connections, large bodies and images each need one."""
 CONNECTIONS_WITHOUT_POLL = 400
 """Windows knows select alone, which takes 512 sockets."""
+_OTHER_PORT = "another: --port 9191 (0 takes a free one)."
+_HOST_HINT = (
+    "Name one with --host: 127.0.0.1 is for this machine alone, 0.0.0.0 for every network it is in."
+)
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -68,10 +72,14 @@ def most_connections() -> int:
 
 
 def _cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
-    busy = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-    why = "the port is in use" if busy else str(error)
+    why, hint = str(error), f"Choose {_OTHER_PORT}"
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRNOTAVAIL or isinstance(error, (socket.gaierror, UnicodeError)):
+        why, hint = "that is no address of this machine", _HOST_HINT
+    elif number == errno.EADDRINUSE:
+        why, hint = "the port is in use", f"Stop what uses the port, or choose {_OTHER_PORT}"
+    elif number == errno.EACCES:
+        why = "ports below 1024 are for the administrator"
     return ConfigError(
-        f"The server cannot listen on {host}:{port}: {why}.",
-        hint="Stop what uses the port, or choose another: --port 9191 (0 takes a free one).",
-        code="address",
+        f"The server cannot listen on {host}:{port}: {why}.", hint=hint, code="address"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -119,11 +121,28 @@ def test_tokens(
     assert "legacy" in finding(examine(), "token").message
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", label_studio.personal_access_token())
     assert "personal access" in finding(examine(), "token").message
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", expired_token(label_studio))
+    check_first_failure(examine(), "token", "has expired or was revoked", "Create New Token")
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", "a" * 40)
     report = examine()
     check_first_failure(report, "token", "does not know the token", "Personal Access Token")
     assert "aaaa" not in str(report)
     assert ls.url in str(report)
+
+
+def expired_token(server: LabelStudioServer) -> str:
+    """A personal access token that Label Studio itself signed, long ago."""
+    settings = (server.data_dir / ".env").read_text().splitlines()
+    key = next(line.partition("=")[2] for line in settings if line.startswith("SECRET_KEY"))
+    claims = {"token_type": "refresh", "iat": 1, "exp": 2, "jti": "0" * 32, "user_id": 1}
+    parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
+    signed = b".".join(map(unpadded, parts))
+    secret = key.strip("'\"").encode()
+    return b".".join([signed, unpadded(hmac.digest(secret, signed, "sha256"))]).decode()
+
+
+def unpadded(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 @pytest.mark.usefixtures("ls")

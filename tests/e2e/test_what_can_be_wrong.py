@@ -45,6 +45,11 @@ CASES = {
     "label studio: no address": Wrong(
         "run {campaign}", "nonsense", {'^url = "http.*': 'url = "nonsense"'}
     ),
+    "label studio: a path too many": Wrong(
+        "connect --project {project}",
+        "not Label Studio",
+        environment={"LABEL_STUDIO_URL": "{label_studio}/labels"},
+    ),
     "label studio: down, connecting": Wrong(
         "connect --project 1 --url {sketch}", NOBODY, environment={"LABEL_STUDIO_URL": NOBODY}
     ),
@@ -73,6 +78,7 @@ CASES = {
         "LABEL_STUDIO_API_KEY",
         environment={"LABEL_STUDIO_API_KEY": ""},
     ),
+    "serve: unknown host": Wrong("serve --model sketch --host nonsense..invalid", "--host"),
     "serve: port in use": Wrong("serve --model sketch --port {port}", "{port}"),
     "sketch: port in use": Wrong("sketch --port {port}", "{port}"),
     "toml: not toml": Wrong("run {campaign}", "line 3", {"^labels = ": "labels == "}),
@@ -123,9 +129,11 @@ def test_it_is_named_with_what_to_do(
         "sketch": sketch_server.url,
         "port": str(sketch_server.port),
         "project": str(project),
+        "label_studio": label_studio.url,
     }
     rewrite(campaign.folder / CAMPAIGN_FILE, wrong.change, values)
-    done = command_line(*wrong.command.format(**values).split(), **wrong.environment)
+    environment = {name: value.format(**values) for name, value in wrong.environment.items()}
+    done = command_line(*wrong.command.format(**values).split(), **environment)
     assert done.returncode == 1, done.stdout + done.stderr
     error, hint = done.stderr.index("Error: "), done.stderr.index("Hint: ")
     assert wrong.says.format(**values) in done.stderr[error:], done.stderr

@@ -84,3 +84,17 @@ def test_an_open_label_studio_is_shown_with_its_login() -> None:
 
 def test_a_quarter_is_rounded_up() -> None:
     assert [first_quarter(tasks) for tasks in (0, 1, 4, 5, 120)] == [0, 1, 1, 2, 30]
+
+
+def test_the_page_fits_a_terminal() -> None:
+    shown = console()
+    show_summary(shown, REPORT, PLACES, seconds=125.0)
+    show_open(
+        shown,
+        "http://127.0.0.1:20000",
+        Login("a@b.example", "secret", "0" * 40),
+        {name: f"http://127.0.0.1:20000/projects/{name}" for name in "123"},
+        PLACES,
+    )
+    long = [line for line in text(shown).splitlines() if len(line) > 80]
+    assert [line for line in long if "ls-clip" not in line] == []

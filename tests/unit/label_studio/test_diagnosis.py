@@ -83,6 +83,7 @@ def test_all_faults_are_found_and_notices_come_last() -> None:
     faults = queue_faults(ill, {OLDER: 12, VERSION: 1}, 11, [backend()], backend())
     assert [fault.code for fault in faults] == ["predictions_off", "missing_scores", "sampling"]
     assert [fault.is_notice for fault in faults] == [False, False, True]
+    assert [fault.code for fault in queue_faults(project(), {OLDER: 12}, 12)] == ["no_scores"]
 
 
 @pytest.mark.parametrize(
