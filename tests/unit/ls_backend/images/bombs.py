@@ -148,7 +148,7 @@ def gif_of_frames() -> bytes:
 
 def gif_of_comments() -> bytes:
     data = encoded(SMALL, "GIF")
-    place = data.index(b",") if b"!" not in data[: data.index(b",")] else data.index(b"!")
+    place = 13 + 3 * 2 ** ((data[10] & 7) + 1)  # behind the colours
     comment = b"!\xfe" + (b"\xff" + b"a" * 255) * (BYTES // 256) + b"\0"
     return data[:place] + comment + data[place:]
 
