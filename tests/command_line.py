@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from multiprocessing.context import ForkServerProcess
 from typing import IO, Any
 
+from forked import fork, run_forked
+
 from importers.demo.services import ls_clip
+
+MAIN = "from importers.cli import main; main()"
 
 
 class CommandLine:
@@ -25,30 +30,7 @@ class CommandLine:
 
     def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command, whatever its exit status; keywords go into its environment."""
-        return subprocess.run(
-            ls_clip(*map(str, arguments)),
-            env={**self._environment, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-
-    def start(
-        self,
-        *arguments: object,
-        stdout: IO[bytes] | int = subprocess.DEVNULL,
-        stderr: IO[bytes] | int = subprocess.DEVNULL,
-    ) -> subprocess.Popen[bytes]:
-        """Start a command and return at once; what it prints is thrown away if not asked for."""
-        return subprocess.Popen(
-            ls_clip(*map(str, arguments)),
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-        )
+        return run_forked(MAIN, [*map(str, arguments)], {**self._environment, **environment})
 
     def report(self, *arguments: object, **environment: str) -> dict[str, Any]:
         """Run a command that must succeed, with --json; returns the one object it prints."""
@@ -57,3 +39,22 @@ class CommandLine:
         report = json.loads(done.stdout)
         assert isinstance(report, dict)
         return report
+
+    def fork(self, *arguments: object) -> ForkServerProcess:
+        """Start a command and return at once; what it prints is thrown away."""
+        return fork(MAIN, [*map(str, arguments)], self._environment)
+
+    def start(
+        self,
+        *arguments: object,
+        stdout: IO[bytes] | int = subprocess.DEVNULL,
+        stderr: IO[bytes] | int = subprocess.DEVNULL,
+    ) -> subprocess.Popen[bytes]:
+        """Start a command in a fresh interpreter and return at once."""
+        return subprocess.Popen(
+            ls_clip(*map(str, arguments)),
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+        )

@@ -1,8 +1,8 @@
 """Imports that may still be under way when the process that asked for them is gone.
 
 Label Studio stores twice what it is sent twice, and goes on importing after a kill or a proxy's
-504. So a note is left before each import, and whoever comes next waits until that import has come
-to light, or cannot any more.
+504. So a note is left before each import (of tasks, of predictions, or of a project's settings),
+and whoever comes next waits until that import has come to light, or cannot any more.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _POLL_S = 0.5
 _NOTHING_COMES = {"label_studio_rejected", PREDICTIONS_LOST}
 
 Sign = TypeVar("Sign", bound="str | int")
-"""Key of a sample, or number of a task, by which an import is known."""
+"""What an import is known by: a sample's key, a task's number, or the campaign's id."""
 
 
 class ImportNote(Protocol):

@@ -1,7 +1,8 @@
 """The Label Studio project of a campaign: found again or created, once.
 
 Owns the marker in the project's description. It names the campaign, so that a process killed
-between creating the project and noting its number finds that project on its next run.
+between asking for the project and noting its number finds that project on its next run, even when
+Label Studio creates it only after that process has died.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from importers.config.campaign import Campaign
 from importers.config.review_config import has_none_or_unusable, review_config
+from importers.label_studio.imports import LedgerNote, NotedImports
 from importers.ledger import Ledger
 from importers.ledger.notes import Note
 from ls_backend.errors import LabelConfigError, LabelStudioError
@@ -41,7 +43,7 @@ def ensure_project(ls: LabelStudio, campaign: Campaign, ledger: Ledger, model_ve
     project = (
         _noted_project(ls, noted, ledger)
         if noted is not None
-        else _find(ls, ledger) or _create(ls, campaign, ledger, model_version)
+        else _found_or_created(ls, campaign, ledger, model_version)
     )
     project_id = project["id"]
     ledger.set_note(Note.PROJECT, str(project_id))
@@ -157,6 +159,20 @@ def _noted_project(ls: LabelStudio, project_id: int, ledger: Ledger) -> Project:
             code="label_studio_other_project",
         )
     return project
+
+
+def _found_or_created(
+    ls: LabelStudio, campaign: Campaign, ledger: Ledger, model_version: str
+) -> Project:
+    creations = NotedImports[str](
+        LedgerNote(ledger, Note.PROJECT_CREATION), lambda _: _find(ls, ledger) is not None
+    )
+    creations.wait()
+    found = _find(ls, ledger)
+    if found is not None:
+        return found
+    with creations.noted(ledger.campaign_id):
+        return _create(ls, campaign, ledger, model_version)
 
 
 def _find(ls: LabelStudio, ledger: Ledger) -> Project | None:

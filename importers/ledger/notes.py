@@ -29,6 +29,8 @@ class Note(StrEnum):
     """Number of the project that the campaign is pushed to."""
     PROJECT_URL = "project_url"
     """Address of that project, for people."""
+    PROJECT_CREATION = "project_under_way"
+    """Creation of the project that has begun and may be under way."""
     TASKS_IMPORT = "import_under_way"
     """Import of tasks that has begun and may be under way."""
     PREDICTIONS_IMPORT = "predictions_under_way"

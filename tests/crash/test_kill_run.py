@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +67,17 @@ def lines(log: Path | None) -> list[str]:
     return text[: text.rfind("\n") + 1].splitlines()
 
 
-def killed(process: subprocess.Popen[bytes], world: World, events: int, delay: float) -> bool:
+def killed(process: ForkServerProcess, world: World, events: int, delay: float) -> bool:
     """Kill the process when so many events have been seen; False if it ended before."""
     goal = world.events() + events
     deadline = time.monotonic() + RUN_TIMEOUT_S
-    while process.poll() is None and world.events() < goal:
+    while process.exitcode is None and world.events() < goal:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    try:
-        process.wait(delay)
-    except subprocess.TimeoutExpired:
-        process.kill()
-    return process.wait() != 0
+    process.join(delay)
+    process.kill()
+    process.join()
+    return process.exitcode != 0
 
 
 def test_twenty_kills_lose_nothing_and_double_nothing(
@@ -91,7 +90,7 @@ def test_twenty_kills_lose_nothing_and_double_nothing(
             campaign = new_campaign(f"kill-{seed}-{kills}", SAMPLES, seed=100 * seed + kills)
             kills_before = kills
             while kills < KILLS // WORKERS:
-                process = command_line.start("run", campaign.folder)
+                process = command_line.fork("run", campaign.folder)
                 moment = dice.randint(1, MOST_EVENTS), dice.uniform(0.0, LONGEST_DELAY_S)
                 if not killed(process, world, *moment):
                     break

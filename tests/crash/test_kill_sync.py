@@ -12,12 +12,12 @@ import json
 import os
 import random
 import signal
-import subprocess
 import tarfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -121,7 +121,7 @@ def test_twenty_kills_leave_the_release_before_or_the_one_after(
             change_minds(world, dice)
             wanted = world.wanted()
             before = release_name(world.storage)
-            process = command_line.start("sync", world.campaign.folder)
+            process = command_line.fork("sync", world.campaign.folder)
             if killed(process, world.storage, dice):
                 kills += 1
                 is_new = release_name(world.storage) != before
@@ -156,28 +156,26 @@ def change_minds(world: World, dice: random.Random) -> None:
             world.tasks.remove(task)
 
 
-def killed(process: subprocess.Popen[bytes], storage: Path, dice: random.Random) -> bool:
+def killed(process: ForkServerProcess, storage: Path, dice: random.Random) -> bool:
     """Kill the process at a moment; False if it ended before."""
     if dice.random() < EARLY:
         delay = dice.uniform(0.0, LONGEST_START_S)
     else:
         delay = dice.uniform(0.0, LONGEST_DELAY_S)
         wait_for_writing(process, storage, dice.randint(1, MOST_EVENTS))
-    try:
-        process.wait(delay)
-    except subprocess.TimeoutExpired:
-        process.kill()
-    status = process.wait()
-    assert status in {0, -signal.SIGKILL}, "it fails by itself"
-    return status != 0
+    process.join(delay)
+    process.kill()
+    process.join()
+    assert process.exitcode in {0, -signal.SIGKILL}, "it fails by itself"
+    return process.exitcode != 0
 
 
-def wait_for_writing(process: subprocess.Popen[bytes], storage: Path, files: int) -> None:
+def wait_for_writing(process: ForkServerProcess, storage: Path, files: int) -> None:
     """Return when the process has written so many files, or has ended."""
     old = {path.name for path in storage.glob(f"{RELEASES}/*")}
     goal = seen(storage, old) + files
     deadline = time.monotonic() + TIMEOUT_S
-    while process.poll() is None and seen(storage, old) < goal:
+    while process.exitcode is None and seen(storage, old) < goal:
         assert time.monotonic() < deadline
         time.sleep(0.002)
 

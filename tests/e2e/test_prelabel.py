@@ -239,12 +239,12 @@ def test_killed_anywhere_the_next_run_completes_it(
         lambda: any(an_import_is_under_way("*.json")),
         lambda: len(versions(ls, project_id)) >= 128,
     ):
-        process = command_line.start(*arguments)
+        process = command_line.fork(*arguments)
         while not moment():
-            assert process.poll() is None
+            assert process.exitcode is None
             time.sleep(0.005)
         process.kill()
-        process.wait()
+        process.join()
     assert command_line.report(*arguments)["failed"] == {}
     assert set(versions(ls, project_id).values()) == {1}
     assert len(versions(ls, project_id)) == 384

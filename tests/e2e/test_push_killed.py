@@ -52,15 +52,22 @@ class MortalLabelStudio(LabelStudio):
 
 
 class PosthumousLabelStudio(LabelStudio):
-    """Label Studio begins to import only when the process that asked for it is dead."""
+    """Label Studio begins to import only when the process that asked for it is dead.
+
+    Attributes:
+        last_will: Request that comes after death.
+        creates: Whether that is the first which creates a project, not the first import.
+    """
 
     last_will: threading.Timer
 
-    def __init__(self, ls: LabelStudio) -> None:
+    def __init__(self, ls: LabelStudio, *, creates: bool = False) -> None:
         super().__init__(Credentials(ls.url, ls.headers()["Authorization"].split()[1]))
+        self.creates = creates
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        if method != "POST" or not isinstance(options.get("json"), list):
+        kind = path == "/api/projects" if self.creates else isinstance(options.get("json"), list)
+        if method != "POST" or not kind:
             return super().request(method, path, **options)
         self.last_will = threading.Timer(1.0, super().request, args=(method, path), kwargs=options)
         self.last_will.start()
@@ -133,6 +140,18 @@ def test_an_import_that_outlives_its_process_is_waited_for(make_world: MakeWorld
     assert report.project_id is not None
     posthumous.last_will.join()
     assert len(world.tasks(report.project_id)) == len(SCORES)
+
+
+def test_a_project_that_is_created_after_its_process_died_is_waited_for(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world()
+    posthumous = PosthumousLabelStudio(world.ls, creates=True)
+    with pytest.raises(Killed):
+        World(posthumous, world.campaign, world.ledger).push()
+    report = world.push()
+    posthumous.last_will.join()
+    assert _projects_named(world, world.campaign.project_title) == [report.project_id]
 
 
 def test_predictions_that_outlive_their_process_are_waited_for(make_world: MakeWorld) -> None:

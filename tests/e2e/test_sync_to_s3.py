@@ -176,7 +176,7 @@ def test_a_tree_is_copied_by_the_server_and_a_refusal_leaves_the_release_before(
     assert not [
         path for path in s3.written("tree é") if "/imagefolder/" in path and path.endswith(".png")
     ]
-    s3.ls_clip.report("releases", "gc", url, "--keep", "1")
+    s3.ls_clip.report("releases", "prune", url, "--keep", "1")
     assert set(s3.files("tree é")) == expected(second, files=s3.files("tree é"))
 
 

@@ -74,8 +74,10 @@ def test_a_very_long_image_is_read_in_its_middle(clip: Clip, drawing: Draw) -> N
 
 @pytest.fixture(scope="module")
 def random_vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ViT-B-32 that knows nothing: for what holds of any weights."""
+    """As deep as a ViT-B-32, half as wide, and knows nothing: for what holds of any weights."""
     config = open_clip.get_model_config("ViT-B-32")
+    config["vision_cfg"]["width"] //= 2
+    config["text_cfg"].update(width=256, heads=4)
     return random_model(tmp_path_factory.mktemp("models") / "random-vit", config)
 
 
@@ -89,7 +91,7 @@ def test_bfloat16_gives_the_same_answers(
     images = [
         drawing(label).rotate(angle)
         for label in ("cat", "dog", "bus", "fish", "tree")
-        for angle in range(0, 360, 18)
+        for angle in range(0, 360, 36)
     ]
     texts = text_vectors(("cat", "dog", "bus", "fish", "tree"), exact.encode_texts)
 
@@ -98,7 +100,9 @@ def test_bfloat16_gives_the_same_answers(
         for clip in (exact, short)
     ]
 
-    assert (shares[0].argmax(axis=1) == shares[1].argmax(axis=1)).mean() >= 0.99
+    first, second = np.sort(shares[0], axis=1)[:, :-3:-1].T
+    others = shares[0].argmax(axis=1) != shares[1].argmax(axis=1)
+    assert (first - second)[others] == pytest.approx(0, abs=0.01)
     assert np.abs(shares[0] - shares[1]).mean() <= 0.01
     assert exact.fingerprint != short.fingerprint
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from fake_hub import Hub, environment
+from forked import run_forked
 
 from importers.sketch import MODEL_FOLDER
 from ls_backend.clip.model_source import WEIGHTS_FILE as WEIGHTS
@@ -34,11 +34,11 @@ def weights(
     hub: Hub, home: Path, *arguments: str, tokenizer: str = "", offline: bool = False
 ) -> subprocess.CompletedProcess[str]:
     home.mkdir(exist_ok=True)
-    return subprocess.run(
-        [sys.executable, "-c", RUN, str(MODEL_FOLDER), tokenizer, str(home), "weights", *arguments],
-        capture_output=True, text=True, timeout=300,
-        env=environment(hub, home, offline=offline),
-    )  # fmt: skip
+    return run_forked(
+        RUN,
+        [str(MODEL_FOLDER), tokenizer, str(home), "weights", *arguments],
+        environment(hub, home, offline=offline),
+    )
 
 
 def test_fetch_fills_the_cache_and_verify_needs_no_network(hub: Hub, tmp_path: Path) -> None:

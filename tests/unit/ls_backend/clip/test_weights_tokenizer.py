@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from fake_hub import Hub, environment
+from forked import run_forked
 
 from importers.sketch import MODEL_FOLDER
 
@@ -78,10 +77,7 @@ def load(hub: Hub, home: Path, *without: str, offline: bool = False) -> dict[str
         variables["PYTHONPATH"] = os.pathsep.join(
             [str(STAND_IN), *filter(None, [variables.get("PYTHONPATH")])]
         )
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(MODEL_FOLDER), str(home), *without],
-        capture_output=True, text=True, timeout=300, env=variables,
-    )  # fmt: skip
+    done = run_forked(LOAD, [str(MODEL_FOLDER), str(home), *without], variables)
     assert done.returncode == 0, done.stderr
     answer: dict[str, object] = json.loads(done.stdout)
     return answer
