@@ -40,6 +40,11 @@ _MEANT = {
 class CommandGroup(TyperGroup):
     """Runs a command; what goes wrong becomes two lines on stderr and an exit status."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for command in self.commands.values():
+            command.help = _paragraphs(command.help)
+
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Parse the arguments, run the command, and exit with its status."""
         given = arguments[0] if arguments else options.get("args")
@@ -115,6 +120,14 @@ def tell_usage(error: typer.TyperException, as_json: bool) -> None:
         ctx: typer.Context | None = getattr(error, "ctx", None)
         path = ctx.command_path if ctx else "ls-clip"
         tell_error(message, f"{path} --help shows how it is called.", "usage", as_json)
+
+
+def _paragraphs(text: str | None) -> str | None:
+    """A help text whose paragraphs fit any terminal: each in one line, but for tables."""
+    if text is None:
+        return None
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(p if p.startswith("\b") else " ".join(p.split()) for p in paragraphs)
 
 
 def _paths(command: Any, path: str) -> Iterator[tuple[str, str]]:

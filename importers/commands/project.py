@@ -115,7 +115,7 @@ def doctor(
     18 backend         answers from here, and its model is loaded
     19 image           of the project's first task can be read from here
     20 prediction      comes for that task
-    21 queue           shows scores and has the lowest first, where a campaign asks for that
+    21 queue           shows scores, lowest first where a campaign asks for that
     22 webhook address is not refused: SSRF_PROTECTION_ENABLED
     23 webhook         is there once, active, and accepted
     24 label pairs     CLIP can tell the labels apart (only ever a warning)

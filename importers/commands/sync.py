@@ -58,6 +58,8 @@ def sync(
     """Bring training storage to what people have approved, and nothing else.
 
     For a project that was not made here, make a folder first:
+
+    \b
     ls-clip new NAME --project 12
     """
     if not watch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -51,6 +52,20 @@ def error_of(result: Any) -> dict[str, str]:
     assert list(error) == ["code", "message", "hint"]
     assert f"Error: {error['message']}\nHint: {error['hint']}\n" in result.stderr
     return error
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_the_paragraphs_of_help_fill_the_terminal(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.rstrip() for line in ls_clip(*words, "--help").stdout.splitlines()]
+    assert max(map(len, lines)) <= 80
+    prose = lines[3 : next(n for n, line in enumerate(lines) if line.startswith("╭"))]
+    for line, following in itertools.pairwise(prose):
+        first = following.split(" ", 2)[1:2]
+        is_table = line[1:3].isdigit() or following.startswith("   ")
+        assert not line or not following or is_table or len(line) + len(first[0]) >= 79, line
 
 
 def test_nearly_every_command_has_json() -> None:
