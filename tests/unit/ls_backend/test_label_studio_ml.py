@@ -16,7 +16,9 @@ import pytest
 from backend_client import inline
 from drawings import Draw
 from flask.testing import FlaskClient
+from served import serving
 
+from importers.label_studio.doctor import examine
 from importers.sketch import MODEL_FOLDER
 from ls_backend.clip.clip import Clip
 from ls_backend.errors import LabelConfigError, ModelError
@@ -149,6 +151,16 @@ def test_the_model_is_there_before_the_first_request(client: FlaskClient) -> Non
     assert (ready["state"], ready["model"]) == ("ready", "sketch-clip")
     version = setup(client, "1", CONFIG)
     assert client.get("/versions").get_json()["versions"] == [version]
+
+
+def test_the_doctor_knows_it(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "f" * 40)
+    with serving(client.application) as url:
+        report = examine(url=url, label_studio_url="http://127.0.0.1:9")
+
+    [backend] = [finding for finding in report.findings if finding.name == "backend"]
+    assert backend.state == "ok"
+    assert backend.message == f"{url} is ready: sketch-clip on cpu float32"
 
 
 def test_a_model_that_cannot_be_loaded_stops_the_server_at_its_start(
