@@ -1,7 +1,8 @@
 """Environment → Settings: everything about the ML backend that can be set.
 
 variable                 default                        meaning
-CLIP_MODEL               ViT-B-32/laion2b_s34b_b79k     ARCH/PRETRAINED of open_clip, or a folder
+CLIP_MODEL               ViT-B-32/laion2b_s34b_b79k     ARCH/PRETRAINED of open_clip, a folder,
+                                                        or sketch, which knows drawings alone
 LABEL_STUDIO_URL                                        the Label Studio whose images are read
 LABEL_STUDIO_API_KEY                                    its token, personal or legacy
 LABEL_STUDIO_HOST                                       what it calls itself in tasks, as it has

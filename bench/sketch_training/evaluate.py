@@ -21,7 +21,6 @@ from PIL import Image
 from bench.sketch_training.dataset import held_out
 from bench.sketch_training.measures import Measure, separation, share, table
 from bench.sketch_training.texts import plural
-from importers.sketch import resolve_model
 from importers.sketch.draw import Truth, draw
 from importers.sketch.failures import ALL, BLATANT
 from importers.sketch.grammar import caption
@@ -210,7 +209,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000, help="drawings for each zero-shot line")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    clip = Clip.load(resolve_model(arguments.model))
+    clip = Clip.load(arguments.model)
     with get_context("spawn").Pool(2) as pool:
         measures = Evaluation(ClipModel(clip), pool, arguments.count).measures()
     if arguments.json:

@@ -60,7 +60,6 @@ def prelabel(
     region is drawn yet do not count beside others that have one.
     """
     from importers.label_studio.prelabel import prelabel_project
-    from importers.sketch import resolve_model
     from ls_backend.settings import settings_from_env
 
     named = _named(path, project)
@@ -69,7 +68,7 @@ def prelabel(
         report = prelabel_project(
             ls,
             named.project_in(ls),
-            resolve_model(model or named.model or settings.model),
+            model or named.model or settings.model,
             settings,
             model_version,
             watch("Predicting"),

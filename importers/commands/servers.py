@@ -21,12 +21,11 @@ def serve(
     port: Port = 9090,
 ) -> None:
     """Serve the ML backend that answers Label Studio with CLIP."""
-    from importers.sketch import resolve_model
     from ls_backend.server import serve as backend
     from ls_backend.settings import settings_from_env
 
     settings = settings_from_env()
-    backend.serve(resolve_model(model or settings.model), host, port, settings)
+    backend.serve(model or settings.model, host, port, settings)
 
 
 def sketch(
@@ -130,10 +129,9 @@ def golden(
 
 
 def _named(model: str | None) -> str:
-    from importers.sketch import resolve_model
     from ls_backend.settings import settings_from_env
 
-    return resolve_model(model or settings_from_env().model)
+    return model or settings_from_env().model
 
 
 def _report(model: str, files: list[FileState], json: bool) -> None:

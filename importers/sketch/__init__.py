@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ls_backend.clip.model_source import SKETCH, SKETCH_FOLDER
+from ls_backend.clip.model_source import SKETCH_FOLDER
 
 if TYPE_CHECKING:
     from ls_backend.model import ClipModel
 
-MODEL_NAME = SKETCH
 MODEL_FOLDER = SKETCH_FOLDER
-
-
-def resolve_model(name: str) -> str:
-    """The model that ``name`` stands for: "sketch" is the tiny CLIP's folder, else ``name``."""
-    return str(MODEL_FOLDER) if name == MODEL_NAME else name
 
 
 def open_model(name: str) -> ClipModel:
@@ -27,4 +21,4 @@ def open_model(name: str) -> ClipModel:
     from ls_backend.clip.clip import Clip
     from ls_backend.model import ClipModel
 
-    return ClipModel(Clip.load(resolve_model(name)))
+    return ClipModel(Clip.load(name))

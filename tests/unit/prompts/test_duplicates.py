@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from importers.prompts.writing import without_duplicates
-from importers.sketch import resolve_model
 from ls_backend.clip.clip import Clip
 
 
@@ -18,7 +17,7 @@ def test_exact_duplicates_do_not_depend_on_case_and_punctuation() -> None:
 
 
 def test_similar_texts_are_told_by_the_text_tower() -> None:
-    clip = Clip.load(resolve_model("sketch"))
+    clip = Clip.load("sketch")
     texts = ["a photo of a red cat", "a photograph of a red cat", "a blue boat at night"]
     cosines = clip.encode_texts(texts) @ clip.encode_texts(texts).T
     assert cosines[0, 1] > 0.9 > cosines[0, 2]

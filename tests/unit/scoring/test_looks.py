@@ -13,7 +13,6 @@ from PIL import Image
 from importers.config.sections import SelectionSettings
 from importers.scoring import looks as module
 from importers.scoring.looks import Vectors, near_duplicates, packed, unpacked
-from importers.sketch import resolve_model
 from importers.sketch.draw import draw
 from ls_backend.clip.clip import Clip
 
@@ -70,7 +69,7 @@ def test_half_precision_keeps_cosines() -> None:
 
 @pytest.fixture(scope="module")
 def clip() -> Clip:
-    return Clip.load(resolve_model("sketch"))
+    return Clip.load("sketch")
 
 
 DEFAULT = SelectionSettings().near_duplicates

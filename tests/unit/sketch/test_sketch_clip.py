@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from bench.sketch_training.evaluate import Judged, draw_request, judge, requests, target
 from bench.sketch_training.texts import plural
 from importers.cli import app
-from importers.sketch import MODEL_FOLDER, resolve_model
+from importers.sketch import MODEL_FOLDER
 from importers.sketch.spec import OBJECTS
 from ls_backend.clip.clip import Clip
+from ls_backend.clip.model_source import folder_of
 from ls_backend.model import ClipModel
 
 
@@ -24,7 +25,7 @@ def model() -> ClipModel:
     here = Path.cwd()
     os.chdir("/")
     try:
-        return ClipModel(Clip.load(resolve_model("sketch")))
+        return ClipModel(Clip.load("sketch"))
     finally:
         os.chdir(here)
 
@@ -35,8 +36,8 @@ def top_one(judged: list[Judged]) -> float:
 
 
 def test_sketch_is_the_name_of_the_model_folder() -> None:
-    assert resolve_model("sketch") == str(MODEL_FOLDER)
-    assert resolve_model("ViT-B-32/laion2b_s34b_b79k") == "ViT-B-32/laion2b_s34b_b79k"
+    assert folder_of("sketch") == MODEL_FOLDER
+    assert folder_of("ViT-B-32/laion2b_s34b_b79k") is None
 
 
 def test_the_model_folder_is_complete_small_and_readable() -> None:
