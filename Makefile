@@ -25,6 +25,8 @@ demo: setup ## run the whole loop on this machine: offline, without keys
 test: setup ## run all tests, against a real Label Studio
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
+# PyTorch 2.4 to 2.8 take minutes for that one test where the processor has no bfloat16; "auto" never
+# chooses it there.
 test-lowest: .venv-label-studio/.ready ## run the unit tests with the lowest versions that pyproject.toml allows
 	@test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
 	@.venv-lowest/bin/pip install --quiet --disable-pip-version-check uv
@@ -32,7 +34,8 @@ test-lowest: .venv-label-studio/.ready ## run the unit tests with the lowest ver
 		--extra s3 --extra parquet pyproject.toml --output-file .venv-lowest/lowest.txt
 	@.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python \
 		--constraint .venv-lowest/lowest.txt --editable '.[dev]'
-	@.venv-lowest/bin/python -m pytest tests/unit
+	@.venv-lowest/bin/python -m pytest tests/unit --deselect \
+		'tests/unit/ls_backend/clip/test_clip.py::test_bfloat16_gives_the_same_answers[random_vit]'
 
 lint: .venv/.ready ## check style
 	@$(BIN)/ruff check .

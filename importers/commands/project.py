@@ -104,7 +104,7 @@ def doctor(
     0 where nothing failed, else that of the first failure:
 
     \b
-    11 Label Studio    answers, and is one
+    11 Label Studio    answers, is one, and is not too old
     12 token           is known there
     13 project         is there
     14 labeling config has a control that CLIP can fill
