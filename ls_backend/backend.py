@@ -107,18 +107,6 @@ class Backend:
             threading.Thread(target=study, daemon=True).start()
         return version
 
-    def predict(
-        self,
-        tasks: Sequence[Mapping[str, Any]],
-        target: LabelTarget,
-        deadline: float,
-        context: Mapping[str, Any] | None = None,
-        project: str | None = None,
-    ) -> list[Any]:
-        """As `answers`, with [] where there is no prediction."""
-        answers = self.answers(tasks, target, deadline, context, project)
-        return [[] if isinstance(answer, LsClipError) else answer for answer in answers]
-
     def answers(
         self,
         tasks: Sequence[Mapping[str, Any]],

@@ -30,8 +30,9 @@ from label_studio_ml.model import (  # type: ignore[import-not-found,unused-igno
 from ls_backend.backend import Backend, ModelLoader
 from ls_backend.errors import LabelConfigError, LsClipError
 from ls_backend.labels.config import read_label_config
-from ls_backend.server.app import add_state_routes, refused_webhook
-from ls_backend.server.protocol import logged_refusal
+from ls_backend.server.access import refused_webhook
+from ls_backend.server.app import add_state_routes
+from ls_backend.server.protocol import logged_refusal, results_of
 from ls_backend.server.serve import load_model
 from ls_backend.settings import Settings, settings_from_env
 
@@ -87,7 +88,9 @@ class ClipBackend(LabelStudioMLBase):  # type: ignore[misc,unused-ignore]
             return []
         try:
             target = read_label_config(self.label_config or "")
-            return backend.predict(tasks, target, deadline, context, self.project_id or None)
+            project = self.project_id or None
+            answers = backend.answers(tasks, target, deadline, context, project)
+            return results_of(answers, with_reasons=False)["results"]
         except LsClipError as error:
             return _refuse(error)
 

@@ -23,7 +23,7 @@ from ls_backend.errors import LabelConfigError, ModelError
 from ls_backend.labels.config import read_label_config
 from ls_backend.logs import name_project, name_requests
 from ls_backend.metrics import LATENCY, REGISTRY, REQUESTS
-from ls_backend.server.access import is_let_in, is_secret
+from ls_backend.server.access import ask_who, is_let_in, refused_webhook
 from ls_backend.server.page import render_page
 from ls_backend.server.protocol import (
     PREDICT,
@@ -31,11 +31,9 @@ from ls_backend.server.protocol import (
     answer_errors_in_json,
     read_body,
     refused,
-    refused_with_a_line,
     results_of,
-    unauthorized,
 )
-from ls_backend.settings import SECRET_HEADER, Settings
+from ls_backend.settings import Settings
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -59,7 +57,7 @@ def create_app(loader: ModelLoader, settings: Settings) -> Flask:
     _count_requests(app)
     _bound_bodies(app)
     answer_errors_in_json(app)
-    _ask_who(app, settings)
+    ask_who(app, settings)
     _protocol(app, backend)
     add_state_routes(app, backend)
     _watching(app, backend)
@@ -113,21 +111,6 @@ def _protocol(app: Flask, backend: Backend) -> None:
         if refusal is None:
             backend.events.count()
         return refusal or {"status": "OK"}
-
-
-def refused_webhook(settings: Settings) -> Response | None:
-    """The answer to an event without the webhook's secret; None for one that is taken."""
-    from flask import request
-
-    secret = settings.webhook_secret
-    if not secret or is_secret(request.headers.get(SECRET_HEADER, ""), secret):
-        return None
-    return refused_with_a_line(
-        401,
-        "webhook_secret",
-        f"The header {SECRET_HEADER} is not this backend's.",
-        "Run `ls-clip connect` again, with CLIP_WEBHOOK_SECRET as the backend has it.",
-    )
 
 
 def _watching(app: Flask, backend: Backend) -> None:
@@ -220,15 +203,3 @@ def _bound_bodies(app: Flask) -> None:
     @app.before_request
     def bound() -> None:
         request.max_content_length = LARGEST_BODIES.get(request.path, 0)
-
-
-def _ask_who(app: Flask, settings: Settings) -> None:
-    from flask import request
-
-    @app.before_request
-    def ask() -> Response | None:
-        # The webhook that Label Studio adds by itself carries no credentials.
-        open_to_all = request.endpoint in {"webhook", "ready"}
-        if open_to_all or is_let_in(settings, request.headers.get("Authorization")):
-            return None
-        return unauthorized()
